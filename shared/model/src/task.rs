@@ -1,0 +1,91 @@
+//! What the queues carry: ids and numbers, never a body. Tagged and versioned, because a message in a queue outlives a
+//! deployment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeliveryKey, LaneEntry, LaneKey, TenantId};
+
+/// Deliver queue: do what the lane's head needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum DeliverTask {
+    /// Look at the lane. `entry` is the head its sender saw, so that everything needed can be read in one call; without
+    /// it the lane is read first.
+    #[serde(rename = "deliver.v1")]
+    V1 {
+        /// The lane to look at.
+        lane: LaneKey,
+        /// The head as the sender saw it.
+        entry: Option<LaneEntry>,
+    },
+}
+
+/// Ack queue: has this attempt been acknowledged?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum AckTask {
+    /// The timer of one attempt.
+    #[serde(rename = "ack-check.v1")]
+    V1 {
+        /// The lane of the delivery.
+        lane: LaneKey,
+        /// The delivery.
+        entry: LaneEntry,
+        /// The attempt that was started.
+        attempt: u32,
+    },
+}
+
+/// Dead-letter queue: a delivery that was given up. What the operator's replay reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum DeadTask {
+    /// A failed delivery.
+    #[serde(rename = "dead.v1")]
+    V1 {
+        /// The delivery.
+        delivery: DeliveryKey,
+        /// Whose it is.
+        tenant: TenantId,
+        /// The stable word of its failure.
+        reason: String,
+    },
+    /// A queue message that nobody can work on. Queue messages hold ids only, so it can be kept as it is.
+    #[serde(rename = "poison.v1")]
+    PoisonV1 {
+        /// The function that received it.
+        function: String,
+        /// The queue's id of it.
+        queue_message: String,
+        /// Why it cannot be worked on.
+        reason: String,
+        /// The message, at most its first 4,096 characters.
+        body: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliver_task_text_is_stable() {
+        let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","kind":"messages"},"entry":"7"}"#;
+        let task: DeliverTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+
+    #[test]
+    fn ack_task_text_is_stable() {
+        let text = r#"{"task":"ack-check.v1","lane":{"conversation":"00112233445566778899","recipient":"frontstage/gw","kind":"messages"},"entry":"7","attempt":2}"#;
+        let task: AckTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+
+    #[test]
+    fn dead_task_text_is_stable() {
+        let text = r#"{"task":"dead.v1","delivery":{"message":"00112233-4455-8667-9e22-640000000001","recipient":"vcita/demo","content":"message"},"tenant":"demo","reason":"no_acknowledgement"}"#;
+        let task: DeadTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+}
