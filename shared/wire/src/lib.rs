@@ -1,0 +1,13 @@
+//! Requests and replies as plain values, the calls we make, and the signatures on both.
+//!
+//! This crate must not know AWS, a socket or a vendor. A platform's crate is written against [`RawRequest`],
+//! [`Verified`], [`Reply`] on the way in and against [`Outbound`] on the way out, and can be tested without a runtime.
+
+mod call;
+mod outbound;
+mod request;
+pub mod signature;
+
+pub use call::{CallFailure, HttpAnswer, HttpCall};
+pub use outbound::{Capabilities, Exchange, Input, Job, Outbound, Outcome, Step};
+pub use request::{RawRequest, Reply, Verified};

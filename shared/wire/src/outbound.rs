@@ -1,0 +1,144 @@
+//! The outbound seam: how a platform's crate delivers, without doing any I/O itself.
+//!
+//! A delivery to some platforms is one call, to others a conversation of several (token, contact, session, message).
+//! Both are an [`Exchange`]: a small machine that is given what came back and says what to do next. Whoever drives it
+//! makes the calls, keeps the time and writes the results down.
+
+use std::time::Duration;
+
+use model::{
+    Account, Acknowledgement, Conversation, Delivery, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, Message, RemoteStatus,
+    RemoteThread,
+};
+use serde_json::Value;
+
+use crate::{CallFailure, HttpAnswer, HttpCall};
+
+/// Everything an exchange may look at.
+#[derive(Clone)]
+pub struct Job {
+    /// The recipient.
+    pub account: Account,
+    /// The recipient's secrets as stored, for the platform's crate to read.
+    pub secrets: Value,
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The message, or the message a receipt is about.
+    pub message: Message,
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The recipient's thread, if one is bound.
+    pub thread: Option<RemoteThread>,
+    /// Last status heard of the recipient's installation as a whole.
+    pub installation: Option<RemoteStatus>,
+}
+
+/// What an exchange is resumed with.
+#[derive(Debug)]
+pub enum Input {
+    /// Nothing yet: begin.
+    Start,
+    /// The result of the call it asked for.
+    Answered(Result<HttpAnswer, CallFailure>),
+    /// The thread it asked to bind is stored. The status is the one it gave, or a later one that had arrived before.
+    Bound(RemoteStatus),
+}
+
+/// What an exchange wants next.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, and it is consumed at once")]
+pub enum Step {
+    /// Make this call.
+    Call(HttpCall),
+    /// Store durably that this thread stands for the conversation, replacing an earlier one.
+    Bind {
+        /// The platform's id of the thread.
+        id: String,
+        /// Its status as far as the exchange knows.
+        status: RemoteStatus,
+        /// What the platform's crate wants to find again.
+        memo: Memo,
+    },
+    /// The attempt is over.
+    Finish(Outcome),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The recipient has it.
+    Acknowledged {
+        /// The recipient's own id of it.
+        reference: Option<String>,
+    },
+    /// Handed over; the acknowledgement comes separately. Acknowledgements that came in the answer, possibly about
+    /// other messages, are listed.
+    Pushed {
+        /// Acknowledgements in the answer.
+        acknowledgements: Vec<Acknowledgement>,
+    },
+    /// No usable answer: it may or may not have arrived.
+    Unanswered {
+        /// The recipient's wish when to come again.
+        retry_after: Option<Duration>,
+        /// A short reason without personal data, for log and story.
+        reason: String,
+    },
+    /// The transport refused the push (4xx): the attempt is over, another may follow.
+    Refused {
+        /// HTTP status.
+        status: u16,
+    },
+    /// The recipient will never take it.
+    Rejected {
+        /// What it said; may hold personal data.
+        detail: String,
+    },
+    /// The recipient's thread or installation is not ready.
+    Parked {
+        /// When to look again if nothing wakes the delivery.
+        until: EpochMillis,
+        /// A short reason, for log and story.
+        reason: &'static str,
+    },
+}
+
+/// One attempt at one delivery.
+pub trait Exchange: Send {
+    /// Goes on with what came back.
+    fn resume(&mut self, input: Input, now: EpochMillis) -> Step;
+}
+
+/// What a platform can express. Defaults to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// Wants to hear what became of the messages its people wrote.
+    pub receipts: bool,
+}
+
+/// A platform as a recipient. Object-safe: the registry hands out one per platform.
+pub trait Outbound: Send + Sync {
+    /// The schedule for this kind of delivery to this account.
+    fn policy(&self, content: DeliveryContent) -> DeliveryPolicy;
+
+    /// What the platform can express.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// The name under which the status of the account's installation is stored, if the platform has such a thing.
+    fn installation(&self, account: &Account) -> Option<String> {
+        let _ = account;
+        None
+    }
+
+    /// The way a message goes on the platform, if there are several. Asked before the first attempt and kept with the
+    /// delivery, so that every attempt goes the same way.
+    fn route(&self, account: &Account, message: &Message) -> Option<String> {
+        let _ = (account, message);
+        None
+    }
+
+    /// Begins an attempt.
+    fn exchange(&self, job: Job) -> Box<dyn Exchange>;
+}
