@@ -1,0 +1,378 @@
+//! The store: every operation is one call to the backing service, and says in its type what can come of it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{
+    Account, AccountId, Conversation, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey,
+    Lane, LaneEntry, LaneKey, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
+};
+use serde_json::Value;
+
+use crate::PortError;
+
+/// Something that may happen once only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceKey {
+    /// The account it belongs to.
+    pub account: AccountId,
+    /// Its name within the account.
+    pub name: EventKey,
+    /// From when on it may happen again; compared with the time of the write, whatever the store's own clean-up does.
+    pub expires_at: EpochMillis,
+}
+
+/// A condition that is checked and remembered in the same write as what it guards.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Guard {
+    /// Refuses if the name was used before and has not expired.
+    Once(OnceKey),
+    /// Remembers the answer to a request, so that its repetition gets the same one.
+    Answered {
+        /// The request's name.
+        key: OnceKey,
+        /// Hash of the request's body: the same name with another body is not a repetition.
+        fingerprint: String,
+        /// The answer.
+        answer: Value,
+    },
+}
+
+/// What to read before a message is accepted: one call.
+#[derive(Debug, Clone)]
+pub struct OpenRequest {
+    /// The conversation it probably belongs to.
+    pub conversation: ConversationId,
+    /// Earlier events of the account that may name another conversation.
+    pub events: Vec<(AccountId, EventKey)>,
+    /// The lane whose thread is to be compared.
+    pub lane: Option<LaneKey>,
+    /// An installation whose status is to be checked: account and the platform's id.
+    pub installation: Option<(AccountId, String)>,
+    /// The current time: what has expired by then counts as absent.
+    pub now: EpochMillis,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Opened {
+    /// The conversation, if it exists.
+    pub conversation: Option<Conversation>,
+    /// The message each event brought, in the order asked.
+    pub events: Vec<Option<MessageId>>,
+    /// The lane, if it exists.
+    pub lane: Option<Lane>,
+    /// The installation's status, if known.
+    pub installation: Option<RemoteStatus>,
+}
+
+/// A delivery to create with a message.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// When the sweep should look at its lane, if nothing is pending there yet.
+    pub due_at: EpochMillis,
+}
+
+/// A message with everything that becomes true with it, in one transaction.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    /// The conversation after the message: `last_seq` is the message's place.
+    pub conversation: Conversation,
+    /// Whether the conversation is new; otherwise it must still be at the place before.
+    pub is_new: bool,
+    /// The message.
+    pub message: Message,
+    /// Names of the platform event and how long each is kept (`None`: as long as the message).
+    pub events: Vec<(EventKey, Option<EpochMillis>)>,
+    /// Deliveries to make.
+    pub deliveries: Vec<NewDelivery>,
+    /// Conditions.
+    pub guards: Vec<Guard>,
+}
+
+/// What came of an [`Acceptance`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum AcceptOutcome {
+    /// Stored.
+    Stored,
+    /// One of its event names is taken: it was stored before, as this message.
+    Duplicate(MessageId),
+    /// The conversation has moved on since it was read: read again.
+    Stale,
+    /// A guard refused. Looked at before everything else.
+    Refused(GuardRefusal),
+}
+
+/// On what an [`AckWrite`] depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckExpectation {
+    /// The delivery is being sent and its deadline has not passed: needs no reading first.
+    InTime,
+    /// The delivery is still at this `rev`.
+    Rev(u64),
+}
+
+/// An acknowledgement that came in a call of its own, in one transaction.
+#[derive(Debug, Clone)]
+pub struct AckWrite {
+    /// The delivery it settles.
+    pub delivery: DeliveryKey,
+    /// What must be true of it.
+    pub expect: AckExpectation,
+    /// The route it must have; `None` for any.
+    pub route: Option<String>,
+    /// The state it gets.
+    pub state: DeliveryState,
+    /// The recipient's own id of it; `None` leaves what is there.
+    pub reference: Option<String>,
+    /// What the story says.
+    pub story: StoryEntry,
+    /// Another name under which the message is known from now on.
+    pub alias: Option<EventKey>,
+    /// Conditions.
+    pub guards: Vec<Guard>,
+}
+
+/// What came of an [`AckWrite`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum AckOutcome {
+    /// Stored.
+    Stored,
+    /// The expectation does not hold: the delivery as it is, `None` if there is no such delivery.
+    Otherwise(Option<Box<Delivery>>),
+    /// A guard refused.
+    Refused(GuardRefusal),
+}
+
+/// Why a guard refused. Nothing was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GuardRefusal {
+    /// A once-guard was used before.
+    Replayed,
+    /// An answered-guard holds the answer to the same request.
+    AnsweredBefore(Value),
+    /// An answered-guard holds the answer to a different request of the same name.
+    FingerprintDiffers,
+}
+
+/// Which delivery of a lane to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneSelector {
+    /// This one, and the lane: one call.
+    Entry(LaneEntry),
+    /// The lane's head, whatever it is: two calls.
+    Head,
+}
+
+/// A delivery with everything needed to work on it.
+#[derive(Debug, Clone)]
+pub struct WorkItem {
+    /// The lane.
+    pub lane: Lane,
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The delivery asked for.
+    pub delivery: Delivery,
+    /// Its message.
+    pub message: Message,
+    /// The status of the recipient's installation, if asked for and known.
+    pub installation: Option<RemoteStatus>,
+}
+
+/// A change of a delivery with everything that becomes true with it, in one transaction.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The delivery after the change; `rev` is the one before, the store counts it up.
+    pub delivery: Delivery,
+    /// The story entry; `None` for a change that is not worth one.
+    pub story: Option<StoryEntry>,
+    /// The lane as it was read.
+    pub lane: Lane,
+    /// Whether the delivery leaves the lane. The lane must still hold exactly what was read.
+    pub leaves_lane: bool,
+    /// When the lane is due next.
+    pub due_at: Option<EpochMillis>,
+    /// The change holds only if the lane's thread still has the status that was read.
+    pub needs_same_thread_status: bool,
+    /// A receipt to append to the lane of receipts of its recipient.
+    pub receipt: Option<NewDelivery>,
+    /// Another name under which the message is known from now on.
+    pub alias: Option<EventKey>,
+}
+
+/// Whether a conditional write took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// It did.
+    Yes,
+    /// Somebody else was first: read again.
+    Conflict,
+}
+
+/// What is known about a thread of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ThreadNote {
+    /// It stands for this conversation; the status was stored.
+    Noted(ConversationId),
+    /// It stands for this conversation and is gone for good; nothing was stored.
+    Gone(ConversationId),
+    /// Nobody knows it yet; the status is kept for a while, for the binding that may be under way.
+    Parked,
+}
+
+/// What came of a receipt from a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    /// Stored.
+    Stored,
+    /// The delivery has one of the same or a higher rank.
+    NoNews,
+    /// There is no such delivery.
+    Unknown,
+}
+
+/// Everything that is kept.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Tenants and accounts.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn directory(&self) -> Result<Directory, PortError>;
+
+    /// Stores a tenant and accounts of it, replacing what they were. An account's salt stays what it was first.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be stored.
+    async fn configure(&self, tenant: &Tenant, accounts: &[Account]) -> Result<(), PortError>;
+
+    /// Reads what accepting a message needs.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn open(&self, request: &OpenRequest) -> Result<Opened, PortError>;
+
+    /// Stores a message, its deliveries and its guards, or nothing.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError>;
+
+    /// The message that an event of the account brought.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError>;
+
+    /// Checks and remembers guards that guard no other write. `None` if all of them were free.
+    ///
+    /// # Errors
+    /// [`PortError`] when they are not known to be stored.
+    async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError>;
+
+    /// Settles a delivery by an acknowledgement, or nothing. A guard's refusal is reported before anything else.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn acknowledge(&self, ack: &AckWrite) -> Result<AckOutcome, PortError>;
+
+    /// Reads a delivery to work on. `None` if it does not exist, or the lane is empty. `installation` is the platform's
+    /// id of the recipient's installation.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn work(
+        &self,
+        lane: &LaneKey,
+        which: LaneSelector,
+        installation: Option<&str>,
+        now: EpochMillis,
+    ) -> Result<Option<WorkItem>, PortError>;
+
+    /// Stores a change, or nothing.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn save(&self, transition: &Transition) -> Result<Saved, PortError>;
+
+    /// Stores that `thread` stands for the lane's conversation on the recipient's platform. Returns the status that
+    /// had arrived before it was known, or the given one.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError>;
+
+    /// Stores a status of a platform's thread. `keep` is how long it is parked when nobody knows the thread.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn note_thread(
+        &self,
+        account: &AccountId,
+        thread: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Duration,
+    ) -> Result<ThreadNote, PortError>;
+
+    /// Stores a status of an installation, unless that is gone for good. `keep` is how long, `None` for ever.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn note_installation(
+        &self,
+        account: &AccountId,
+        installation: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Option<Duration>,
+    ) -> Result<Saved, PortError>;
+
+    /// Stores what a recipient reported about a delivery, if it is news.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError>;
+
+    /// Lanes that are due at `now` or before, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError>;
+
+    /// Moves the due time of a lane, if it still is `from`.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError>;
+
+    /// Everything stored about a conversation, each item as it is kept, in key order: for the operator.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn story(&self, conversation: ConversationId) -> Result<ConversationStory, PortError>;
+
+    /// Puts a failed delivery back at the end of its lane, queued, its age counted from `story.at` on. `Conflict` if it is
+    /// not failed any more.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn requeue(&self, delivery: &DeliveryKey, story: &StoryEntry, due_at: EpochMillis) -> Result<Saved, PortError>;
+}
+
+/// A conversation with all that happened in it.
+#[derive(Debug, Clone, Default)]
+pub struct ConversationStory {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// Its messages, oldest first.
+    pub messages: Vec<Message>,
+    /// Its deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// What happened to them.
+    pub stories: Vec<(DeliveryKey, StoryEntry)>,
+    /// Its lanes.
+    pub lanes: Vec<Lane>,
+}
