@@ -1,0 +1,27 @@
+//! Everything a test needs instead of the outside world: ports in memory, a clock that is set by hand, sample values
+//! with invented people, and the suite that every store must pass.
+//!
+//! A development dependency only. It must not know a platform, an adapter or a function. To add a fake for one more
+//! port, name it `InMemory...` or `Scripted...`, give it [`Faults`], and state where it differs from the real thing.
+
+#![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
+
+mod clock;
+mod emulator;
+mod faults;
+pub mod fixtures;
+mod queue;
+mod secrets;
+mod sender;
+mod store;
+pub mod store_contract;
+mod stub;
+
+pub use clock::{FixedDice, ManualClock};
+pub use emulator::Emulator;
+pub use faults::{Fault, Faults};
+pub use queue::{InMemoryQueue, QueuedTask};
+pub use secrets::InMemorySecrets;
+pub use sender::ScriptedSender;
+pub use store::{InMemoryStore, OperationCounts};
+pub use stub::{HttpStub, StubAnswer, StubRequest};
