@@ -1,0 +1,246 @@
+//! A message comes in: stored with its deliveries in one transaction, then enqueued.
+
+use std::time::Duration;
+
+use model::{
+    Account, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage, Directory,
+    EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageId, ReceiptStatus, RemoteStatus, Visitor, VisitorMessage,
+};
+use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, NewDelivery, OpenRequest, Opened};
+
+use crate::{AppError, Ctx, SWEEP_GRACE};
+
+/// How often an acceptance is tried again after somebody else wrote to the same conversation.
+const RACES: usize = 8;
+
+/// What became of an inbound message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// Stored under this id.
+    Stored(MessageId),
+    /// It had been stored before, under this id.
+    Duplicate(MessageId),
+    /// A guard refused; nothing was stored.
+    Refused(GuardRefusal),
+}
+
+/// The desk's side of a conversation as it was found.
+struct DeskContext {
+    conversation: Conversation,
+    installation: Option<RemoteStatus>,
+}
+
+/// Stores a visitor's message and enqueues its relay to the desk that the tenant's rules choose.
+///
+/// `guards` makes the conditions to store with it, given the id the message gets.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the platform is expected to repeat.
+pub async fn accept_visitor(
+    ctx: &Ctx,
+    directory: &Directory,
+    account: &Account,
+    message: VisitorMessage,
+    guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
+) -> Result<Accepted, AppError> {
+    let derived = ConversationId::derive(&account.salt, &account.id, &message.address);
+    let mut target = message.answers.map_or(derived, MessageId::conversation);
+    for _ in 0..RACES {
+        let now = ctx.clock.now();
+        let opened = ctx.store.open(&open_request(target, account, &message, now)).await?;
+        let is_ours = opened.conversation.as_ref().is_some_and(|c| c.visitor.account == account.id);
+        if target != derived && !is_ours {
+            target = derived;
+            continue;
+        }
+        if let Some(other) = continued(&opened, target, derived) {
+            target = other;
+            continue;
+        }
+        let visitor = Visitor {
+            account: account.id.clone(),
+            address: message.address.clone(),
+            name: message.name.clone(),
+            memo: message.memo.clone(),
+        };
+        let is_new = opened.conversation.is_none();
+        let mut conversation = opened.conversation.unwrap_or_else(|| Conversation {
+            id: target,
+            tenant: account.tenant.clone(),
+            visitor: visitor.clone(),
+            desk: directory.desk_for(&account.tenant, &account.id).cloned(),
+            last_seq: 0,
+            created_at: now,
+        });
+        conversation.visitor = visitor;
+        let draft = Draft {
+            author: Author::Visitor,
+            origin: account,
+            origin_id: &message.origin_id,
+            sent_at: message.sent_at,
+            content: &message.content,
+        };
+        let recipients = conversation.desk.iter().map(|desk| (desk.clone(), DeliveryContent::Message)).collect();
+        let events = message.event_keys.iter().map(|(key, keep)| (key.clone(), keep.map(|k| now.plus(k)))).collect();
+        let acceptance = draft.accept_into(conversation, is_new, now, events, recipients, guards)?;
+        if let Some(outcome) = finish(ctx, &acceptance).await? {
+            return Ok(outcome);
+        }
+    }
+    Err(too_many_races())
+}
+
+/// Reads the conversation a desk's message answers, and the status of the desk's installation, in one call. `None` if
+/// there is no such conversation, or its desk is another account.
+async fn open_desk(
+    ctx: &Ctx,
+    account: &Account,
+    conversation: ConversationId,
+    installation: &str,
+) -> Result<Option<DeskContext>, AppError> {
+    let request = OpenRequest {
+        conversation,
+        events: Vec::new(),
+        lane: None,
+        installation: Some((account.id.clone(), installation.to_owned())),
+        now: ctx.clock.now(),
+    };
+    let opened = ctx.store.open(&request).await?;
+    Ok(opened
+        .conversation
+        .filter(|c| c.tenant == account.tenant && c.desk.as_ref() == Some(&account.id))
+        .map(|conversation| DeskContext { conversation, installation: opened.installation }))
+}
+
+/// Stores a desk's message and enqueues its delivery to the visitor.
+///
+/// `installation` is the platform's id of the desk's installation. If that is gone, or the conversation is not this
+/// desk's, the answer is `None` and nothing is stored. If it is blocked, the message is stored and the desk is told
+/// that it failed, but nothing goes to the visitor (vcita contract, section 5).
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the platform is expected to repeat.
+pub async fn accept_desk(
+    ctx: &Ctx,
+    account: &Account,
+    installation: &str,
+    message: DeskMessage,
+) -> Result<Option<Accepted>, AppError> {
+    for _ in 0..RACES {
+        let now = ctx.clock.now();
+        let Some(desk) = open_desk(ctx, account, message.conversation, installation).await? else { return Ok(None) };
+        let recipient = match desk.installation {
+            Some(RemoteStatus::Deleted) => return Ok(None),
+            Some(RemoteStatus::Blocked) => (account.id.clone(), DeliveryContent::Receipt(ReceiptStatus::Failed)),
+            Some(RemoteStatus::Pending | RemoteStatus::Active | RemoteStatus::Inactive | RemoteStatus::Failed) | None => {
+                (desk.conversation.visitor.account.clone(), DeliveryContent::Message)
+            }
+        };
+        let draft = Draft {
+            author: Author::Desk,
+            origin: account,
+            origin_id: &message.origin_id,
+            sent_at: message.sent_at,
+            content: &message.content,
+        };
+        let events = vec![(message.event_key.clone(), None)];
+        let acceptance = draft.accept_into(desk.conversation, false, now, events, vec![recipient], &|_| Vec::new())?;
+        if let Some(outcome) = finish(ctx, &acceptance).await? {
+            return Ok(Some(outcome));
+        }
+    }
+    Err(too_many_races())
+}
+
+struct Draft<'a> {
+    author: Author,
+    origin: &'a Account,
+    origin_id: &'a str,
+    sent_at: EpochMillis,
+    content: &'a model::Content,
+}
+
+impl Draft<'_> {
+    fn accept_into(
+        self,
+        mut conversation: Conversation,
+        is_new: bool,
+        now: EpochMillis,
+        events: Vec<(EventKey, Option<EpochMillis>)>,
+        recipients: Vec<(model::AccountId, DeliveryContent)>,
+        guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
+    ) -> Result<Acceptance, AppError> {
+        conversation.last_seq += 1;
+        let id = MessageId::new(conversation.id, conversation.last_seq).ok_or(AppError::Internal("conversation is full"))?;
+        let due_at = now.plus(SWEEP_GRACE);
+        let deliveries = recipients
+            .into_iter()
+            .map(|(recipient, content)| {
+                let key = DeliveryKey { message: id, recipient, content };
+                NewDelivery { delivery: Delivery::queued(key, conversation.tenant.clone(), now), due_at }
+            })
+            .collect();
+        let message = Message {
+            id,
+            tenant: conversation.tenant.clone(),
+            author: self.author,
+            origin: self.origin.id.clone(),
+            origin_id: self.origin_id.to_owned(),
+            sent_at: self.sent_at,
+            accepted_at: now,
+            content: self.content.clone(),
+            memo: conversation.visitor.memo.clone(),
+        };
+        Ok(Acceptance { conversation, is_new, message, events, deliveries, guards: guards(id) })
+    }
+}
+
+/// Stores and enqueues; `None` when the conversation has to be read again.
+async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Option<Accepted>, AppError> {
+    Ok(Some(match ctx.store.accept(acceptance).await? {
+        AcceptOutcome::Stored => {
+            let tasks: Vec<_> = acceptance
+                .deliveries
+                .iter()
+                .map(|new| {
+                    let key = &new.delivery.key;
+                    (DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) }, Duration::ZERO)
+                })
+                .collect();
+            if !tasks.is_empty() {
+                ctx.queue.deliver(&tasks).await?;
+            }
+            Accepted::Stored(acceptance.message.id)
+        }
+        AcceptOutcome::Duplicate(id) => Accepted::Duplicate(id),
+        AcceptOutcome::Refused(refusal) => Accepted::Refused(refusal),
+        AcceptOutcome::Stale => return Ok(None),
+    }))
+}
+
+fn open_request(conversation: ConversationId, account: &Account, message: &VisitorMessage, now: EpochMillis) -> OpenRequest {
+    OpenRequest {
+        conversation,
+        events: message.continues.iter().map(|key| (account.id.clone(), key.clone())).collect(),
+        lane: None,
+        installation: None,
+        now,
+    }
+}
+
+/// The conversation that the message continues, if it is another one than was opened.
+fn continued(opened: &Opened, target: ConversationId, derived: ConversationId) -> Option<ConversationId> {
+    if target != derived {
+        return None;
+    }
+    opened.events.iter().flatten().map(|id| id.conversation()).find(|other| *other != target)
+}
+
+const fn too_many_races() -> AppError {
+    AppError::Unavailable(ports::PortError::Busy)
+}
+
+/// The lane of messages to `recipient` in `conversation`.
+pub(crate) const fn messages_lane(conversation: ConversationId, recipient: model::AccountId) -> LaneKey {
+    LaneKey { conversation, recipient, kind: LaneKind::Messages }
+}

@@ -1,0 +1,378 @@
+//! A delivery leaves: one attempt, its outcome, and what comes next.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use model::{
+    AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey, LaneKey, RemoteStatus,
+    RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
+};
+use ports::{LaneSelector, PortError, Saved, WorkItem};
+use tracing::{info, warn};
+use wire::{Exchange, Input, Job, Outcome, Step};
+
+use crate::settle::{amend, leave_lane, stay};
+use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
+
+/// How often a change is tried again after somebody else changed the same delivery or lane.
+const RACES: usize = 8;
+
+/// Most calls and bindings of one attempt; more of them is a defect of the platform's crate.
+const MOST_STEPS: usize = 512;
+
+/// What one task brought about: the source of the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Deliveries the recipient now has.
+    pub delivered: u32,
+    /// Attempts after the first that began.
+    pub retried: u32,
+    /// Deliveries given up.
+    pub failed: u32,
+}
+
+/// Does what the head of a lane needs at this moment: an attempt, a repeated push, a settlement that was interrupted,
+/// or nothing. Safe to run twice and with tasks that are long out of date. `until` bounds the time it may take.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
+pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) -> Result<Progress, AppError> {
+    let DeliverTask::V1 { lane, entry } = task;
+    let recipient = ctx.recipients.find(&lane.recipient).await?;
+    let outbound = ctx.settle.registry.outbound(lane.recipient.platform());
+    let installation = recipient.as_ref().and_then(|(account, _)| outbound.installation(account));
+    let mut which = entry.map_or(LaneSelector::Head, LaneSelector::Entry);
+    let base = &ctx.settle.base;
+
+    for _ in 0..RACES {
+        let Some(item) = base.store.work(lane, which, installation.as_deref(), base.clock.now()).await? else {
+            return Ok(Progress::default());
+        };
+        let entry = item.delivery.key.entry();
+        if item.lane.head() != Some(entry) {
+            return Ok(Progress::default());
+        }
+        which = LaneSelector::Entry(entry);
+        let now = base.clock.now();
+        let policy = outbound.policy(item.delivery.key.content);
+        let event = match next_event(&item, now) {
+            Next::Settled => match leave_lane(&ctx.settle, item, None, None).await? {
+                Saved::Yes => return Ok(Progress::default()),
+                Saved::Conflict => continue,
+            },
+            Next::Wait => return Ok(Progress::default()),
+            Next::Overdue { attempt } => {
+                let end = Ended::plain(DeliveryEvent::DeadlinePassed { attempt });
+                return apply(&ctx.settle, item, &policy, end).await;
+            }
+            Next::Go(event) => event,
+        };
+        let own = recipient.clone().filter(|(account, _)| account.tenant == item.delivery.tenant);
+        let Some(found) = own else {
+            // The account was taken out of the configuration: nothing can be delivered to it any more.
+            let end = Ended { detail: Some("account is not configured".to_owned()), ..Ended::plain(DeliveryEvent::Rejected) };
+            return give_up(ctx, item, end).await;
+        };
+        let mut item = item;
+        if item.delivery.route.is_none() {
+            item.delivery.route = outbound.route(&found.0, &item.message);
+        }
+        let change = match step(&item.delivery.state, &event, &policy, item.delivery.created_at, now, base.dice.roll()) {
+            Ok(change) => change,
+            Err(StepIgnored::NotDue { due }) => {
+                base.queue.deliver(&[(task.clone(), due.since(now))]).await?;
+                return Ok(Progress::default());
+            }
+            Err(StepIgnored::AlreadySettled | StepIgnored::UnderWay { .. } | StepIgnored::Stale) => {
+                return Ok(Progress::default());
+            }
+        };
+        if change.state.is_final() {
+            return give_up(ctx, item, Ended::plain(event)).await;
+        }
+        let Some(claimed) = claim(&ctx.settle, &item, change, now).await? else { continue };
+        let mut progress = attempt(ctx, claimed, found, &policy, until).await?;
+        progress.retried += u32::from(matches!(change.state, DeliveryState::Sending { attempt: 2.., pushes: 1, .. }));
+        return Ok(progress);
+    }
+    Err(PortError::Busy.into())
+}
+
+/// The timer of an attempt: ends it if it is still running after its deadline.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
+pub async fn check_ack(ctx: &SettleCtx, task: &AckTask) -> Result<Progress, AppError> {
+    let AckTask::V1 { lane, entry, attempt } = task;
+    let Some(item) = ctx.base.store.work(lane, LaneSelector::Entry(*entry), None, ctx.base.clock.now()).await? else {
+        return Ok(Progress::default());
+    };
+    let policy = ctx.registry.outbound(lane.recipient.platform()).policy(item.delivery.key.content);
+    let now = ctx.base.clock.now();
+    if let DeliveryState::Sending { attempt: running, deadline, .. } = item.delivery.state
+        && running == *attempt
+        && now <= deadline
+    {
+        // One millisecond more: at the deadline itself an acknowledgement is still in time.
+        ctx.base.queue.ack_check(task, deadline.since(now) + Duration::from_millis(1)).await?;
+        return Ok(Progress::default());
+    }
+    apply(ctx, item, &policy, Ended::plain(DeliveryEvent::DeadlinePassed { attempt: *attempt })).await
+}
+
+enum Next {
+    /// It is settled and only has to leave its lane.
+    Settled,
+    /// Its time has not come; something else will bring it back.
+    Wait,
+    /// Its attempt ran out of time and nobody noticed.
+    Overdue { attempt: u32 },
+    /// Try this.
+    Go(DeliveryEvent),
+}
+
+fn next_event(item: &WorkItem, now: EpochMillis) -> Next {
+    match item.delivery.state {
+        DeliveryState::Sent { .. } | DeliveryState::Failed { .. } => Next::Settled,
+        DeliveryState::Sending { attempt, deadline, .. } if now > deadline => Next::Overdue { attempt },
+        DeliveryState::Sending { next_push: Some(_), .. } => Next::Go(DeliveryEvent::Repush),
+        DeliveryState::Sending { next_push: None, .. } => Next::Wait,
+        DeliveryState::Parked { until, .. } if now < until && !is_woken(item) => Next::Wait,
+        DeliveryState::Queued | DeliveryState::Parked { .. } | DeliveryState::RetryWait { .. } => {
+            Next::Go(DeliveryEvent::HandOver)
+        }
+    }
+}
+
+/// Whether the thread a parked delivery waits for is ready, or gone so that another one is needed.
+fn is_woken(item: &WorkItem) -> bool {
+    item.lane.remote.as_ref().is_some_and(|thread| match thread.status {
+        RemoteStatus::Active | RemoteStatus::Failed | RemoteStatus::Deleted => true,
+        RemoteStatus::Pending | RemoteStatus::Inactive | RemoteStatus::Blocked => false,
+    })
+}
+
+/// Stores that an attempt, or another push of it, begins. `None` if somebody else was first.
+async fn claim(ctx: &SettleCtx, item: &WorkItem, change: Change, now: EpochMillis) -> Result<Option<WorkItem>, AppError> {
+    let mut claimed = item.clone();
+    claimed.delivery.state = change.state;
+    let due_at = change.state.next_at().unwrap_or(now).plus(SWEEP_GRACE);
+    let story = StoryEntry { at: now, event: change.event, next_at: change.state.next_at(), detail: None };
+    let saved = stay(ctx, claimed.delivery.clone(), item.lane.clone(), story, due_at, false).await?;
+    claimed.delivery.rev += 1;
+    Ok((saved == Saved::Yes).then_some(claimed))
+}
+
+/// Makes the attempt that was claimed, and stores its outcome.
+async fn attempt(
+    ctx: &OutboundCtx,
+    item: WorkItem,
+    (account, secrets): (model::Account, serde_json::Value),
+    policy: &DeliveryPolicy,
+    until: EpochMillis,
+) -> Result<Progress, AppError> {
+    let lane = item.lane.key.clone();
+    let exchange = ctx.settle.registry.outbound(lane.recipient.platform()).exchange(Job {
+        account,
+        secrets,
+        conversation: item.conversation.clone(),
+        message: item.message.clone(),
+        delivery: item.delivery.clone(),
+        thread: item.lane.remote.clone(),
+        installation: item.installation,
+    });
+    let (outcome, ()) = join(run(ctx, exchange, &lane, until), start_timer(&ctx.settle, &item, policy)).await;
+    let outcome = outcome?;
+    let key = &item.delivery.key;
+    info!(delivery.id = %key, delivery.outcome = name(&outcome), account.id = %lane.recipient, "delivery {key}: {}", name(&outcome));
+
+    let end = match outcome {
+        Outcome::Acknowledged { reference } => Ended { reference, ..Ended::plain(DeliveryEvent::Acknowledged) },
+        Outcome::Pushed { acknowledgements } => {
+            let mut own = None;
+            for acknowledgement in acknowledgements {
+                let same_route = acknowledgement.route.is_none() || acknowledgement.route == item.delivery.route;
+                if acknowledgement.message == key.message && same_route {
+                    own = Some(acknowledgement);
+                } else {
+                    acknowledge(&ctx.settle.base, &lane.recipient, acknowledgement, Vec::new()).await?;
+                }
+            }
+            match own.map(|a| (a.result, a.alias)) {
+                None => return Ok(Progress::default()),
+                Some((Ok(reference), alias)) => Ended { reference, alias, ..Ended::plain(DeliveryEvent::Acknowledged) },
+                Some((Err(text), _)) => Ended { detail: Some(text), ..Ended::plain(DeliveryEvent::Rejected) },
+            }
+        }
+        Outcome::Unanswered { retry_after, reason } => {
+            Ended { detail: Some(reason), ..Ended::plain(DeliveryEvent::Unanswered { retry_after }) }
+        }
+        Outcome::Refused { status } => Ended::plain(DeliveryEvent::Refused { status }),
+        Outcome::Rejected { detail } => Ended { detail: Some(detail), ..Ended::plain(DeliveryEvent::Rejected) },
+        Outcome::Parked { until, reason } => {
+            Ended { detail: Some(reason.to_owned()), ..Ended::plain(DeliveryEvent::Park { until }) }
+        }
+    };
+    apply(&ctx.settle, item, policy, end).await
+}
+
+/// Starts the timer of an attempt that is acknowledged separately. A timer that cannot be started is made up for by the
+/// sweep: the lane is already due at the deadline.
+async fn start_timer(ctx: &SettleCtx, item: &WorkItem, policy: &DeliveryPolicy) {
+    let (AckMode::Separate { timeout }, DeliveryState::Sending { attempt, pushes: 1, .. }) = (policy.ack, item.delivery.state)
+    else {
+        return;
+    };
+    let task = AckTask::V1 { lane: item.lane.key.clone(), entry: item.delivery.key.entry(), attempt };
+    let delay = timeout + Duration::from_millis(1);
+    if let Err(error) = ctx.base.queue.ack_check(&task, delay).await {
+        warn!(delivery.id = %item.delivery.key, %error, "timer of delivery {} not started", item.delivery.key);
+    }
+}
+
+/// Drives an exchange to its end.
+async fn run(
+    ctx: &OutboundCtx,
+    mut exchange: Box<dyn Exchange>,
+    lane: &LaneKey,
+    until: EpochMillis,
+) -> Result<Outcome, AppError> {
+    let base = &ctx.settle.base;
+    let mut input = Input::Start;
+    for _ in 0..MOST_STEPS {
+        match exchange.resume(input, base.clock.now()) {
+            Step::Call(call) => {
+                if base.clock.now().plus(call.timeout) > until {
+                    return Ok(Outcome::Unanswered { retry_after: None, reason: "no time left for another call".to_owned() });
+                }
+                input = Input::Answered(ctx.sender.send(call).await);
+            }
+            Step::Bind { id, status, memo } => {
+                let thread = RemoteThread { id, status, changed_at: base.clock.now(), memo };
+                input = Input::Bound(base.store.bind(lane, &thread).await?);
+            }
+            Step::Finish(outcome) => return Ok(outcome),
+        }
+    }
+    Err(AppError::Internal("an exchange does not end"))
+}
+
+const fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Acknowledged { .. } => "acknowledged",
+        Outcome::Pushed { .. } => "pushed",
+        Outcome::Unanswered { .. } => "unanswered",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Rejected { .. } => "rejected",
+        Outcome::Parked { .. } => "parked",
+    }
+}
+
+/// How an attempt ended, with what is stored beside the new state.
+struct Ended {
+    event: DeliveryEvent,
+    detail: Option<String>,
+    reference: Option<String>,
+    alias: Option<EventKey>,
+}
+
+impl Ended {
+    const fn plain(event: DeliveryEvent) -> Self {
+        Self { event, detail: None, reference: None, alias: None }
+    }
+}
+
+/// Gives up a delivery that cannot be handed over.
+async fn give_up(ctx: &OutboundCtx, item: WorkItem, end: Ended) -> Result<Progress, AppError> {
+    let policy = ctx.settle.registry.outbound(item.lane.key.recipient.platform()).policy(item.delivery.key.content);
+    apply(&ctx.settle, item, &policy, end).await
+}
+
+/// Moves the delivery by what happened, and does what follows from its new state. When somebody else has moved it in
+/// the meantime, what happened is judged anew against what is there now.
+async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut end: Ended) -> Result<Progress, AppError> {
+    let base = &ctx.base;
+    let lane = item.lane.key.clone();
+    let entry = item.delivery.key.entry();
+    for _ in 0..RACES {
+        let now = base.clock.now();
+        if let DeliveryEvent::Park { until } = &mut end.event
+            && is_woken(&item)
+        {
+            *until = now;
+        }
+        let change = match step(&item.delivery.state, &end.event, policy, item.delivery.created_at, now, base.dice.roll()) {
+            Ok(change) => change,
+            // It was settled by somebody else; if it still heads its lane, that was all they had time for.
+            Err(StepIgnored::AlreadySettled) if item.lane.head() == Some(entry) => {
+                leave_lane(ctx, item, None, None).await?;
+                return Ok(Progress::default());
+            }
+            Err(_) => return Ok(Progress::default()),
+        };
+        let next_at = change.state.next_at();
+        let story = StoryEntry { at: now, event: change.event, next_at, detail: end.detail.clone() };
+        item.delivery.state = change.state;
+        if end.reference.is_some() {
+            item.delivery.reference.clone_from(&end.reference);
+        }
+        let saved = match change.state {
+            DeliveryState::Sent { .. } if item.lane.head() == Some(entry) => {
+                leave_lane(ctx, item.clone(), Some(story), end.alias.clone()).await?
+            }
+            // It was given up and has left its lane; the word came late, and nobody waits for it.
+            DeliveryState::Sent { .. } => amend(ctx, item.clone(), story, end.alias.clone()).await?,
+            DeliveryState::Failed { .. } if item.lane.head() != Some(entry) => amend(ctx, item.clone(), story, None).await?,
+            DeliveryState::Queued
+            | DeliveryState::Parked { .. }
+            | DeliveryState::Sending { .. }
+            | DeliveryState::RetryWait { .. }
+            | DeliveryState::Failed { .. } => {
+                let same_thread = matches!(change.state, DeliveryState::Parked { .. });
+                let due_at = next_at.unwrap_or(now).plus(SWEEP_GRACE);
+                stay(ctx, item.delivery.clone(), item.lane.clone(), story, due_at, same_thread).await?
+            }
+        };
+        if saved == Saved::Yes {
+            item.delivery.rev += 1;
+            let in_lane = item.lane.head() == Some(entry);
+            return if in_lane { follow_up(ctx, item, now).await } else { Ok(Progress::default()) };
+        }
+        let Some(fresh) = base.store.work(&lane, LaneSelector::Entry(entry), None, base.clock.now()).await? else {
+            return Ok(Progress::default());
+        };
+        item = fresh;
+    }
+    Err(PortError::Busy.into())
+}
+
+/// Schedules what comes next, now that the new state is stored.
+async fn follow_up(ctx: &SettleCtx, item: WorkItem, now: EpochMillis) -> Result<Progress, AppError> {
+    let again = |at: EpochMillis| {
+        let task = DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(item.delivery.key.entry()) };
+        [(task, at.since(now))]
+    };
+    match item.delivery.state {
+        DeliveryState::Sent { .. } => Ok(Progress { delivered: 1, ..Progress::default() }),
+        DeliveryState::Failed { reason, .. } => {
+            let key = item.delivery.key.clone();
+            warn!(delivery.id = %key, delivery.outcome = reason.as_str(), "delivery {key} given up: {}", reason.as_str());
+            // A conflict means that somebody else moves the same lane on; nothing is left to do here.
+            leave_lane(ctx, item, None, None).await?;
+            Ok(Progress { failed: 1, ..Progress::default() })
+        }
+        DeliveryState::RetryWait { due, .. } => {
+            ctx.base.queue.deliver(&again(due)).await?;
+            Ok(Progress::default())
+        }
+        DeliveryState::Parked { until, .. } => {
+            ctx.base.queue.deliver(&again(until)).await?;
+            Ok(Progress::default())
+        }
+        DeliveryState::Sending { next_push: Some(at), .. } => {
+            ctx.base.queue.deliver(&again(at)).await?;
+            Ok(Progress::default())
+        }
+        DeliveryState::Sending { next_push: None, .. } | DeliveryState::Queued => Ok(Progress::default()),
+    }
+}

@@ -1,0 +1,85 @@
+//! The use cases: what happens when a message comes in, leaves, is acknowledged, or is late.
+//!
+//! Written against [`ports`] only. Nothing here knows a vendor, AWS or HTTP; a function's handler verifies, parses and
+//! calls exactly one of these. To add a use case, add a module; to add a platform, nothing here changes.
+
+mod accept;
+mod acknowledge;
+mod configure;
+mod deliver;
+mod error;
+mod replay;
+mod settle;
+mod status;
+mod sweep;
+mod timeline;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Account, AccountId, Platform};
+use ports::{Clock, Dice, Queue, Sender, Store};
+use serde_json::Value;
+use wire::Outbound;
+
+pub use accept::{Accepted, accept_desk, accept_visitor};
+pub use acknowledge::{Acknowledged, acknowledge};
+pub use configure::{AccountDocument, ConfigureError, Document, configure};
+pub use deliver::{Progress, check_ack, deliver};
+pub use error::AppError;
+pub use replay::{Replayed, replay};
+pub use status::{PARK_STATUS, has_delivery, has_event, note_installation, note_receipt, note_thread};
+pub use sweep::sweep;
+pub use timeline::{DeliveryLine, Timeline, TimelineEntry, TimelineKey, What, timeline};
+
+/// How long after its due time the sweep waits before it takes a queue message for lost.
+pub const SWEEP_GRACE: Duration = Duration::from_secs(15);
+
+/// What every use case needs.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Everything that is kept.
+    pub store: Arc<dyn Store>,
+    /// The queues.
+    pub queue: Arc<dyn Queue>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub dice: Arc<dyn Dice>,
+}
+
+/// The platforms as recipients: one exhaustive match in the function that links them all.
+pub trait Registry: Send + Sync {
+    /// The platform's way to deliver.
+    fn outbound(&self, platform: Platform) -> &dyn Outbound;
+}
+
+/// Finds a recipient's account and its secrets as they are now.
+#[async_trait::async_trait]
+pub trait Recipients: Send + Sync {
+    /// The account and its secrets; `None` if nobody configured it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when they cannot be read.
+    async fn find(&self, account: &AccountId) -> Result<Option<(Account, Value)>, AppError>;
+}
+
+/// What settling a delivery needs beyond [`Ctx`].
+#[derive(Clone)]
+pub struct SettleCtx {
+    /// The common part.
+    pub base: Ctx,
+    /// The platforms.
+    pub registry: Arc<dyn Registry>,
+}
+
+/// What making a delivery needs beyond [`SettleCtx`].
+#[derive(Clone)]
+pub struct OutboundCtx {
+    /// What settling needs.
+    pub settle: SettleCtx,
+    /// Calls to platforms.
+    pub sender: Arc<dyn Sender>,
+    /// The accounts.
+    pub recipients: Arc<dyn Recipients>,
+}

@@ -1,0 +1,125 @@
+//! What follows when a delivery is settled: the desk is told, the next one in the lane goes.
+
+use std::time::Duration;
+
+use model::{
+    DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, Lane, ReceiptStatus,
+    StoryEntry,
+};
+use ports::{NewDelivery, Saved, Transition, WorkItem};
+
+use crate::{AppError, SWEEP_GRACE, SettleCtx};
+
+/// The receipt that a settled delivery owes to the origin of its message, if any.
+fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, DeliveryKey)> {
+    let delivery = &item.delivery;
+    let status = match delivery.state {
+        DeliveryState::Sent { .. } => ReceiptStatus::Sent,
+        DeliveryState::Failed { .. } => ReceiptStatus::Failed,
+        DeliveryState::Queued
+        | DeliveryState::Parked { .. }
+        | DeliveryState::Sending { .. }
+        | DeliveryState::RetryWait { .. } => {
+            return None;
+        }
+    };
+    let origin = &item.message.origin;
+    let wanted = delivery.key.content == DeliveryContent::Message
+        && ctx.registry.outbound(origin.platform()).capabilities().receipts
+        && status.supersedes(delivery.reported);
+    wanted.then(|| {
+        let content = DeliveryContent::Receipt(status);
+        (status, DeliveryKey { message: item.message.id, recipient: origin.clone(), content })
+    })
+}
+
+/// Takes a settled delivery out of its lane. `item.delivery` is in its final state, stored or about to be stored with
+/// this; `story` and `alias` belong to that change.
+///
+/// A failure gets its entry in the dead-letter queue first: if the process ends between the two, the delivery still
+/// heads its lane and the sweep comes here again. So an entry may come twice, but is never missing.
+pub(crate) async fn leave_lane(
+    ctx: &SettleCtx,
+    mut item: WorkItem,
+    story: Option<StoryEntry>,
+    alias: Option<EventKey>,
+) -> Result<Saved, AppError> {
+    let now = ctx.base.clock.now();
+    if let DeliveryState::Failed { reason, .. } = item.delivery.state {
+        let dead = DeadTask::V1 {
+            delivery: item.delivery.key.clone(),
+            tenant: item.delivery.tenant.clone(),
+            reason: reason.as_str().to_owned(),
+        };
+        ctx.base.queue.dead(&dead).await?;
+    }
+    let receipt = receipt_for(ctx, &item);
+    let mut tasks = Vec::new();
+    if let Some((status, key)) = &receipt {
+        item.delivery.reported = Some(*status);
+        tasks.push((DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) }, Duration::ZERO));
+    }
+    let next = item.lane.pending.get(1).copied();
+    if let Some(entry) = next {
+        tasks.push((DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(entry) }, Duration::ZERO));
+    }
+    let due_at = now.plus(SWEEP_GRACE);
+    let transition = Transition {
+        story,
+        leaves_lane: true,
+        due_at: next.map(|_| due_at),
+        needs_same_thread_status: false,
+        receipt: receipt
+            .map(|(_, key)| NewDelivery { delivery: Delivery::queued(key, item.delivery.tenant.clone(), now), due_at }),
+        alias,
+        delivery: item.delivery,
+        lane: item.lane,
+    };
+    let saved = ctx.base.store.save(&transition).await?;
+    if saved == Saved::Yes && !tasks.is_empty() {
+        ctx.base.queue.deliver(&tasks).await?;
+    }
+    Ok(saved)
+}
+
+/// Stores a change that keeps the delivery at the head of its lane.
+pub(crate) async fn stay(
+    ctx: &SettleCtx,
+    delivery: Delivery,
+    lane: Lane,
+    story: StoryEntry,
+    due_at: EpochMillis,
+    needs_same_thread_status: bool,
+) -> Result<Saved, AppError> {
+    let transition = Transition {
+        delivery,
+        story: Some(story),
+        lane,
+        leaves_lane: false,
+        due_at: Some(due_at),
+        needs_same_thread_status,
+        receipt: None,
+        alias: None,
+    };
+    Ok(ctx.base.store.save(&transition).await?)
+}
+
+/// Stores a change of a delivery that has left its lane.
+pub(crate) async fn amend(
+    ctx: &SettleCtx,
+    item: WorkItem,
+    story: StoryEntry,
+    alias: Option<EventKey>,
+) -> Result<Saved, AppError> {
+    let transition = Transition {
+        story: Some(story),
+        leaves_lane: false,
+        due_at: item.lane.due_at,
+        needs_same_thread_status: false,
+        receipt: None,
+        alias,
+        delivery: item.delivery,
+        lane: item.lane,
+    };
+    Ok(ctx.base.store.save(&transition).await?)
+}

@@ -1,0 +1,85 @@
+//! A platform reports how a thread, an installation or a message is doing.
+
+use std::time::Duration;
+
+use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus};
+use ports::{LaneSelector, ReceiptOutcome, Saved, ThreadNote};
+
+use crate::accept::messages_lane;
+use crate::{AppError, Ctx};
+
+/// How long a status is kept for a thread or an installation nobody knows yet: the webhook may outrun the answer to
+/// our own create call (vcita contract, section 5, answer table).
+pub const PARK_STATUS: Duration = Duration::from_secs(15 * 60);
+
+/// Stores the status of a thread, and wakes what waits for it, in order.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored.
+pub async fn note_thread(ctx: &Ctx, account: &AccountId, thread: &str, status: RemoteStatus) -> Result<ThreadNote, AppError> {
+    let note = ctx.store.note_thread(account, thread, status, ctx.clock.now(), PARK_STATUS).await?;
+    if let ThreadNote::Noted(conversation) = &note {
+        let lane = messages_lane(*conversation, account.clone());
+        ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None }, Duration::ZERO)]).await?;
+    }
+    Ok(note)
+}
+
+/// Stores the status of an account's installation. What waits for it looks again by itself within the platform's
+/// activation time. `is_known` says whether the account is configured with this installation; otherwise the status is
+/// only parked.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored.
+pub async fn note_installation(
+    ctx: &Ctx,
+    account: &AccountId,
+    installation: &str,
+    status: RemoteStatus,
+    is_known: bool,
+) -> Result<Saved, AppError> {
+    let keep = (!is_known).then_some(PARK_STATUS);
+    Ok(ctx.store.note_installation(account, installation, status, ctx.clock.now(), keep).await?)
+}
+
+/// Stores what a desk reports about a message it was given. Ranks only rise.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored.
+pub async fn note_receipt(
+    ctx: &Ctx,
+    account: &AccountId,
+    message: MessageId,
+    status: ReceiptStatus,
+) -> Result<ReceiptOutcome, AppError> {
+    let delivery = DeliveryKey { message, recipient: account.clone(), content: DeliveryContent::Message };
+    Ok(ctx.store.note_receipt(&delivery, status).await?)
+}
+
+/// Whether `account` has been given this message, or is about to be.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it cannot be read.
+pub async fn has_delivery(
+    ctx: &Ctx,
+    account: &AccountId,
+    message: MessageId,
+    content: DeliveryContent,
+) -> Result<bool, AppError> {
+    let key = DeliveryKey { message, recipient: account.clone(), content };
+    let found = ctx.store.work(&key.lane(), LaneSelector::Entry(key.entry()), None, ctx.clock.now()).await?;
+    Ok(found.is_some())
+}
+
+/// Whether one of these events of `account` was stored.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it cannot be read.
+pub async fn has_event(ctx: &Ctx, account: &AccountId, events: &[EventKey]) -> Result<bool, AppError> {
+    for event in events {
+        if ctx.store.event(account, event, ctx.clock.now()).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

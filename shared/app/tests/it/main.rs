@@ -1,0 +1,9 @@
+//! The use cases over in-memory ports, a manual clock and two invented recipients: one that acknowledges in a call of
+//! its own, as FrontStage does, and one whose answer is the acknowledgement, as vcita's is.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
+
+mod faults;
+mod races;
+mod section_6;
+mod waiting;
+mod world;
