@@ -1,0 +1,172 @@
+//! One connection setup for every AWS client of a process.
+//!
+//! Credentials, HTTP client, timeouts and retries are decided here and nowhere else, so that the clients of the table,
+//! the queues and the secrets share one pool of connections. This crate must not read the environment: the edge hands
+//! it plain values. To add a service, give its client's builder [`Connection::config`].
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+/// The roots that every AWS endpoint's certificate leads to (AWS documentation, "Amazon Trust Services").
+///
+/// Pinned because reading the system's bundle of some hundred and forty roots is more than half of a client's start-up
+/// time. They expire between 2037 and 2040; a change is announced years ahead.
+const ROOTS: [&str; 5] = [
+    include_str!("../roots/amazon-root-ca-1.pem"),
+    include_str!("../roots/amazon-root-ca-2.pem"),
+    include_str!("../roots/amazon-root-ca-3.pem"),
+    include_str!("../roots/amazon-root-ca-4.pem"),
+    include_str!("../roots/starfield-services-root-g2.pem"),
+];
+
+/// An endpoint of the own region answers the handshake within milliseconds. One second is the first repetition of a
+/// lost SYN packet: shorter would give up what the network is about to mend.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One attempt. DynamoDB and SQS answer in tens of milliseconds; what takes this long is lost, and another attempt
+/// reaches another host. Long enough for the largest transaction (4 MB).
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// All attempts of one call, with the pauses between them: below the 10 s that a platform waits for our answer.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Attempts of one call, the first one included.
+const ATTEMPTS: u32 = 3;
+
+/// Longest pause between two attempts: the default of 20 s is longer than anybody here waits.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a [`Connection`] is made of: what the Lambda service puts into the environment of a function.
+#[derive(Clone)]
+pub struct ConnectionSettings {
+    /// Region of all services, e.g. `eu-central-1`.
+    pub region: String,
+    /// Another endpoint for all services, e.g. an emulator's.
+    pub endpoint: Option<String>,
+    /// Access key id.
+    pub access_key: String,
+    /// Secret access key.
+    pub secret_key: String,
+    /// Session token of temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for ConnectionSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionSettings")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The setup that all AWS clients of a process share. Built once; clones share everything.
+#[derive(Clone)]
+pub struct Connection {
+    config: SdkConfig,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("region", &self.config.region()).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Sets everything up; connects nothing yet.
+    ///
+    /// The credentials are taken as they are: those of a function do not change as long as its sandbox lives, so there
+    /// is no provider chain to ask.
+    #[must_use]
+    pub fn new(settings: ConnectionSettings) -> Self {
+        let credentials = Credentials::new(settings.access_key, settings.secret_key, settings.session_token, None, "environment");
+        let roots = ROOTS.iter().fold(TrustStore::empty(), |store, pem| store.with_pem_certificate(pem.as_bytes()));
+        let mut http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        // Without a context the client would fall back to the system's bundle; building one cannot fail with rustls.
+        if let Ok(tls) = TlsContext::builder().with_trust_store(roots).build() {
+            http = http.tls_context(tls);
+        }
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(settings.region))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http.build_https())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE))
+            // Bodies are small and the attempt's timeout bounds them: watching their throughput costs more than it gives.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()));
+        config.set_endpoint_url(settings.endpoint);
+        Self { config: config.build() }
+    }
+
+    /// What a service client is built from: `aws_sdk_x::Client::new(connection.config())`.
+    #[must_use]
+    pub const fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(endpoint: Option<&str>) -> ConnectionSettings {
+        ConnectionSettings {
+            region: "eu-central-1".to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            access_key: "key".to_owned(),
+            secret_key: "hidden".to_owned(),
+            session_token: Some("hidden".to_owned()),
+        }
+    }
+
+    #[test]
+    fn settings_show_no_secret() {
+        let shown = format!("{:?} {:?}", settings(None), Connection::new(settings(None)));
+        assert!(!shown.contains("hidden"), "{shown}");
+        assert!(shown.contains("eu-central-1"), "{shown}");
+    }
+
+    #[test]
+    fn every_part_is_given_by_hand() {
+        let connection = Connection::new(settings(Some("http://127.0.0.1:4566")));
+        let config = connection.config();
+        assert_eq!(config.region().map(AsRef::as_ref), Some("eu-central-1"));
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+        assert!(config.http_client().is_some());
+        assert!(config.sleep_impl().is_some());
+        assert!(config.time_source().is_some());
+        assert!(config.credentials_provider().is_some());
+        assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(3));
+        let timeouts = config.timeout_config().unwrap();
+        assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(1)));
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn five_roots_are_pinned() {
+        for pem in ROOTS {
+            assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), 1);
+        }
+    }
+}
