@@ -1,0 +1,288 @@
+//! One write: the expressions of DynamoDB, put together from names and values.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use model::EpochMillis;
+use ports::PortError;
+
+use crate::error::{failed, incomplete};
+use crate::items::attribute;
+use crate::keys::{self, Item, Key};
+
+/// A write of one item, with the condition it depends on. Names and values always go through placeholders: half of our
+/// names are reserved words.
+pub(crate) struct Change {
+    key: Key,
+    /// The whole item, for a put.
+    item: Option<Item>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+    sets: Vec<String>,
+    removes: Vec<String>,
+    conditions: Vec<String>,
+}
+
+impl Change {
+    /// Replaces the item.
+    pub(crate) fn put(key: Key, item: Item) -> Self {
+        Self { item: Some(item), ..Self::update(key) }
+    }
+
+    /// Changes attributes of the item.
+    pub(crate) fn update(key: Key) -> Self {
+        Self {
+            key,
+            item: None,
+            names: HashMap::new(),
+            values: HashMap::new(),
+            sets: Vec::new(),
+            removes: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+
+    /// The placeholder of a name.
+    fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    /// The placeholder of a value.
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    /// Sets an attribute.
+    pub(crate) fn set(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.sets.push(format!("{name} = {value}"));
+    }
+
+    /// Removes an attribute.
+    pub(crate) fn remove(&mut self, attribute: &str) {
+        let name = self.name(attribute);
+        self.removes.push(name);
+    }
+
+    /// Sets an attribute, or removes it.
+    pub(crate) fn assign(&mut self, attribute: &str, value: Option<AttributeValue>) {
+        match value {
+            Some(value) => self.set(attribute, value),
+            None => self.remove(attribute),
+        }
+    }
+
+    /// Sets an attribute unless it is there.
+    pub(crate) fn set_if_absent(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.sets.push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    /// Counts an attribute up by one.
+    pub(crate) fn increment(&mut self, attribute: &str) {
+        let (name, one) = (self.name(attribute), self.value(number(1)));
+        self.sets.push(format!("{name} = {name} + {one}"));
+    }
+
+    /// Appends to a list that may not be there yet.
+    pub(crate) fn append(&mut self, attribute: &str, entries: Vec<AttributeValue>) {
+        let name = self.name(attribute);
+        let (none, entries) = (self.value(AttributeValue::L(Vec::new())), self.value(AttributeValue::L(entries)));
+        self.sets.push(format!("{name} = list_append(if_not_exists({name}, {none}), {entries})"));
+    }
+
+    /// Removes the first entry of a list.
+    pub(crate) fn remove_first(&mut self, attribute: &str) {
+        let name = self.name(attribute);
+        self.removes.push(format!("{name}[0]"));
+    }
+
+    /// Puts the lane into the index of due lanes, or takes it out.
+    pub(crate) fn assign_due(&mut self, shard: String, at: Option<EpochMillis>) {
+        self.assign(keys::DUE_SHARD, at.map(|_| AttributeValue::S(shard)));
+        self.assign(keys::DUE_AT, at.map(|at| number(at.millis())));
+    }
+
+    /// Puts the lane into the index of due lanes unless it is there.
+    pub(crate) fn set_due_if_absent(&mut self, shard: String, at: EpochMillis) {
+        self.set_if_absent(keys::DUE_SHARD, AttributeValue::S(shard));
+        self.set_if_absent(keys::DUE_AT, number(at.millis()));
+    }
+
+    /// Only if there is no such item.
+    #[must_use]
+    pub(crate) fn if_absent(mut self) -> Self {
+        let name = self.name(keys::PK);
+        self.conditions.push(format!("attribute_not_exists({name})"));
+        self
+    }
+
+    /// Only if there is such an item.
+    #[must_use]
+    pub(crate) fn if_present(mut self) -> Self {
+        let name = self.name(keys::PK);
+        self.conditions.push(format!("attribute_exists({name})"));
+        self
+    }
+
+    /// Only if there is no such item, or it has expired. Compared here because the table's clean-up may be days late.
+    #[must_use]
+    pub(crate) fn if_absent_or_expired(mut self, now: EpochMillis) -> Self {
+        let (pk, until) = (self.name(keys::PK), self.name(attribute::VALID_UNTIL));
+        let now = self.value(number(now.millis()));
+        self.conditions.push(format!("(attribute_not_exists({pk}) OR {until} <= {now})"));
+        self
+    }
+
+    /// Only if the attribute has this value, or is not there for `None`.
+    #[must_use]
+    pub(crate) fn if_is(mut self, attribute: &str, value: Option<AttributeValue>) -> Self {
+        let name = self.name(attribute);
+        let condition = match value {
+            Some(value) => format!("{name} = {}", self.value(value)),
+            None => format!("attribute_not_exists({name})"),
+        };
+        self.conditions.push(condition);
+        self
+    }
+
+    /// Only if the lane is due at this time.
+    #[must_use]
+    pub(crate) fn if_due_at(self, at: EpochMillis) -> Self {
+        self.if_is(keys::DUE_AT, Some(number(at.millis())))
+    }
+
+    /// Only if the attribute has another value than this.
+    #[must_use]
+    pub(crate) fn if_not(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("{name} <> {value}"));
+        self
+    }
+
+    /// Only if the attribute is at least this.
+    #[must_use]
+    pub(crate) fn if_at_least(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("{name} >= {value}"));
+        self
+    }
+
+    /// Only if the attribute is not there, or is one of these.
+    #[must_use]
+    pub(crate) fn if_absent_or_one_of(mut self, attribute: &str, values: Vec<AttributeValue>) -> Self {
+        let name = self.name(attribute);
+        let mut condition = format!("attribute_not_exists({name})");
+        for value in values {
+            let value = self.value(value);
+            condition.push_str(&format!(" OR {name} = {value}"));
+        }
+        self.conditions.push(format!("({condition})"));
+        self
+    }
+
+    /// Only if the list does not hold this.
+    #[must_use]
+    pub(crate) fn if_lacks(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("NOT contains({name}, {value})"));
+        self
+    }
+
+    /// Only if the attribute has another value than this, or the item has expired, or there is none.
+    #[must_use]
+    pub(crate) fn if_not_or_expired(mut self, attribute: &str, value: AttributeValue, now: EpochMillis) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        let (until, now) = (self.name(attribute::VALID_UNTIL), self.value(number(now.millis())));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} <> {value} OR {until} <= {now})"));
+        self
+    }
+
+    fn condition(&self) -> Option<String> {
+        (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
+    }
+
+    fn update_expression(&self) -> String {
+        let mut clauses = Vec::new();
+        if !self.sets.is_empty() {
+            clauses.push(format!("SET {}", self.sets.join(", ")));
+        }
+        if !self.removes.is_empty() {
+            clauses.push(format!("REMOVE {}", self.removes.join(", ")));
+        }
+        clauses.join(" ")
+    }
+
+    /// As a member of a transaction, which returns the item as it was if the condition does not hold.
+    pub(crate) fn into_member(self, table: &str) -> Result<TransactWriteItem, PortError> {
+        let condition = self.condition();
+        let names = Some(self.names.clone()).filter(|names| !names.is_empty());
+        let values = Some(self.values.clone()).filter(|values| !values.is_empty());
+        let old = condition.as_ref().map(|_| ReturnValuesOnConditionCheckFailure::AllOld);
+        let member = TransactWriteItem::builder();
+        Ok(match self.item {
+            Some(mut item) => {
+                item.extend(self.key.to_attributes());
+                let put = Put::builder()
+                    .table_name(table)
+                    .set_item(Some(item))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .set_return_values_on_condition_check_failure(old);
+                member.put(put.build().map_err(|_| incomplete())?).build()
+            }
+            None => {
+                let update = Update::builder()
+                    .table_name(table)
+                    .update_expression(self.update_expression())
+                    .set_key(Some(self.key.to_attributes()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .set_return_values_on_condition_check_failure(old);
+                member.update(update.build().map_err(|_| incomplete())?).build()
+            }
+        })
+    }
+
+    /// Makes an update alone. Its own repetition after a lost answer meets its own work, so it may only be used where
+    /// that makes no difference; a transaction has a token against that.
+    pub(crate) async fn make(self, client: &Client, table: &str) -> Result<Made, PortError> {
+        let request = client
+            .update_item()
+            .table_name(table)
+            .update_expression(self.update_expression())
+            .set_condition_expression(self.condition())
+            .set_key(Some(self.key.to_attributes()))
+            .set_expression_attribute_names(Some(self.names).filter(|names| !names.is_empty()))
+            .set_expression_attribute_values(Some(self.values).filter(|values| !values.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(_) => Ok(Made::Yes),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Made::No(refused.item.clone())),
+                _ => Err(failed(&error)),
+            },
+        }
+    }
+}
+
+/// Whether a single change took effect.
+pub(crate) enum Made {
+    /// It did.
+    Yes,
+    /// Its condition does not hold; the item as it is, if there is one.
+    No(Option<Item>),
+}
+
+/// A number as an attribute.
+pub(crate) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

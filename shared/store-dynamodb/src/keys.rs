@@ -1,0 +1,346 @@
+//! Keys of the one table: the only place that knows how they are spelt.
+//!
+//! | What is asked | Partition key | Sort key | How |
+//! |---|---|---|---|
+//! | conversation | `CONV#{conversation}` | `META` | batch read, put on its `last_seq` |
+//! | message | `CONV#{conversation}` | `MSG#{seq}` | batch read |
+//! | the rest of a long message | `CONV#{conversation}` | `MSG#{seq}#PART#{n}` | batch read |
+//! | delivery | `CONV#{conversation}` | `DLV#{account}#{entry}` | batch read, update on its `rev` |
+//! | lane of a recipient | `CONV#{conversation}` | `LANE#{account}#{kind}` | batch read, update on its content |
+//! | story of a delivery | `CONV#{conversation}` | `STORY#{account}#{entry}#{at}#{mark}` | appended only |
+//! | everything of a conversation | `CONV#{conversation}` | all of them | query |
+//! | platform event: which message is it? | `EVENT#{account}#{part}...` | `EVENT` | batch read, put if absent |
+//! | has this happened before? | `ONCE#{account}#{part}...` | `ONCE` | put if absent |
+//! | what was the answer? | `ANSWER#{account}#{part}...` | `ANSWER` | put if absent |
+//! | platform's thread: which conversation? | `THREAD#{account}#{id}` | `THREAD` | get, put |
+//! | status of an installation | `INSTALL#{account}#{id}` | `INSTALL` | batch read, put |
+//! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
+//! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
+//!
+//! All that a worker needs of a conversation stands in one partition, so that it is read with one batch and changed in
+//! one transaction. A conversation has as many writers as people who talk in it; a partition takes a thousand writes a
+//! second.
+//!
+//! The directory is one partition that every process reads whole. At about half a kilobyte per account one page of a
+//! query (1 MB) holds some two thousand accounts. Up to a few pages that is right; with more of them, read accounts by
+//! key when they are first asked for, and keep the tenants' routes under the tenant's own partition.
+//!
+//! Parts are joined by `#`; within a part `#` and `%` and everything outside printable ASCII are percent-encoded, so
+//! different names never make the same key. Numbers have 13 digits (the widest place of a message, and milliseconds up
+//! to the year 2286), so that their order as text is their order.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use model::{AccountId, ConversationId, DeliveryKey, EpochMillis, EventKey, LaneEntry, LaneKey, LaneKind, MessageId, TenantId};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+/// An item as the table holds it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// Partition key.
+pub(crate) const PK: &str = "pk";
+/// Sort key.
+pub(crate) const SK: &str = "sk";
+/// The index of due lanes: keys only, and only items that carry both of its attributes.
+pub(crate) const DUE_INDEX: &str = "due";
+/// Partition key of the index.
+pub(crate) const DUE_SHARD: &str = "due_shard";
+/// Sort key of the index: when, in milliseconds since the epoch.
+pub(crate) const DUE_AT: &str = "due_at";
+
+/// Partitions of the index. Every pending lane writes to it, and each takes a thousand writes a second.
+const DUE_SHARDS: u8 = 4;
+
+const SEPARATOR: char = '#';
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
+
+/// A partition key holds 2048 bytes. Names are the vendors', so a longer one is replaced by its hash.
+const LONGEST_NAME: usize = 1536;
+
+/// Where an item stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pk: String,
+    sk: String,
+}
+
+/// What makes the place of a story entry unique among those of the same delivery and millisecond.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StoryMark<'a> {
+    /// The `rev` the delivery had before: known to whoever read it.
+    Rev(u64),
+    /// The entry itself, hashed: for a writer that has read nothing. Stands after those with a `rev`.
+    Content(&'a [u8]),
+}
+
+impl Key {
+    /// The conversation itself.
+    pub(crate) fn conversation(id: ConversationId) -> Self {
+        Self { pk: partition(id), sk: "META".to_owned() }
+    }
+
+    /// A message.
+    pub(crate) fn message(id: MessageId) -> Self {
+        Self { pk: partition(id.conversation()), sk: join("MSG", [number(id.seq())]) }
+    }
+
+    /// One of the further parts of a message that does not fit one item, from 1.
+    pub(crate) fn message_part(id: MessageId, part: u32) -> Self {
+        let parts = [number(id.seq()), "PART".to_owned(), format!("{part:03}")];
+        Self { pk: partition(id.conversation()), sk: join("MSG", parts) }
+    }
+
+    /// A delivery.
+    pub(crate) fn delivery(key: &DeliveryKey) -> Self {
+        let parts = [key.recipient.to_string(), entry(key.entry())];
+        Self { pk: partition(key.message.conversation()), sk: join("DLV", parts) }
+    }
+
+    /// A lane.
+    pub(crate) fn lane(key: &LaneKey) -> Self {
+        let parts = [key.recipient.to_string(), lane_kind(key.kind).to_owned()];
+        Self { pk: partition(key.conversation), sk: join("LANE", parts) }
+    }
+
+    /// An entry of a delivery's story.
+    pub(crate) fn story(key: &DeliveryKey, at: EpochMillis, mark: StoryMark<'_>) -> Self {
+        let mark = match mark {
+            StoryMark::Rev(rev) => format!("r{rev:06}"),
+            StoryMark::Content(bytes) => format!("z{}", &hex::encode(Sha256::digest(bytes))[..16]),
+        };
+        let parts = [key.recipient.to_string(), entry(key.entry()), format!("{:013}", at.millis()), mark];
+        Self { pk: partition(key.message.conversation()), sk: join("STORY", parts) }
+    }
+
+    /// An event of a platform.
+    pub(crate) fn event(account: &AccountId, event: &EventKey) -> Self {
+        Self::named("EVENT", account, event.parts())
+    }
+
+    /// A guard of something that happens once.
+    pub(crate) fn once(account: &AccountId, name: &EventKey) -> Self {
+        Self::named("ONCE", account, name.parts())
+    }
+
+    /// The answer to a request.
+    pub(crate) fn answer(account: &AccountId, name: &EventKey) -> Self {
+        Self::named("ANSWER", account, name.parts())
+    }
+
+    /// A thread of a platform.
+    pub(crate) fn thread(account: &AccountId, id: &str) -> Self {
+        Self::named("THREAD", account, &[id.to_owned()])
+    }
+
+    /// An installation on a platform.
+    pub(crate) fn installation(account: &AccountId, id: &str) -> Self {
+        Self::named("INSTALL", account, &[id.to_owned()])
+    }
+
+    /// A configured account.
+    pub(crate) fn account(id: &AccountId) -> Self {
+        Self { pk: directory(), sk: join("ACCOUNT", [id.to_string()]) }
+    }
+
+    /// A configured tenant.
+    pub(crate) fn tenant(id: &TenantId) -> Self {
+        Self { pk: directory(), sk: join("TENANT", [id.to_string()]) }
+    }
+
+    fn named(kind: &'static str, account: &AccountId, name: &[String]) -> Self {
+        let mut pk = join(kind, std::iter::once(account.to_string()).chain(name.iter().cloned()));
+        if pk.len() > LONGEST_NAME {
+            // `%s` is no percent-encoding, so this is no other name's key.
+            pk = format!("{}{SEPARATOR}%sha256={}", join(kind, [account.to_string()]), hex::encode(Sha256::digest(&pk)));
+        }
+        Self { pk, sk: kind.to_owned() }
+    }
+
+    /// The key attributes alone: what reads and updates name an item by.
+    pub(crate) fn to_attributes(&self) -> Item {
+        HashMap::from([(PK.to_owned(), AttributeValue::S(self.pk.clone())), (SK.to_owned(), AttributeValue::S(self.sk.clone()))])
+    }
+
+    /// Where `item` stands.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+
+    /// The lane that stands here.
+    pub(crate) fn as_lane(&self) -> Option<LaneKey> {
+        let conversation = split("CONV", &self.pk)?;
+        let lane = split("LANE", &self.sk)?;
+        let ([conversation], [recipient, kind]) = (conversation.as_slice(), lane.as_slice()) else { return None };
+        let kind = [LaneKind::Messages, LaneKind::Receipts].into_iter().find(|k| lane_kind(*k) == kind)?;
+        Some(LaneKey { conversation: conversation.parse().ok()?, recipient: recipient.parse().ok()?, kind })
+    }
+}
+
+/// Partition key of a conversation.
+pub(crate) fn partition(id: ConversationId) -> String {
+    join("CONV", [id.to_string()])
+}
+
+/// Partition key of everything that is configured.
+pub(crate) fn directory() -> String {
+    "DIRECTORY".to_owned()
+}
+
+/// The partition of the index that a conversation's lanes stand in. Ids of conversations are hashes: their last digit
+/// is as even as any.
+pub(crate) fn due_shard(conversation: ConversationId) -> String {
+    let last = conversation.to_string().bytes().next_back().unwrap_or_default();
+    shard_name(last % DUE_SHARDS)
+}
+
+/// All partitions of the index.
+pub(crate) fn due_shards() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(shard_name)
+}
+
+/// When a lane is due.
+pub(crate) fn due_at(item: &Item) -> Option<EpochMillis> {
+    item.get(DUE_AT)?.as_n().ok()?.parse().ok().map(EpochMillis::new)
+}
+
+/// The word for what a lane carries.
+pub(crate) const fn lane_kind(kind: LaneKind) -> &'static str {
+    match kind {
+        LaneKind::Messages => "messages",
+        LaneKind::Receipts => "receipts",
+    }
+}
+
+fn shard_name(shard: u8) -> String {
+    join("DUE", [shard.to_string()])
+}
+
+fn number(value: u64) -> String {
+    format!("{value:013}")
+}
+
+fn entry(entry: LaneEntry) -> String {
+    entry.receipt.map_or_else(|| number(entry.seq), |status| format!("{}:{status}", number(entry.seq)))
+}
+
+fn join(kind: &'static str, parts: impl IntoIterator<Item = String>) -> String {
+    let mut text = kind.to_owned();
+    for part in parts {
+        text.push(SEPARATOR);
+        text.extend(utf8_percent_encode(&part, ESCAPED));
+    }
+    text
+}
+
+fn split(kind: &'static str, text: &str) -> Option<Vec<String>> {
+    let mut parts = text.split(SEPARATOR);
+    if parts.next() != Some(kind) {
+        return None;
+    }
+    parts.map(|part| percent_decode_str(part).decode_utf8().ok().map(Cow::into_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{DeliveryContent, ReceiptStatus};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn account() -> AccountId {
+        "vcita/demo".parse().unwrap()
+    }
+
+    fn conversation() -> ConversationId {
+        "00112233445566778899".parse().unwrap()
+    }
+
+    fn message() -> MessageId {
+        MessageId::new(conversation(), 7).unwrap()
+    }
+
+    fn delivery(content: DeliveryContent) -> DeliveryKey {
+        DeliveryKey { message: message(), recipient: account(), content }
+    }
+
+    fn shown(key: &Key) -> String {
+        format!("{} | {}", key.pk, key.sk)
+    }
+
+    #[test]
+    fn formats_are_stable() {
+        let name = EventKey::new("message", ["a#b", "100%", "č"]);
+        let plain = delivery(DeliveryContent::Message);
+        let receipt = delivery(DeliveryContent::Receipt(ReceiptStatus::Sent));
+        let at = EpochMillis::new(1_767_225_600_000);
+        let lane = |kind| LaneKey { conversation: conversation(), recipient: account(), kind };
+        insta::assert_snapshot!(shown(&Key::conversation(conversation())), @"CONV#00112233445566778899 | META");
+        insta::assert_snapshot!(shown(&Key::message(message())), @"CONV#00112233445566778899 | MSG#0000000000007");
+        insta::assert_snapshot!(shown(&Key::message_part(message(), 2)), @"CONV#00112233445566778899 | MSG#0000000000007#PART#002");
+        insta::assert_snapshot!(shown(&Key::delivery(&plain)), @"CONV#00112233445566778899 | DLV#vcita/demo#0000000000007");
+        insta::assert_snapshot!(shown(&Key::delivery(&receipt)), @"CONV#00112233445566778899 | DLV#vcita/demo#0000000000007:sent");
+        insta::assert_snapshot!(shown(&Key::lane(&lane(LaneKind::Messages))), @"CONV#00112233445566778899 | LANE#vcita/demo#messages");
+        insta::assert_snapshot!(shown(&Key::lane(&lane(LaneKind::Receipts))), @"CONV#00112233445566778899 | LANE#vcita/demo#receipts");
+        insta::assert_snapshot!(shown(&Key::story(&plain, at, StoryMark::Rev(3))), @"CONV#00112233445566778899 | STORY#vcita/demo#0000000000007#1767225600000#r000003");
+        insta::assert_snapshot!(shown(&Key::story(&plain, at, StoryMark::Content(b"x"))), @"CONV#00112233445566778899 | STORY#vcita/demo#0000000000007#1767225600000#z2d711642b726b044");
+        insta::assert_snapshot!(shown(&Key::event(&account(), &name)), @"EVENT#vcita/demo#message#a%23b#100%25#%C4%8D | EVENT");
+        insta::assert_snapshot!(shown(&Key::once(&account(), &name)), @"ONCE#vcita/demo#message#a%23b#100%25#%C4%8D | ONCE");
+        insta::assert_snapshot!(shown(&Key::answer(&account(), &name)), @"ANSWER#vcita/demo#message#a%23b#100%25#%C4%8D | ANSWER");
+        insta::assert_snapshot!(shown(&Key::thread(&account(), "s-1")), @"THREAD#vcita/demo#s-1 | THREAD");
+        insta::assert_snapshot!(shown(&Key::installation(&account(), "ch-1")), @"INSTALL#vcita/demo#ch-1 | INSTALL");
+        insta::assert_snapshot!(shown(&Key::account(&account())), @"DIRECTORY | ACCOUNT#vcita/demo");
+        insta::assert_snapshot!(shown(&Key::tenant(&"demo".parse().unwrap())), @"DIRECTORY | TENANT#demo");
+        insta::assert_snapshot!(due_shard(conversation()), @"DUE#1");
+        assert_eq!(due_shards().collect::<Vec<_>>(), ["DUE#0", "DUE#1", "DUE#2", "DUE#3"]);
+    }
+
+    #[test]
+    fn lane_is_read_back_from_its_key() {
+        for kind in [LaneKind::Messages, LaneKind::Receipts] {
+            let lane = LaneKey { conversation: conversation(), recipient: account(), kind };
+            assert_eq!(Key::lane(&lane).as_lane(), Some(lane));
+        }
+        assert_eq!(Key::conversation(conversation()).as_lane(), None);
+        assert_eq!(Key::delivery(&delivery(DeliveryContent::Message)).as_lane(), None);
+    }
+
+    #[test]
+    fn overlong_name_is_hashed() {
+        let long = |last: &str| Key::event(&account(), &EventKey::new("message", [&"x".repeat(5_000), last]));
+        assert!(long("a").pk.len() < LONGEST_NAME);
+        assert_ne!(long("a"), long("b"));
+        assert!(long("a").pk.starts_with("EVENT#vcita/demo#%sha256="));
+    }
+
+    proptest! {
+        #[test]
+        fn parts_round_trip(parts in prop::collection::vec(".*", 0..5)) {
+            prop_assert_eq!(split("EVENT", &join("EVENT", parts.clone())), Some(parts));
+        }
+
+        #[test]
+        fn different_names_never_share_a_key(
+            a in prop::collection::vec("[a#%2/.]{0,3}", 0..4),
+            b in prop::collection::vec("[a#%2/.]{0,3}", 0..4),
+        ) {
+            let key = |parts: &[String]| Key::named("EVENT", &account(), parts);
+            prop_assert_eq!(a == b, key(&a) == key(&b));
+        }
+
+        #[test]
+        fn order_of_messages_is_order_of_keys(a in 0..=MessageId::MAX_SEQ, b in 0..=MessageId::MAX_SEQ) {
+            let key = |seq| Key::message(MessageId::new(conversation(), seq).unwrap()).sk;
+            prop_assert_eq!(a.cmp(&b), key(a).cmp(&key(b)));
+        }
+
+        #[test]
+        fn every_conversation_has_a_listed_shard(text in "[0-9a-f]{20}") {
+            let shard = due_shard(text.parse().unwrap());
+            prop_assert!(due_shards().any(|listed| listed == shard));
+        }
+    }
+}

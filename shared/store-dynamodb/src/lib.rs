@@ -1,0 +1,57 @@
+//! The store in one DynamoDB table.
+//!
+//! [`keys`] spells the keys and lists the access patterns, [`items`] the shapes of what stands there; the rest turns
+//! the operations of [`Store`] into calls: one call each, except where its documentation says two. Conditions are
+//! evaluated by the table, in the same call as what they guard, and a refused call brings back the item it was refused
+//! for, so that nothing is read twice. This crate must not decide anything about a conversation: states are computed by
+//! the model and stored here. To add a kind of item, add its key, its struct and its line in the list of patterns.
+//!
+//! How many calls an operation takes:
+//!
+//! | Operation | Calls |
+//! |---|---|
+//! | `open`, `work` of an entry, `event` | 1 batch or single read |
+//! | `work` of a lane's head | 1 read and 1 batch read |
+//! | `work` of a message above 320 KB | 1 batch read more, of the parts of its content |
+//! | `accept`, `acknowledge`, `save`, `guard`, `requeue`, `configure` | 1 transaction |
+//! | `bind` | 1 transaction; 1 more when something was known of the thread |
+//! | `note_thread` | 1 read and 1 write |
+//! | `note_installation`, `note_receipt`, `postpone` | 1 update |
+//! | `due` | 1 query for each of 4 partitions, at the same time |
+//! | `story`, `directory` | 1 query per megabyte |
+//!
+//! A transaction that meets another one on the same item is repeated a few times, then [`ports::PortError::Busy`].
+//!
+//! Expiry is compared when something is written, with the time of the write. Reads have no time to compare with: they
+//! return what is there, and the table's clean-up removes it within a few days of its end.
+
+mod change;
+mod error;
+mod items;
+mod keys;
+mod store;
+mod table;
+
+use aws_sdk_dynamodb::Client;
+
+use crate::table::Table;
+
+/// The store over one table.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    table: Table,
+}
+
+impl DynamoStore {
+    /// A store over the table of this name, reached through `connection`. Connects nothing yet.
+    #[must_use]
+    pub fn new(connection: &aws::Connection, table_name: impl Into<String>) -> Self {
+        Self::over(Client::new(connection.config()), table_name)
+    }
+
+    /// A store over the table of this name, reached through a client that was made elsewhere, e.g. with an interceptor.
+    #[must_use]
+    pub fn over(client: Client, table_name: impl Into<String>) -> Self {
+        Self { table: Table { client, name: table_name.into() } }
+    }
+}

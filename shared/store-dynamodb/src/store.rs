@@ -1,0 +1,613 @@
+//! The operations.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use model::{
+    Account, AccountId, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey, LaneKey,
+    MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
+};
+use ports::{
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
+    NewDelivery, OnceKey, OpenRequest, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+};
+
+use crate::DynamoStore;
+use crate::change::{Change, Made, number};
+use crate::items::{
+    self, AccountItem, AnswerItem, ConversationItem, DeliveryItem, EventItem, InstallationItem, LaneItem, MessageItem,
+    MessagePartItem, OnceItem, StoryItem, TenantItem, ThreadItem, attribute, corrupt, from_item, to_item, value,
+};
+use crate::keys::{self, Item, Key, StoryMark};
+use crate::table::{Outcome, Verdict};
+
+/// Changes of one transaction (DynamoDB, "TransactWriteItems").
+const TRANSACTION: usize = 100;
+
+/// How often a thread is looked at again because it changed between two calls.
+const RACES: usize = 8;
+
+#[async_trait]
+impl Store for DynamoStore {
+    async fn directory(&self) -> Result<Directory, PortError> {
+        let mut directory = Directory::default();
+        for item in self.table.partition(keys::directory()).await? {
+            if items::entity_type(&item) == Some(<TenantItem as items::Entity>::TYPE) {
+                let tenant = Tenant::try_from(from_item::<TenantItem>(item)?)?;
+                directory.tenants.insert(tenant.id.clone(), tenant);
+            } else {
+                let account = Account::try_from(from_item::<AccountItem>(item)?)?;
+                directory.accounts.insert(account.id.clone(), account);
+            }
+        }
+        Ok(directory)
+    }
+
+    async fn configure(&self, tenant: &Tenant, accounts: &[Account]) -> Result<(), PortError> {
+        // One transaction holds 99 accounts beside the tenant. More of them are stored before it, so that its routes
+        // never name an account that is not there.
+        let (last, before) = accounts.split_at(accounts.len().min(TRANSACTION - 1));
+        for some in before.chunks(TRANSACTION) {
+            self.table.transact(some.iter().map(account_change).collect::<Result<_, _>>()?).await?;
+        }
+        let mut changes = vec![Change::put(Key::tenant(&tenant.id), to_item(&TenantItem::try_from(tenant)?)?)];
+        for account in last {
+            changes.push(account_change(account)?);
+        }
+        self.table.transact(changes).await?;
+        Ok(())
+    }
+
+    async fn open(&self, request: &OpenRequest) -> Result<Opened, PortError> {
+        let conversation = Key::conversation(request.conversation);
+        let events: Vec<_> = request.events.iter().map(|(account, event)| Key::event(account, event)).collect();
+        let lane = request.lane.as_ref().map(Key::lane);
+        let installation = request.installation.as_ref().map(|(account, id)| Key::installation(account, id));
+        let all = [&conversation].into_iter().chain(&events).chain(&lane).chain(&installation).cloned();
+        let found = self.table.get_all(all).await?;
+        let now = request.now;
+        Ok(Opened {
+            conversation: found.item(&conversation).map(from_item::<ConversationItem>).transpose()?.map(Into::into),
+            events: events.iter().map(|key| named_message(found.item(key), now)).collect::<Result<_, PortError>>()?,
+            lane: lane.and_then(|key| found.item(&key)).map(items::lane).transpose()?,
+            installation: installation_status(installation.and_then(|key| found.item(&key)), now)?,
+        })
+    }
+
+    async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError> {
+        let Acceptance { conversation, is_new, message, events, deliveries, guards } = acceptance;
+        let now = message.accepted_at;
+        let mut changes = guard_changes(guards, now)?;
+        let guards_end = changes.len();
+        let mut named = HashSet::new();
+        for (event, valid_until) in longest_kept(events) {
+            let key = Key::event(&message.origin, event);
+            if named.insert(key.clone()) {
+                let item = to_item(&EventItem::new(message.id, valid_until))?;
+                changes.push(Change::put(key, item).if_absent_or_expired(now));
+            }
+        }
+        let events_end = changes.len();
+        let put = Change::put(Key::conversation(conversation.id), to_item(&ConversationItem::from(conversation))?);
+        changes.push(if *is_new {
+            put.if_absent()
+        } else {
+            put.if_is(attribute::LAST_SEQ, Some(number(conversation.last_seq.saturating_sub(1))))
+        });
+        let (item, parts) = MessageItem::split(message)?;
+        changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
+        for part in parts {
+            changes.push(Change::put(part.key(), to_item(&part)?));
+        }
+        changes.extend(deliveries.iter().map(delivery_put).collect::<Result<Vec<_>, _>>()?);
+        changes.extend(lane_appends(deliveries)?);
+
+        let Outcome::Cancelled(verdicts) = self.table.transact(changes).await? else { return Ok(AcceptOutcome::Stored) };
+        if let Some(refusal) = refusal(guards, &verdicts)? {
+            return Ok(AcceptOutcome::Refused(refusal));
+        }
+        for verdict in verdicts.into_iter().take(events_end).skip(guards_end) {
+            if let Verdict::Refused(Some(item)) = verdict {
+                return Ok(AcceptOutcome::Duplicate(from_item::<EventItem>(item)?.message));
+            }
+        }
+        Ok(AcceptOutcome::Stale)
+    }
+
+    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
+        named_message(self.table.get(&Key::event(account, key)).await?, now)
+    }
+
+    async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError> {
+        if guards.is_empty() {
+            return Ok(None);
+        }
+        // A transaction even for one: its repetition after a lost answer must not be refused by its own work.
+        match self.table.transact(guard_changes(guards, now)?).await? {
+            Outcome::Stored => Ok(None),
+            Outcome::Cancelled(verdicts) => refusal(guards, &verdicts),
+        }
+    }
+
+    async fn acknowledge(&self, ack: &AckWrite) -> Result<AckOutcome, PortError> {
+        let mut changes = guard_changes(&ack.guards, ack.story.at)?;
+        let delivery_at = changes.len();
+        let mut delivery = Change::update(Key::delivery(&ack.delivery));
+        for (name, value) in items::state_attributes(&ack.state)? {
+            delivery.assign(name, value);
+        }
+        delivery.increment(attribute::REV);
+        if let Some(reference) = &ack.reference {
+            delivery.set(attribute::REFERENCE, value(reference)?);
+        }
+        let entry = story_item(&ack.delivery, &ack.story)?;
+        let (delivery, story) = match ack.expect {
+            AckExpectation::InTime => (
+                delivery
+                    .if_is(attribute::STATE, Some(value("sending")?))
+                    .if_at_least(attribute::DEADLINE, number(ack.story.at.millis())),
+                content_story_key(&ack.delivery, &ack.story)?,
+            ),
+            AckExpectation::Rev(rev) => {
+                (delivery.if_is(attribute::REV, Some(number(rev))), Key::story(&ack.delivery, ack.story.at, StoryMark::Rev(rev)))
+            }
+        };
+        changes.push(match &ack.route {
+            Some(route) => delivery.if_is(attribute::ROUTE, Some(value(route)?)),
+            None => delivery,
+        });
+        changes.push(Change::put(story, entry));
+        changes.extend(alias_change(&ack.delivery, ack.alias.as_ref())?);
+
+        let Outcome::Cancelled(verdicts) = self.table.transact(changes).await? else { return Ok(AckOutcome::Stored) };
+        if let Some(refusal) = refusal(&ack.guards, &verdicts)? {
+            return Ok(AckOutcome::Refused(refusal));
+        }
+        match verdicts.into_iter().nth(delivery_at) {
+            Some(Verdict::Refused(item)) => Ok(AckOutcome::Otherwise(item.map(delivery_of).transpose()?.map(Box::new))),
+            Some(Verdict::Holds) | None => Err(corrupt("cancellation", "names no refused change")),
+        }
+    }
+
+    async fn work(
+        &self,
+        lane: &LaneKey,
+        which: LaneSelector,
+        installation: Option<&str>,
+        now: EpochMillis,
+    ) -> Result<Option<WorkItem>, PortError> {
+        let entry = match which {
+            LaneSelector::Entry(entry) => entry,
+            LaneSelector::Head => {
+                let item = self.table.get(&Key::lane(lane)).await?;
+                let Some(head) = item.map(items::lane).transpose()?.and_then(|lane| lane.head()) else { return Ok(None) };
+                head
+            }
+        };
+        let Some(delivery) = entry.delivery(lane) else { return Ok(None) };
+        let keys =
+            [Key::lane(lane), Key::conversation(lane.conversation), Key::delivery(&delivery), Key::message(delivery.message)];
+        let installation = installation.map(|id| Key::installation(&lane.recipient, id));
+        let found = self.table.get_all(keys.iter().chain(&installation).cloned()).await?;
+        let [lane, conversation, delivery, message] = keys.map(|key| found.item(&key));
+        let (Some(lane), Some(conversation), Some(delivery), Some(message)) = (lane, conversation, delivery, message) else {
+            return Ok(None);
+        };
+        let message: MessageItem = from_item(message)?;
+        let parts = self.table.get_all(message.part_keys()).await?;
+        let parts = parts.into_items().map(from_item::<MessagePartItem>).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(WorkItem {
+            lane: items::lane(lane)?,
+            conversation: from_item::<ConversationItem>(conversation)?.into(),
+            delivery: delivery_of(delivery)?,
+            message: message.join(&parts)?,
+            installation: installation_status(installation.and_then(|key| found.item(&key)), now)?,
+        }))
+    }
+
+    async fn save(&self, transition: &Transition) -> Result<Saved, PortError> {
+        let key = &transition.delivery.key;
+        if transition.leaves_lane && transition.lane.head() != Some(key.entry()) {
+            return Ok(Saved::Conflict);
+        }
+        let mut changes = vec![saved_delivery(&transition.delivery)?, saved_lane(transition)?];
+        if let Some(story) = &transition.story {
+            let place = Key::story(key, story.at, StoryMark::Rev(transition.delivery.rev));
+            changes.push(Change::put(place, story_item(key, story)?));
+        }
+        changes.extend(alias_change(key, transition.alias.as_ref())?);
+        if let Some(receipt) = &transition.receipt {
+            changes.push(delivery_put(receipt)?.if_absent());
+            changes.extend(lane_appends(std::slice::from_ref(receipt))?);
+        }
+        match self.table.transact(changes).await? {
+            Outcome::Stored => Ok(Saved::Yes),
+            // Only the receipt is refused: the same one was created before, so nothing is lost without it.
+            Outcome::Cancelled(verdicts) if transition.receipt.is_some() && !verdicts.iter().take(2).any(Verdict::is_refusal) => {
+                self.save(&Transition { receipt: None, ..transition.clone() }).await
+            }
+            Outcome::Cancelled(_) => Ok(Saved::Conflict),
+        }
+    }
+
+    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
+        let key = Key::thread(&lane.recipient, &thread.id);
+        let mut known: Option<ThreadItem> = None;
+        for _ in 0..RACES {
+            let status = known.as_ref().and_then(|known| heard(known, lane, thread)).unwrap_or(thread.status);
+            let pointer = to_item(&ThreadItem {
+                status,
+                changed_at: thread.changed_at,
+                conversation: Some(lane.conversation),
+                kind: Some(lane.kind),
+                valid_until: None,
+                expires_at: None,
+            })?;
+            let pointer = unchanged(Change::put(key.clone(), pointer), known.as_ref())?;
+            let mut remote = Change::update(Key::lane(lane));
+            mark::<LaneItem>(&mut remote);
+            remote.set(attribute::REMOTE_ID, value(&thread.id)?);
+            remote.set(attribute::REMOTE_STATUS, value(status)?);
+            remote.set(attribute::REMOTE_CHANGED_AT, value(thread.changed_at)?);
+            remote.set(attribute::REMOTE_MEMO, value(&thread.memo)?);
+            match self.table.transact(vec![pointer, remote]).await? {
+                Outcome::Stored => return Ok(status),
+                Outcome::Cancelled(verdicts) => known = refused_thread(verdicts)?,
+            }
+        }
+        Err(PortError::Busy)
+    }
+
+    async fn note_thread(
+        &self,
+        account: &AccountId,
+        thread: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Duration,
+    ) -> Result<ThreadNote, PortError> {
+        let key = Key::thread(account, thread);
+        let deleted = value(RemoteStatus::Deleted)?;
+        let mut known: Option<ThreadItem> = self.table.get(&key).await?.map(from_item).transpose()?;
+        // Whether the lane has got another thread since this one was bound to it.
+        let mut is_replaced = false;
+        for _ in 0..RACES {
+            let bound = known.as_ref().and_then(|known| Some((known.status, known.lane(account)?)));
+            let mut note = Change::update(key.clone());
+            mark::<ThreadItem>(&mut note);
+            note.set(attribute::STATUS, value(status)?);
+            note.set(attribute::CHANGED_AT, value(now)?);
+            let Some((known_status, lane)) = bound else {
+                let valid_until = now.plus(keep);
+                note.set(attribute::VALID_UNTIL, value(valid_until)?);
+                note.set(attribute::EXPIRES_AT, number(items::clean_up_at(valid_until)));
+                let note = note.if_is(attribute::CONVERSATION, None).if_not_or_expired(attribute::STATUS, deleted.clone(), now);
+                match self.table.make(note).await? {
+                    Made::Yes => return Ok(ThreadNote::Parked),
+                    Made::No(item) => {
+                        known = item.map(from_item).transpose()?;
+                        if known.as_ref().is_some_and(|known| known.conversation.is_none()) {
+                            return Ok(ThreadNote::Parked);
+                        }
+                        continue;
+                    }
+                }
+            };
+            if known_status == RemoteStatus::Deleted {
+                return Ok(ThreadNote::Gone(lane.conversation));
+            }
+            let note =
+                note.if_is(attribute::CONVERSATION, Some(value(lane.conversation)?)).if_not(attribute::STATUS, deleted.clone());
+            let mut changes = vec![note];
+            if !is_replaced {
+                let mut remote = Change::update(Key::lane(&lane));
+                remote.set(attribute::REMOTE_STATUS, value(status)?);
+                remote.set(attribute::REMOTE_CHANGED_AT, value(now)?);
+                changes.push(remote.if_is(attribute::REMOTE_ID, Some(value(thread)?)));
+            }
+            match self.table.transact(changes).await? {
+                Outcome::Stored => return Ok(ThreadNote::Noted(lane.conversation)),
+                Outcome::Cancelled(verdicts) => {
+                    is_replaced = verdicts.get(1).map_or(is_replaced, Verdict::is_refusal);
+                    if verdicts.first().is_some_and(Verdict::is_refusal) {
+                        known = refused_thread(verdicts)?;
+                    }
+                }
+            }
+        }
+        Err(PortError::Busy)
+    }
+
+    async fn note_installation(
+        &self,
+        account: &AccountId,
+        installation: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Option<Duration>,
+    ) -> Result<Saved, PortError> {
+        let valid_until = keep.map(|keep| now.plus(keep));
+        let mut note = Change::update(Key::installation(account, installation));
+        mark::<InstallationItem>(&mut note);
+        note.set(attribute::STATUS, value(status)?);
+        note.set(attribute::CHANGED_AT, value(now)?);
+        note.assign(attribute::VALID_UNTIL, valid_until.map(value).transpose()?);
+        note.assign(attribute::EXPIRES_AT, valid_until.map(|at| number(items::clean_up_at(at))));
+        let note = note.if_not_or_expired(attribute::STATUS, value(RemoteStatus::Deleted)?, now);
+        Ok(saved(&self.table.make(note).await?))
+    }
+
+    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError> {
+        // `rev` stays: a worker that has read the delivery does not write this attribute.
+        let mut note = Change::update(Key::delivery(delivery));
+        note.set(attribute::RECEIPT, value(status)?);
+        let lower = status.lower().map(value).collect::<Result<_, _>>()?;
+        Ok(match self.table.make(note.if_present().if_absent_or_one_of(attribute::RECEIPT, lower)).await? {
+            Made::Yes => ReceiptOutcome::Stored,
+            Made::No(Some(_)) => ReceiptOutcome::NoNews,
+            Made::No(None) => ReceiptOutcome::Unknown,
+        })
+    }
+
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let shards = try_join_all(keys::due_shards().map(|shard| self.table.due(shard, now, limit))).await?;
+        let mut due = Vec::new();
+        for item in shards.into_iter().flatten() {
+            let lane = Key::of(&item).and_then(|key| key.as_lane());
+            due.push(lane.zip(keys::due_at(&item)).ok_or_else(|| corrupt("due lane", "its key does not fit"))?);
+        }
+        due.sort_by(|(a, a_at), (b, b_at)| a_at.cmp(b_at).then_with(|| a.cmp(b)));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
+        let mut change = Change::update(Key::lane(lane));
+        change.assign_due(keys::due_shard(lane.conversation), to);
+        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
+    }
+
+    async fn story(&self, conversation: ConversationId) -> Result<ConversationStory, PortError> {
+        let mut story = ConversationStory::default();
+        let mut messages: Vec<MessageItem> = Vec::new();
+        let mut parts: Vec<MessagePartItem> = Vec::new();
+        for item in self.table.partition(keys::partition(conversation)).await? {
+            match items::entity_type(&item).unwrap_or_default() {
+                "conversation" => story.conversation = Some(from_item::<ConversationItem>(item)?.into()),
+                "message" => messages.push(from_item(item)?),
+                "message_part" => parts.push(from_item(item)?),
+                "delivery" => story.deliveries.push(delivery_of(item)?),
+                "lane" => story.lanes.push(items::lane(item)?),
+                "story" => story.stories.push(from_item::<StoryItem>(item)?.try_into()?),
+                _ => return Err(corrupt("conversation", "holds an item of an unknown kind")),
+            }
+        }
+        story.messages = messages.into_iter().map(|message| message.join(&parts)).collect::<Result<_, _>>()?;
+        Ok(story)
+    }
+
+    async fn requeue(&self, delivery: &DeliveryKey, story: &StoryEntry, due_at: EpochMillis) -> Result<Saved, PortError> {
+        let mut back = Change::update(Key::delivery(delivery));
+        for (name, value) in items::state_attributes(&DeliveryState::Queued)? {
+            back.assign(name, value);
+        }
+        back.increment(attribute::REV);
+        back.set(attribute::CREATED_AT, value(story.at)?);
+        // A failure that has not left its lane yet would stand there twice.
+        let lane = lane_append(&delivery.lane(), vec![value(delivery.entry())?], due_at)
+            .if_lacks(attribute::PENDING, value(delivery.entry())?);
+        let changes = vec![
+            back.if_is(attribute::STATE, Some(value("failed")?)),
+            lane,
+            Change::put(content_story_key(delivery, story)?, story_item(delivery, story)?),
+        ];
+        Ok(match self.table.transact(changes).await? {
+            Outcome::Stored => Saved::Yes,
+            Outcome::Cancelled(_) => Saved::Conflict,
+        })
+    }
+}
+
+const fn saved(made: &Made) -> Saved {
+    match made {
+        Made::Yes => Saved::Yes,
+        Made::No(_) => Saved::Conflict,
+    }
+}
+
+fn delivery_of(item: Item) -> Result<Delivery, PortError> {
+    from_item::<DeliveryItem>(item)?.try_into()
+}
+
+/// The message of an event, unless the event has expired: the table's clean-up may be days late.
+fn named_message(item: Option<Item>, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
+    let event = item.map(from_item::<EventItem>).transpose()?;
+    Ok(event.filter(|event| event.valid_until.is_none_or(|until| now < until)).map(|event| event.message))
+}
+
+/// The status of an installation, unless it was only parked and has expired.
+fn installation_status(item: Option<Item>, now: EpochMillis) -> Result<Option<RemoteStatus>, PortError> {
+    let known = item.map(from_item::<InstallationItem>).transpose()?;
+    Ok(known.filter(|known| known.valid_until.is_none_or(|until| now < until)).map(|known| known.status))
+}
+
+/// Sets what every item carries, on an item that an update may create.
+fn mark<E: items::Entity>(change: &mut Change) {
+    for (name, value) in items::marks::<E>() {
+        change.set(name, value);
+    }
+}
+
+fn account_change(account: &Account) -> Result<Change, PortError> {
+    let settings = serde_json::to_string(&account.settings).map_err(|_| corrupt("account", "cannot be written"))?;
+    let mut change = Change::update(Key::account(&account.id));
+    mark::<AccountItem>(&mut change);
+    change.set(attribute::ACCOUNT, value(&account.id)?);
+    change.set(attribute::TENANT, value(&account.tenant)?);
+    change.set(attribute::SETTINGS, value(settings)?);
+    // Another salt would give every visitor a new conversation.
+    change.set_if_absent(attribute::SALT, value(&account.salt)?);
+    Ok(change)
+}
+
+const fn once_key(guard: &Guard) -> &OnceKey {
+    match guard {
+        Guard::Once(key) | Guard::Answered { key, .. } => key,
+    }
+}
+
+fn guard_key(guard: &Guard) -> Key {
+    match guard {
+        Guard::Once(key) => Key::once(&key.account, &key.name),
+        Guard::Answered { key, .. } => Key::answer(&key.account, &key.name),
+    }
+}
+
+/// One change per guard, in their order.
+fn guard_changes(guards: &[Guard], now: EpochMillis) -> Result<Vec<Change>, PortError> {
+    let change = |guard: &Guard| {
+        let valid_until = once_key(guard).expires_at;
+        let expires_at = items::clean_up_at(valid_until);
+        let item = match guard {
+            Guard::Once(_) => to_item(&OnceItem { valid_until, expires_at })?,
+            Guard::Answered { fingerprint, answer, .. } => {
+                let answer = serde_json::to_string(answer).map_err(|_| corrupt("answer", "cannot be written"))?;
+                to_item(&AnswerItem { fingerprint: fingerprint.clone(), answer, valid_until, expires_at })?
+            }
+        };
+        Ok(Change::put(guard_key(guard), item).if_absent_or_expired(now))
+    };
+    guards.iter().map(change).collect()
+}
+
+/// The first refusal among the guards, whose changes come first in every transaction.
+fn refusal(guards: &[Guard], verdicts: &[Verdict]) -> Result<Option<GuardRefusal>, PortError> {
+    for (guard, verdict) in guards.iter().zip(verdicts) {
+        let Verdict::Refused(item) = verdict else { continue };
+        return Ok(Some(match (guard, item) {
+            (Guard::Once(_), _) => GuardRefusal::Replayed,
+            (Guard::Answered { fingerprint, .. }, Some(item)) => {
+                let known: AnswerItem = from_item(item.clone())?;
+                if known.fingerprint == *fingerprint {
+                    let answer = serde_json::from_str(&known.answer);
+                    GuardRefusal::AnsweredBefore(answer.map_err(|_| corrupt("answer", "is no JSON"))?)
+                } else {
+                    GuardRefusal::FingerprintDiffers
+                }
+            }
+            (Guard::Answered { .. }, None) => return Err(corrupt("answer", "was refused without being there")),
+        }));
+    }
+    Ok(None)
+}
+
+/// Event names with the longest time first: a name given twice is kept as long as its longest.
+fn longest_kept(events: &[(EventKey, Option<EpochMillis>)]) -> Vec<(&EventKey, Option<EpochMillis>)> {
+    let mut events: Vec<_> = events.iter().map(|(key, until)| (key, *until)).collect();
+    events.sort_by_key(|(_, until)| std::cmp::Reverse(until.map_or(i64::MAX, EpochMillis::millis)));
+    events
+}
+
+fn delivery_put(new: &NewDelivery) -> Result<Change, PortError> {
+    Ok(Change::put(Key::delivery(&new.delivery.key), to_item(&DeliveryItem::from(&new.delivery))?))
+}
+
+/// One change per lane that the deliveries wait in.
+fn lane_appends(deliveries: &[NewDelivery]) -> Result<Vec<Change>, PortError> {
+    let mut lanes: Vec<(LaneKey, Vec<_>, EpochMillis)> = Vec::new();
+    for new in deliveries {
+        let key = new.delivery.key.lane();
+        let entry = value(new.delivery.key.entry())?;
+        match lanes.iter_mut().find(|(lane, ..)| *lane == key) {
+            Some((_, entries, _)) => entries.push(entry),
+            None => lanes.push((key, vec![entry], new.due_at)),
+        }
+    }
+    Ok(lanes.into_iter().map(|(lane, entries, due_at)| lane_append(&lane, entries, due_at)).collect())
+}
+
+fn lane_append(lane: &LaneKey, entries: Vec<aws_sdk_dynamodb::types::AttributeValue>, due_at: EpochMillis) -> Change {
+    let mut change = Change::update(Key::lane(lane));
+    mark::<LaneItem>(&mut change);
+    change.append(attribute::PENDING, entries);
+    // While something is pending, the lane's head says when it is due.
+    change.set_due_if_absent(keys::due_shard(lane.conversation), due_at);
+    change
+}
+
+fn saved_delivery(delivery: &Delivery) -> Result<Change, PortError> {
+    let mut change = Change::update(Key::delivery(&delivery.key));
+    for (name, value) in items::state_attributes(&delivery.state)? {
+        change.assign(name, value);
+    }
+    change.increment(attribute::REV);
+    change.assign(attribute::ROUTE, delivery.route.as_ref().map(value).transpose()?);
+    change.assign(attribute::REFERENCE, delivery.reference.as_ref().map(value).transpose()?);
+    change.assign(attribute::REPORTED, delivery.reported.map(value).transpose()?);
+    Ok(change.if_is(attribute::REV, Some(number(delivery.rev))))
+}
+
+fn saved_lane(transition: &Transition) -> Result<Change, PortError> {
+    let lane = &transition.lane;
+    let mut change = Change::update(Key::lane(&lane.key)).if_present();
+    change.assign_due(keys::due_shard(lane.key.conversation), transition.due_at);
+    if transition.leaves_lane {
+        change.remove_first(attribute::PENDING);
+        change = change.if_is(attribute::PENDING, Some(value(&lane.pending)?));
+    }
+    if transition.needs_same_thread_status {
+        let status = lane.remote.as_ref().map(|thread| value(thread.status)).transpose()?;
+        change = change.if_is(attribute::REMOTE_STATUS, status);
+    }
+    Ok(change)
+}
+
+fn story_item(delivery: &DeliveryKey, story: &StoryEntry) -> Result<Item, PortError> {
+    to_item(&StoryItem::new(delivery, story))
+}
+
+/// The place of a story entry whose writer does not know the delivery's `rev`.
+fn content_story_key(delivery: &DeliveryKey, story: &StoryEntry) -> Result<Key, PortError> {
+    let bytes = serde_json::to_vec(story).map_err(|_| corrupt("story", "cannot be written"))?;
+    Ok(Key::story(delivery, story.at, StoryMark::Content(&bytes)))
+}
+
+fn alias_change(delivery: &DeliveryKey, alias: Option<&EventKey>) -> Result<Option<Change>, PortError> {
+    let Some(alias) = alias else { return Ok(None) };
+    let item = to_item(&EventItem::new(delivery.message, None))?;
+    Ok(Some(Change::put(Key::event(&delivery.recipient, alias), item)))
+}
+
+/// The status that was heard of the thread before this binding, if that still counts.
+fn heard(known: &ThreadItem, lane: &LaneKey, thread: &RemoteThread) -> Option<RemoteStatus> {
+    let counts = match known.lane(&lane.recipient) {
+        // Bound before, by a worker whose answer was lost: what was heard since then is not forgotten.
+        Some(bound) => bound == *lane,
+        None => known.valid_until.is_some_and(|until| until > thread.changed_at),
+    };
+    counts.then_some(known.status)
+}
+
+/// Only if the thread is still what it was.
+fn unchanged(change: Change, known: Option<&ThreadItem>) -> Result<Change, PortError> {
+    Ok(match known {
+        None => change.if_absent(),
+        Some(known) => change
+            .if_is(attribute::STATUS, Some(value(known.status)?))
+            .if_is(attribute::CHANGED_AT, Some(value(known.changed_at)?))
+            .if_is(attribute::CONVERSATION, known.conversation.map(value).transpose()?),
+    })
+}
+
+/// The thread as it is, from the transaction's first change, which was refused for it.
+fn refused_thread(verdicts: Vec<Verdict>) -> Result<Option<ThreadItem>, PortError> {
+    match verdicts.into_iter().next() {
+        Some(Verdict::Refused(item)) => item.map(from_item).transpose(),
+        Some(Verdict::Holds) | None => Err(corrupt("cancellation", "names no refused change")),
+    }
+}

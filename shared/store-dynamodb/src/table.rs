@@ -1,0 +1,213 @@
+//! Calls to the table: batch reads, queries and transactions, each repeated where DynamoDB asks for it.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+use model::EpochMillis;
+use ports::PortError;
+
+use crate::change::{Change, Made, number};
+use crate::error::{failed, incomplete, unavailable};
+use crate::keys::{self, Item, Key};
+
+/// How often a transaction is tried that meets another one on the same item, and a batch that comes back unfinished.
+const TRIES: u32 = 6;
+
+/// First pause between two tries; it doubles, and up to as much again is added by chance so that two writers do not
+/// meet again. All pauses together stay below half a second: the callers have platforms waiting.
+const PAUSE: Duration = Duration::from_millis(8);
+
+/// Keys of one batch (DynamoDB, "BatchGetItem").
+const BATCH: usize = 100;
+
+/// The table and the client that reaches it.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+/// What a transaction says about one of its changes.
+pub(crate) enum Verdict {
+    /// Its condition holds.
+    Holds,
+    /// Its condition does not hold: the item as it is, if there is one.
+    Refused(Option<Item>),
+}
+
+impl Verdict {
+    /// Whether the condition does not hold.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// What became of a transaction.
+pub(crate) enum Outcome {
+    /// All changes are stored.
+    Stored,
+    /// None is: one verdict per change, in order.
+    Cancelled(Vec<Verdict>),
+}
+
+impl Table {
+    /// Makes all changes or none.
+    ///
+    /// The SDK gives every call a token, so that its own repetition after a lost answer counts as the same
+    /// transaction (for ten minutes) and is told that it succeeded.
+    pub(crate) async fn transact(&self, changes: Vec<Change>) -> Result<Outcome, PortError> {
+        let members = changes.into_iter().map(|change| change.into_member(&self.name)).collect::<Result<Vec<_>, _>>()?;
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                pause(attempt).await;
+            }
+            if let Some(outcome) = self.try_transact(members.clone()).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(PortError::Busy)
+    }
+
+    /// `None` when another transaction was under way on one of the items.
+    async fn try_transact(&self, members: Vec<TransactWriteItem>) -> Result<Option<Outcome>, PortError> {
+        let error = match self.client.transact_write_items().set_transact_items(Some(members)).send().await {
+            Ok(_) => return Ok(Some(Outcome::Stored)),
+            Err(error) => error,
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return Err(failed(&error));
+        };
+        let mut verdicts = Vec::new();
+        let mut is_contended = false;
+        for reason in cancelled.cancellation_reasons() {
+            match reason.code() {
+                None | Some("None") => verdicts.push(Verdict::Holds),
+                Some("ConditionalCheckFailed") => verdicts.push(Verdict::Refused(reason.item.clone().filter(|i| !i.is_empty()))),
+                Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => is_contended = true,
+                Some(other) => return Err(unavailable(other)),
+            }
+        }
+        // One refusal among conflicts is not the whole truth: a guard that has not been looked at may come first.
+        Ok((!is_contended).then_some(Outcome::Cancelled(verdicts)))
+    }
+
+    /// Makes one change that does not need a transaction's token.
+    pub(crate) async fn make(&self, change: Change) -> Result<Made, PortError> {
+        change.make(&self.client, &self.name).await
+    }
+
+    /// One item, as it is at this moment.
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Item>, PortError> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key.to_attributes())).consistent_read(true);
+        request.send().await.map(|answer| answer.item).map_err(|error| failed(&error))
+    }
+
+    /// Several items, as they are at this moment: one call for up to a hundred, unless DynamoDB leaves some out.
+    pub(crate) async fn get_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<Found, PortError> {
+        let mut seen = HashSet::new();
+        // A key may be named once only.
+        let wanted: Vec<_> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        let mut found = HashMap::new();
+        for batch in wanted.chunks(BATCH) {
+            let mut open: Vec<_> = batch.iter().map(Key::to_attributes).collect();
+            for attempt in 0..TRIES {
+                if open.is_empty() {
+                    break;
+                }
+                if attempt > 0 {
+                    pause(attempt).await;
+                }
+                let request = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true).build();
+                let request = request.map_err(|_| incomplete())?;
+                let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
+                let answer = answer.map_err(|error| failed(&error))?;
+                for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                    if let Some(key) = Key::of(&item) {
+                        found.insert(key, item);
+                    }
+                }
+                let rest = answer.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+                open = rest.flat_map(|rest| rest.keys).collect();
+            }
+            if !open.is_empty() {
+                return Err(unavailable("unprocessed keys"));
+            }
+        }
+        Ok(Found(found))
+    }
+
+    /// All items of a partition, in the order of their keys.
+    pub(crate) async fn partition(&self, pk: String) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .consistent_read(true)
+                .key_condition_expression("#pk = :pk")
+                .expression_attribute_names("#pk", keys::PK)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
+                .set_exclusive_start_key(from);
+            let page = request.send().await.map_err(|error| failed(&error))?;
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// What stands in one partition of the index of due lanes up to `now`, oldest first.
+    pub(crate) async fn due(&self, shard: String, now: EpochMillis, limit: usize) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(keys::DUE_INDEX)
+                .key_condition_expression("#shard = :shard AND #at <= :now")
+                .expression_attribute_names("#shard", keys::DUE_SHARD)
+                .expression_attribute_names("#at", keys::DUE_AT)
+                .expression_attribute_values(":shard", AttributeValue::S(shard.clone()))
+                .expression_attribute_values(":now", number(now.millis()))
+                .limit(i32::try_from(limit - items.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(from);
+            let page = request.send().await.map_err(|error| failed(&error))?;
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() || items.len() >= limit {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+/// Items that were read together.
+pub(crate) struct Found(HashMap<Key, Item>);
+
+impl Found {
+    /// The item at `key`, if there is one.
+    pub(crate) fn item(&self, key: &Key) -> Option<Item> {
+        self.0.get(key).cloned()
+    }
+
+    /// All of them.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = Item> {
+        self.0.into_values()
+    }
+}
+
+async fn pause(attempt: u32) {
+    let base = PAUSE * 2_u32.pow(attempt.saturating_sub(1));
+    // The standard library's hasher is seeded at random: chance enough for a pause, and no state to hand around.
+    let chance = RandomState::new().hash_one(attempt) & 0xFF;
+    tokio::time::sleep(base + base.mul_f64(f64::from(u8::try_from(chance).unwrap_or_default()) / 255.0)).await;
+}
