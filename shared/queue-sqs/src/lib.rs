@@ -1,0 +1,250 @@
+//! The queues over Amazon SQS.
+//!
+//! Knows how a task becomes a queue message, and nothing of what the task is for. The body is the task's JSON, whose
+//! form is pinned where the task is defined. To add a queue, add its URL and the method of [`Queue`] that fills it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use model::{AckTask, DeadTask, DeliverTask};
+use ports::{PortError, Queue};
+use serde::Serialize;
+
+/// The longest delay of a message (SQS quotas, "message timers").
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Messages of one call (SQS quotas, "batched messages").
+const CALL: usize = 10;
+
+/// Where the queues are.
+#[derive(Debug, Clone)]
+pub struct QueueUrls {
+    /// Tasks to deliver.
+    pub deliver: String,
+    /// Timers of attempts.
+    pub ack: String,
+    /// Deliveries given up.
+    pub dead: String,
+}
+
+/// [`Queue`] over SQS.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    urls: QueueUrls,
+}
+
+impl SqsQueue {
+    /// Queues at `urls`. Connects nothing yet.
+    #[must_use]
+    pub fn new(connection: &aws::Connection, urls: QueueUrls) -> Self {
+        Self { client: Client::new(connection.config()), urls }
+    }
+
+    async fn send_one(&self, url: &str, body: String, delay: Duration) -> Result<(), PortError> {
+        let sent = self.client.send_message().queue_url(url).message_body(body).delay_seconds(delay_seconds(delay)).send();
+        sent.await.map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+
+    async fn send_batch(&self, url: &str, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
+        let mut entries = Vec::with_capacity(tasks.len());
+        for (index, (task, delay)) in tasks.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(body(task)?)
+                .delay_seconds(delay_seconds(*delay))
+                .build()
+                .map_err(|_| PortError::Unavailable("sqs: entry".to_owned()))?;
+            entries.push(entry);
+        }
+        let sent = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send();
+        let answer = sent.await.map_err(|error| unavailable(&error))?;
+        // The call succeeds even if none of its entries was taken.
+        match answer.failed().first() {
+            Some(failed) => Err(PortError::Unavailable(format!("sqs: {}", failed.code()))),
+            None if answer.successful().len() < tasks.len() => Err(PortError::Unavailable("sqs: incomplete answer".to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for SqsQueue {
+    async fn deliver(&self, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
+        for call in tasks.chunks(CALL) {
+            match call {
+                [(task, delay)] => self.send_one(&self.urls.deliver, body(task)?, *delay).await?,
+                several => self.send_batch(&self.urls.deliver, several).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn ack_check(&self, task: &AckTask, delay: Duration) -> Result<(), PortError> {
+        self.send_one(&self.urls.ack, body(task)?, delay).await
+    }
+
+    async fn dead(&self, task: &DeadTask) -> Result<(), PortError> {
+        self.send_one(&self.urls.dead, body(task)?, Duration::ZERO).await
+    }
+}
+
+fn body(task: &impl Serialize) -> Result<String, PortError> {
+    serde_json::to_string(task).map_err(|error| PortError::Corrupt { what: "task", why: error.to_string() })
+}
+
+/// Whole seconds, rounded up: a task must not come before its time.
+fn delay_seconds(delay: Duration) -> i32 {
+    let whole = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
+    i32::try_from(whole.min(LONGEST_DELAY.as_secs())).unwrap_or(i32::MAX)
+}
+
+/// The service's error code, or which part of the way failed.
+fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> PortError {
+    let code = error.code().unwrap_or(match error {
+        SdkError::ConstructionFailure(_) => "construction",
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(_) => "dispatch",
+        SdkError::ResponseError(_) => "response",
+        SdkError::ServiceError(_) => "service",
+        _ => "unknown",
+    });
+    PortError::Unavailable(format!("sqs: {code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::fixtures::{sample_lane_key, sample_tenant_id};
+    use testkit::{Emulator, HttpStub, StubAnswer};
+
+    use super::*;
+
+    fn connection(endpoint: String) -> aws::Connection {
+        aws::Connection::new(aws::ConnectionSettings {
+            region: "us-east-1".to_owned(),
+            endpoint: Some(endpoint),
+            access_key: "test".to_owned(),
+            secret_key: "test".to_owned(),
+            session_token: None,
+        })
+    }
+
+    fn urls(base: &str) -> QueueUrls {
+        let url = |name| format!("{base}/000000000000/{name}");
+        QueueUrls { deliver: url("deliver"), ack: url("ack"), dead: url("dead") }
+    }
+
+    fn task(seq: u64) -> DeliverTask {
+        DeliverTask::V1 { lane: sample_lane_key(), entry: Some(model::LaneEntry { seq, receipt: None }) }
+    }
+
+    fn tasks(count: u64) -> Vec<(DeliverTask, Duration)> {
+        (1..=count).map(|seq| (task(seq), Duration::ZERO)).collect()
+    }
+
+    #[test]
+    fn delay_is_rounded_up_and_capped() {
+        for (millis, seconds) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (90_001, 91), (900_000, 900), (900_001, 900)] {
+            assert_eq!(delay_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
+        }
+        assert_eq!(delay_seconds(Duration::MAX), 900);
+    }
+
+    #[tokio::test]
+    async fn tasks_arrive_in_their_queues() {
+        let emulator = Emulator::start();
+        let connection = connection(emulator.endpoint());
+        let client = Client::new(connection.config());
+        let mut made = Vec::new();
+        for name in ["deliver", "ack", "dead"] {
+            made.push(client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap());
+        }
+        let urls = QueueUrls { deliver: made[0].clone(), ack: made[1].clone(), dead: made[2].clone() };
+        let queue = SqsQueue::new(&connection, urls);
+        queue.deliver(&tasks(1)).await.unwrap();
+        queue.deliver(&tasks(23)).await.unwrap();
+        queue.deliver(&[]).await.unwrap();
+        let lane = model::LaneKey { conversation: "00112233445566778899".parse().unwrap(), ..sample_lane_key() };
+        let entry = model::LaneEntry { seq: 7, receipt: None };
+        let ack = AckTask::V1 { lane: lane.clone(), entry, attempt: 1 };
+        queue.ack_check(&ack, Duration::ZERO).await.unwrap();
+        queue.ack_check(&ack, Duration::from_millis(90_001)).await.unwrap();
+        let delivery = entry.delivery(&lane).unwrap();
+        let dead = DeadTask::V1 { delivery, tenant: sample_tenant_id(), reason: "expired".to_owned() };
+        queue.dead(&dead).await.unwrap();
+
+        let receive = async |url: &str| {
+            let mut bodies: Vec<String> = Vec::new();
+            loop {
+                let answer = client.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+                let batch = answer.messages.unwrap_or_default();
+                if batch.is_empty() {
+                    return bodies;
+                }
+                bodies.extend(batch.into_iter().filter_map(|message| message.body));
+            }
+        };
+        let delivered: Vec<DeliverTask> =
+            receive(&made[0]).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        assert_eq!(delivered.len(), 24);
+        assert!((1..=23).all(|seq| delivered.contains(&task(seq))));
+        // The second timer is still under way.
+        assert_eq!(
+            receive(&made[1]).await,
+            [concat!(
+                r#"{"task":"ack-check.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","#,
+                r#""kind":"messages"},"entry":"7","attempt":1}"#
+            )]
+        );
+        let dead_bodies = receive(&made[2]).await;
+        assert_eq!(dead_bodies.iter().map(|b| serde_json::from_str(b).unwrap()).collect::<Vec<DeadTask>>(), [dead]);
+    }
+
+    #[tokio::test]
+    async fn missing_queue_is_named_by_its_code() {
+        let emulator = Emulator::start();
+        let queue = SqsQueue::new(&connection(emulator.endpoint()), urls(&emulator.endpoint()));
+        for count in [1, 2] {
+            let error = queue.deliver(&tasks(count)).await.unwrap_err().to_string();
+            assert!(error.starts_with("sqs: ") && error.contains("Queue"), "{error}");
+            assert!(!error.contains("http"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn ten_tasks_are_one_call_and_a_refused_entry_is_an_error() {
+        let stub = HttpStub::start(|request| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            let entries = body["Entries"].as_array().unwrap();
+            let taken = |entry: &serde_json::Value| serde_json::json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "d41d8cd98f00b204e9800998ecf8427e" });
+            let (failed, entries) = if entries.len() == 3 { entries.split_at(1) } else { entries.split_at(0) };
+            let successful: Vec<_> = entries.iter().map(taken).collect();
+            let failed: Vec<_> = failed
+                .iter()
+                .map(|e| serde_json::json!({ "Id": e["Id"], "Code": "InternalError", "SenderFault": false }))
+                .collect();
+            let answer = serde_json::json!({ "Successful": successful, "Failed": failed });
+            StubAnswer::ok(200, &answer.to_string())
+        });
+        let queue = SqsQueue::new(&connection(stub.base()), urls(&stub.base()));
+        queue.deliver(&tasks(10)).await.unwrap();
+        assert_eq!(stub.requests().len(), 1);
+        let error = queue.deliver(&tasks(3)).await.unwrap_err();
+        assert_eq!(error.to_string(), "sqs: InternalError");
+        let calls = stub.requests();
+        assert_eq!(calls.len(), 2);
+        assert!(calls.iter().all(|call| call.head.contains("AmazonSQS.SendMessageBatch")));
+    }
+
+    #[tokio::test]
+    async fn unreachable_service_is_unavailable() {
+        let stub = HttpStub::start(|_| StubAnswer::Close(Vec::new()));
+        let queue = SqsQueue::new(&connection(stub.base()), urls(&stub.base()));
+        let error = queue.deliver(&tasks(1)).await.unwrap_err();
+        assert_eq!(error.to_string(), "sqs: dispatch");
+    }
+}
