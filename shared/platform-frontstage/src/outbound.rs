@@ -1,0 +1,471 @@
+//! The push of a message to a connector, and what its answer means (section 6, 10.3).
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
+use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, DeliveryState, EpochMillis, Message};
+use uuid::Uuid;
+use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+
+use crate::auth::sign;
+use crate::content::MessageContentInfo;
+use crate::envelope::sent_in_answer;
+use crate::form::{derived_guid, derived_hex, parse_guid};
+use crate::inbound::{MEMO_GATEWAY, MEMO_SUBJECT, acknowledgement, proposed_id};
+use crate::reply::{OutBody, OutEnvelope};
+use crate::settings::{MessageGateway, Secrets, Settings};
+
+/// A push is acknowledged by 2xx within this time (10.3).
+const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
+/// No delay between attempts is longer.
+const DELAY_CAP: Duration = Duration::from_secs(900);
+/// A message nobody took for this long is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(86_400);
+/// Longest subject in UTF-16 units.
+const MAX_SUBJECT: usize = 320;
+
+/// The part of the schedule that a deployment can change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrontstagePolicy {
+    /// Time for `ES_MESSAGE_SENT`, from the first push of an attempt.
+    pub ack_timeout: Duration,
+    /// Delay before attempt 2, 3, ...; past the end the last one doubles.
+    pub retry_delays: Vec<Duration>,
+    /// Attempts in all.
+    pub max_attempts: u32,
+}
+
+impl Default for FrontstagePolicy {
+    /// The contract's values: 90 s, then 30 s and 120 s, 3 attempts.
+    fn default() -> Self {
+        Self {
+            ack_timeout: Duration::from_secs(90),
+            retry_delays: vec![Duration::from_secs(30), Duration::from_secs(120)],
+            max_attempts: 3,
+        }
+    }
+}
+
+/// FrontStage connectors as recipients.
+#[derive(Debug, Clone, Default)]
+pub struct Frontstage {
+    policy: FrontstagePolicy,
+}
+
+impl Frontstage {
+    /// With this schedule.
+    #[must_use]
+    pub const fn new(policy: FrontstagePolicy) -> Self {
+        Self { policy }
+    }
+}
+
+impl Outbound for Frontstage {
+    fn policy(&self, _content: DeliveryContent) -> DeliveryPolicy {
+        DeliveryPolicy {
+            ack: AckMode::Separate { timeout: self.policy.ack_timeout },
+            max_attempts: self.policy.max_attempts,
+            retry_delays: self.policy.retry_delays.clone(),
+            delay_cap: DELAY_CAP,
+            jitter: false,
+            give_up_after: GIVE_UP_AFTER,
+        }
+    }
+
+    /// The gateway.
+    fn route(&self, account: &Account, message: &Message) -> Option<String> {
+        let settings = Settings::of(account).ok()?;
+        outbound_gateway(message, &settings).map(|gateway| gateway.id.to_string())
+    }
+
+    fn exchange(&self, job: Job) -> Box<dyn Exchange> {
+        Box::new(Push { job })
+    }
+}
+
+/// One push: a call and its answer.
+struct Push {
+    job: Job,
+}
+
+impl Exchange for Push {
+    fn resume(&mut self, input: Input, now: EpochMillis) -> Step {
+        match input {
+            Input::Start => match render(&self.job, now) {
+                Ok(call) => Step::Call(call),
+                Err(outcome) => Step::Finish(outcome),
+            },
+            Input::Answered(answer) => Step::Finish(classify(answer, &self.job, now)),
+            // Never asked for.
+            Input::Bound(_) => Step::Finish(unanswered("a thread was bound to a push")),
+        }
+    }
+}
+
+fn unanswered(reason: impl Into<String>) -> Outcome {
+    Outcome::Unanswered { retry_after: None, reason: reason.into() }
+}
+
+fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
+    match job.delivery.key.content {
+        DeliveryContent::Message => {}
+        DeliveryContent::Receipt(_) => return Err(Outcome::Rejected { detail: "connectors take no receipts".to_owned() }),
+    }
+    // A configuration that cannot be read may be mended before the message is given up.
+    let settings = Settings::of(&job.account).map_err(|e| unanswered(format!("settings: {e}")))?;
+    let secrets = Secrets::of(&job.secrets).map_err(|e| unanswered(format!("secrets: {e}")))?;
+    let key = secrets.signing().ok_or_else(|| unanswered("secrets: no key"))?;
+    let route = job.delivery.route.as_deref().and_then(parse_guid);
+    let gateway = route
+        .and_then(|id| settings.gateway(id))
+        .filter(|gateway| gateway.direction.is_outbound())
+        .ok_or_else(|| Outcome::Rejected { detail: "no outbound gateway".to_owned() })?;
+
+    // Transport repeats of one attempt are one envelope: same id, same content, same times (10.3).
+    let (attempt, pushes, started_at) = if let DeliveryState::Sending { attempt, pushes, started_at, .. } = job.delivery.state {
+        (attempt, pushes, started_at)
+    } else {
+        (1, 1, now)
+    };
+    let (recipient, message) = (job.account.id.to_string(), job.message.id.to_string());
+    let (attempt, pushes) = (attempt.to_string(), pushes.to_string());
+    let envelope = OutEnvelope {
+        msg: "SE_MESSAGE_SENDING",
+        id: derived_guid(&["push", &recipient, &message, &attempt]),
+        time: Some(started_at),
+        seq: None,
+        in_reply_to: None,
+        body: OutBody::Message(Box::new(content(job, gateway, started_at))),
+        warnings: None,
+    };
+    let body = serde_json::to_vec(&[envelope]).map_err(|_| unanswered("could not be written as JSON"))?;
+    let nonce = derived_hex(&["nonce", &recipient, &message, &attempt, &pushes, &now.millis().to_string()]);
+    let url = settings.push_url;
+    let mut headers = sign("POST", url.path(), url.query().unwrap_or_default(), &body, key, now.seconds(), &nonce[..32]);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT })
+}
+
+/// The gateway the visitor wrote through if it sends too; else one that carries the same kind of messages; else any.
+fn outbound_gateway<'a>(message: &Message, settings: &'a Settings) -> Option<&'a MessageGateway> {
+    let memo = message.memo.get(MEMO_GATEWAY);
+    let inbound = memo.and_then(|id| parse_guid(id)).and_then(|id| settings.gateway(id));
+    let mut outbound = settings.message_gateways.iter().filter(|g| g.direction.is_outbound());
+    let same_channel = |g: &&MessageGateway| inbound.is_some_and(|i| i.channel == g.channel);
+    inbound.filter(|g| g.direction.is_outbound()).or_else(|| outbound.clone().find(same_channel)).or_else(|| outbound.next())
+}
+
+fn content(job: &Job, gateway: &MessageGateway, started_at: EpochMillis) -> MessageContentInfo {
+    let message = &job.message;
+    MessageContentInfo {
+        delivery_system_id: Some(proposed_id(message.id)),
+        message_id: Uuid::try_parse(&message.id.to_string()).ok(),
+        gateway_id: Some(gateway.id),
+        remote_address: Some(job.conversation.visitor.address.clone()),
+        direction: Some("O".to_owned()),
+        received_sent_time: Some(started_at),
+        draft_time: Some(message.sent_at),
+        subject_field: subject(job),
+        body_html: message.content.html.as_deref().map(text::sanitise_html),
+        body_text: Some(text::plain(&message.content.text)),
+        ..MessageContentInfo::default()
+    }
+}
+
+/// The message's own subject, else an answer to the visitor's.
+fn subject(job: &Job) -> Option<String> {
+    let subject = match &job.message.content.subject {
+        Some(own) => text::plain(own),
+        None => {
+            let theirs = text::plain(job.message.memo.get(MEMO_SUBJECT)?);
+            let is_answer = theirs.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("re:"));
+            if is_answer { theirs } else { format!("Re: {theirs}") }
+        }
+    };
+    Some(text::cut_utf16(&subject, MAX_SUBJECT).unwrap_or(subject))
+}
+
+fn classify(answer: Result<HttpAnswer, CallFailure>, job: &Job, now: EpochMillis) -> Outcome {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(CallFailure::Unreachable) => return unanswered("no connection"),
+        Err(CallFailure::NoAnswer) => return unanswered("no answer in time"),
+        // The connector took it and answered at length; what it wrote there is lost, its ES_MESSAGE_SENT may still come.
+        Err(CallFailure::AnswerTooLong) => return Outcome::Pushed { acknowledgements: Vec::new() },
+        // Not the connector's word, so not final: the address may be corrected before the next attempt. Repeating it
+        // within this attempt is pointless. Status 0 says that there was no HTTP answer.
+        Err(CallFailure::ForbiddenTarget) => return Outcome::Refused { status: 0 },
+    };
+    let status = answer.status;
+    if status.is_success() {
+        let acknowledgements = match Settings::of(&job.account) {
+            Ok(settings) => {
+                sent_in_answer(&answer.body).iter().filter_map(|sent| acknowledgement(sent, &settings).ok()).collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        return Outcome::Pushed { acknowledgements };
+    }
+    let come_again = status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS;
+    if come_again || status.is_server_error() || status.is_informational() {
+        let reason = format!("status {}", status.as_u16());
+        return Outcome::Unanswered { retry_after: answer.retry_after(now.seconds()), reason };
+    }
+    // Redirects are not followed (10.3): one that is answered is as final as a 4xx.
+    Outcome::Refused { status: status.as_u16() }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use model::{Author, Content, Conversation, Delivery, DeliveryKey, Memo, Message, MessageId, ReceiptStatus, Visitor};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::settings::tests::{MAIL, SMS_IN, SMS_OUT, account, demo};
+
+    const NOW: EpochMillis = EpochMillis::new(1_767_225_605_000);
+    const STARTED: EpochMillis = EpochMillis::new(1_767_225_600_000);
+
+    fn message_id() -> MessageId {
+        "00112233-4455-8667-9e22-640000000001".parse().unwrap()
+    }
+
+    fn job() -> Job {
+        let key = DeliveryKey {
+            message: message_id(),
+            recipient: "frontstage/gw-mail".parse().unwrap(),
+            content: DeliveryContent::Message,
+        };
+        let mut delivery = Delivery::queued(key, "demo".parse().unwrap(), STARTED);
+        delivery.state =
+            DeliveryState::Sending { attempt: 1, started_at: STARTED, deadline: STARTED, pushes: 1, next_push: None };
+        Job {
+            account: account(demo()),
+            secrets: json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]}),
+            conversation: Conversation {
+                id: message_id().conversation(),
+                tenant: "demo".parse().unwrap(),
+                visitor: Visitor {
+                    account: "frontstage/gw-mail".parse().unwrap(),
+                    address: "eva@demo.example".into(),
+                    name: None,
+                    memo: Memo::new(),
+                },
+                desk: None,
+                last_seq: 1,
+                created_at: STARTED,
+            },
+            message: Message {
+                id: message_id(),
+                tenant: "demo".parse().unwrap(),
+                author: Author::Desk,
+                origin: "vcita/demo".parse().unwrap(),
+                origin_id: "m1".into(),
+                sent_at: EpochMillis::new(1_767_225_599_000),
+                accepted_at: STARTED,
+                content: Content { text: "Hello".into(), html: None, subject: None },
+                memo: Memo::from([("gateway".into(), MAIL.into()), ("subject".into(), "Hi".into())]),
+            },
+            delivery,
+            thread: None,
+            installation: None,
+        }
+    }
+
+    /// The route is chosen before the first attempt, as whoever drives an exchange does.
+    fn start(mut job: Job) -> Step {
+        let platform = Frontstage::default();
+        job.delivery.route = platform.route(&job.account, &job.message);
+        platform.exchange(job).resume(Input::Start, NOW)
+    }
+
+    fn call(job: Job) -> HttpCall {
+        match start(job) {
+            Step::Call(call) => call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn body(job: Job) -> Value {
+        serde_json::from_slice(&call(job).body).unwrap()
+    }
+
+    fn end(answer: Result<HttpAnswer, CallFailure>) -> Outcome {
+        match Frontstage::default().exchange(job()).resume(Input::Answered(answer), NOW) {
+            Step::Finish(outcome) => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answered(status: u16, body: &str) -> Result<HttpAnswer, CallFailure> {
+        Ok(HttpAnswer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.to_owned().into() })
+    }
+
+    #[test]
+    fn schedule_is_that_of_the_contract() {
+        let policy = Frontstage::default().policy(DeliveryContent::Message);
+        assert_eq!(policy.ack, AckMode::Separate { timeout: Duration::from_secs(90) });
+        assert_eq!(policy.max_attempts, 3);
+        let delays: Vec<u64> = (1..=6).map(|n| policy.retry_delay(n, 0).as_secs()).collect();
+        assert_eq!(delays, [30, 120, 240, 480, 900, 900]);
+        assert_eq!(policy.give_up_after, Duration::from_secs(86_400));
+        assert!(!Frontstage::default().capabilities().receipts);
+    }
+
+    #[test]
+    fn push_is_an_array_of_one_signed_envelope() {
+        let call = call(job());
+        assert_eq!((call.method.as_str(), call.url.as_str()), ("POST", "https://connector.example/push?x=1"));
+        assert_eq!(call.timeout, Duration::from_secs(10));
+        assert_eq!(call.headers["content-type"], "application/json");
+        assert_eq!(call.headers["x-fs-key"], "k1");
+        assert_eq!(call.headers["x-fs-time"], "1767225605");
+        assert_eq!(call.headers["x-fs-nonce"].len(), 32);
+        assert!(call.headers["x-fs-signature"].to_str().unwrap().starts_with("v1="));
+        let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+        assert_eq!(body[0]["Id"].take().as_str().unwrap().len(), 36);
+        assert_eq!(
+            body,
+            json!([{"Msg": "SE_MESSAGE_SENDING", "Id": null, "Time": "2026-01-01T00:00:00.000Z", "Seq": null, "InReplyTo": null,
+                "Warnings": null, "Body": {
+                    "DeliverySystemId": "<00112233-4455-8667-9e22-640000000001@deskbridge>",
+                    "MessageId": "00112233-4455-8667-9e22-640000000001", "RequestId": null, "GatewayId": MAIL, "FromField": null,
+                    "RemoteAddress": "eva@demo.example", "ToField": null, "ToCcField": null, "ToBccField": null, "Direction": "O",
+                    "ExtendedFields": null, "ReceivedSentTime": "2026-01-01T00:00:00.000Z", "DraftTime": "2025-12-31T23:59:59.000Z",
+                    "SubjectField": "Re: Hi", "BodyHtml": null, "BodyText": "Hello", "Culture": null, "Mark": null,
+                    "SpamLevel": null, "SignatureValidity": null, "Hierarchy": null, "Rating": null
+            }}])
+        );
+    }
+
+    #[test]
+    fn push_is_accepted_by_a_connector_that_checks_it() {
+        let call = call(job());
+        let request = wire::RawRequest {
+            method: call.method,
+            path: "/push".into(),
+            query: "x=1".into(),
+            headers: call.headers,
+            body: call.body,
+            request_id: String::new(),
+        };
+        assert!(crate::auth::verify(request, &crate::settings::tests::secrets(), NOW).is_ok());
+    }
+
+    #[test]
+    fn repeats_of_an_attempt_are_one_envelope_and_the_next_attempt_another() {
+        let at = |attempt: u32, pushes: u32, started_at: EpochMillis, now: i64| {
+            let mut job = job();
+            job.delivery.state = DeliveryState::Sending { attempt, started_at, deadline: STARTED, pushes, next_push: None };
+            job.delivery.route = Some(MAIL.to_owned());
+            match Frontstage::default().exchange(job).resume(Input::Start, EpochMillis::new(now)) {
+                Step::Call(call) => (call.body.clone(), call.headers["x-fs-nonce"].clone()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = at(1, 1, STARTED, 1_767_225_605_000);
+        let repeat = at(1, 2, STARTED, 1_767_225_607_000);
+        assert_eq!(first.0, repeat.0);
+        assert_ne!(first.1, repeat.1);
+        assert_ne!(first.1, at(1, 1, STARTED, 1_767_225_605_001).1);
+        let second: Value = serde_json::from_slice(&at(2, 1, NOW, 1_767_225_605_000).0).unwrap();
+        let first: Value = serde_json::from_slice(&first.0).unwrap();
+        assert_ne!(first[0]["Id"], second[0]["Id"]);
+        assert_eq!(first[0]["Body"]["MessageId"], second[0]["Body"]["MessageId"]);
+        assert_eq!(first[0]["Body"]["DeliverySystemId"], second[0]["Body"]["DeliverySystemId"]);
+        assert_eq!(second[0]["Body"]["ReceivedSentTime"], "2026-01-01T00:00:05.000Z");
+    }
+
+    #[test]
+    fn gateway_is_the_visitors_or_the_first_that_fits() {
+        let gateway = |memo: Option<&str>| {
+            let mut job = job();
+            job.message.memo = memo.map(|id| ("gateway".to_owned(), id.to_owned())).into_iter().collect();
+            body(job)[0]["Body"]["GatewayId"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(gateway(Some(MAIL)), MAIL);
+        assert_eq!(gateway(Some(SMS_OUT)), SMS_OUT);
+        assert_eq!(gateway(Some(SMS_IN)), SMS_OUT);
+        assert_eq!(gateway(Some("gone")), MAIL);
+        assert_eq!(gateway(None), MAIL);
+        let mut silent = job();
+        silent.account.settings["message_gateways"] = json!([{"id": SMS_IN, "channel": "SMS", "direction": "I"}]);
+        assert!(matches!(start(silent), Step::Finish(Outcome::Rejected { detail }) if detail == "no outbound gateway"));
+    }
+
+    #[test]
+    fn subject_answers_the_visitors_once() {
+        let subject = |memo: Option<&str>, own: Option<&str>| {
+            let mut job = job();
+            job.message.memo = memo.map(|s| ("subject".to_owned(), s.to_owned())).into_iter().collect();
+            job.message.content.subject = own.map(str::to_owned);
+            body(job)[0]["Body"]["SubjectField"].clone()
+        };
+        assert_eq!(subject(None, None), Value::Null);
+        assert_eq!(subject(Some("Hi"), None), "Re: Hi");
+        assert_eq!(subject(Some("RE: Hi"), None), "RE: Hi");
+        assert_eq!(subject(Some("Réservation"), None), "Re: Réservation");
+        assert_eq!(subject(Some("Hi"), Some("New")), "New");
+        assert_eq!(subject(Some(&"x".repeat(320)), None), format!("Re: {}…", "x".repeat(315)));
+    }
+
+    #[test]
+    fn html_is_cleaned_again_before_it_leaves() {
+        let mut hostile = job();
+        hostile.message.content =
+            Content { text: "a\u{0}<b>".into(), html: Some("<b onclick=x>a</b><script>y</script>".into()), subject: None };
+        let body = body(hostile);
+        assert_eq!(body[0]["Body"]["BodyHtml"], "<b>a</b>");
+        assert_eq!(body[0]["Body"]["BodyText"], "a<b>");
+    }
+
+    #[test]
+    fn unusable_configuration_is_tried_again_and_shows_no_secret() {
+        let mut broken = job();
+        broken.secrets = json!({"keys": "contract-demo-secret-001"});
+        let Step::Finish(Outcome::Unanswered { reason, .. }) = start(broken) else { panic!() };
+        assert!(reason.starts_with("secrets:") && !reason.contains("contract-demo"), "{reason}");
+        let mut broken = job();
+        broken.account.settings = Value::Null;
+        assert!(matches!(start(broken), Step::Finish(Outcome::Unanswered { .. })));
+        let mut receipt = job();
+        receipt.delivery.key.content = DeliveryContent::Receipt(ReceiptStatus::Read);
+        assert!(matches!(start(receipt), Step::Finish(Outcome::Rejected { .. })));
+    }
+
+    #[test]
+    fn two_hundreds_are_pushed_with_what_they_acknowledge() {
+        for body in ["", "OK", "{}", "{\"Messages\":[]}"] {
+            assert_eq!(end(answered(200, body)), Outcome::Pushed { acknowledgements: vec![] });
+        }
+        let answer = json!({"Messages": [
+            {"Msg": "ES_MESSAGE_SENT", "Id": MAIL, "Body": {"Id": "00112233-4455-8667-9e22-640000000001", "RefId": MAIL, "Reference": "<real@demo.example>"}},
+            {"Msg": "ES_MESSAGE_SENT", "Body": {"Id": "00112233-4455-8667-9e22-640000000002", "RefId": MAIL, "Data": "550"}},
+            {"Msg": "ES_MESSAGE_SENT", "Body": {"Id": "00112233-4455-8667-9e22-640000000001", "RefId": "99999999-9999-4999-8999-999999999999"}}
+        ]});
+        let Outcome::Pushed { acknowledgements } = end(answered(202, &answer.to_string())) else { panic!() };
+        let results: Vec<_> = acknowledgements.into_iter().map(|a| a.result).collect();
+        assert_eq!(results, [Ok(Some("<real@demo.example>".to_owned())), Err("550".to_owned())]);
+        assert_eq!(end(Err(CallFailure::AnswerTooLong)), Outcome::Pushed { acknowledgements: vec![] });
+    }
+
+    #[test]
+    fn what_may_pass_is_unanswered_and_the_rest_of_the_refusals_end_the_attempt() {
+        for status in [408, 429, 500, 502, 503, 504] {
+            let expected = Outcome::Unanswered { retry_after: None, reason: format!("status {status}") };
+            assert_eq!(end(answered(status, "x")), expected);
+        }
+        for failure in [CallFailure::Unreachable, CallFailure::NoAnswer] {
+            assert!(matches!(end(Err(failure)), Outcome::Unanswered { .. }));
+        }
+        for status in [301, 302, 307, 400, 401, 403, 404, 410, 413, 422] {
+            assert_eq!(end(answered(status, "x")), Outcome::Refused { status });
+        }
+        assert_eq!(end(Err(CallFailure::ForbiddenTarget)), Outcome::Refused { status: 0 });
+        let mut busy = answered(503, "").unwrap();
+        busy.headers.insert("retry-after", "7".parse().unwrap());
+        assert_eq!(end(Ok(busy)), Outcome::Unanswered { retry_after: Some(Duration::from_secs(7)), reason: "status 503".into() });
+    }
+}

@@ -1,0 +1,332 @@
+//! What a connector is answered.
+
+use http::StatusCode;
+use model::{AccountId, EpochMillis, MessageId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use wire::Reply;
+
+use crate::auth::Nonce;
+use crate::content::{CommandInfo, GatewayInfo, MessageContentInfo};
+use crate::envelope::{Envelope, Form, Item};
+use crate::error::{Warning, WireError};
+use crate::form::{derived_guid, write_date, write_guid, write_plain_guid};
+use crate::settings::{Direction, Settings};
+
+/// An envelope of ours (10.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OutEnvelope {
+    /// Message name.
+    pub msg: &'static str,
+    /// Our id of the envelope.
+    #[serde(serialize_with = "write_plain_guid")]
+    pub id: Uuid,
+    /// When it was made.
+    #[serde(serialize_with = "write_date")]
+    pub time: Option<EpochMillis>,
+    /// Place in the gateway's event stream; null as long as envelopes are not numbered.
+    pub seq: Option<u64>,
+    /// The envelope it answers.
+    #[serde(serialize_with = "write_guid")]
+    pub in_reply_to: Option<Uuid>,
+    /// Payload.
+    pub body: OutBody,
+    /// Remarks on what is answered; null when there are none.
+    pub warnings: Option<Vec<Warning>>,
+}
+
+/// What an envelope of ours carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum OutBody {
+    /// Of `SE_SL_MSGGATEWAYS`.
+    Gateways(Vec<GatewayInfo>),
+    /// Of `SE_MESSAGE_RECEIVED`.
+    Command(CommandInfo),
+    /// Of `SE_MESSAGE_SENDING`.
+    Message(Box<MessageContentInfo>),
+}
+
+/// The head of an answer: whom it answers and when. Its id follows from the request, so that the answer to a repeated
+/// request is recognised as the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    seed: String,
+    in_reply_to: Option<Uuid>,
+    time: EpochMillis,
+}
+
+impl Head {
+    /// Answers `envelope`, which `account` sent. `nonce` stands in for the id of a bare payload, which has none.
+    #[must_use]
+    pub fn answering(account: &AccountId, envelope: &Envelope, nonce: &Nonce, now: EpochMillis) -> Self {
+        let seed = match envelope.id {
+            Some(id) => format!("{account}\n{id}"),
+            None => format!("{account}\n{}\n{}", nonce.key_id, nonce.value),
+        };
+        Self { seed, in_reply_to: envelope.id, time: now }
+    }
+
+    fn envelope(&self, msg: &'static str, outcome: &str, body: OutBody, warnings: Vec<Warning>) -> OutEnvelope {
+        OutEnvelope {
+            msg,
+            // A refused message may be sent again and be taken then: another answer, another id.
+            id: derived_guid(&["reply", &self.seed, msg, outcome]),
+            time: Some(self.time),
+            seq: None,
+            in_reply_to: self.in_reply_to,
+            body,
+            warnings: Some(warnings).filter(|w| !w.is_empty()),
+        }
+    }
+}
+
+/// `SE_SL_MSGGATEWAYS`: the caller's message gateways, one that works both ways twice (11.21).
+#[must_use]
+pub fn gateways_reply(head: &Head, settings: &Settings) -> OutEnvelope {
+    let mut gateways = Vec::new();
+    for gateway in &settings.message_gateways {
+        let directions: &[&'static str] = match gateway.direction {
+            Direction::Inbound => &["I"],
+            Direction::Outbound => &["O"],
+            Direction::Both => &["I", "O"],
+        };
+        gateways.extend(directions.iter().map(|&direction| GatewayInfo {
+            id: gateway.id,
+            display_name: gateway.display_name.clone(),
+            peer_address: Some(settings.peer_address.clone()),
+            peer_port: settings.peer_port.clone(),
+            channel: gateway.channel,
+            direction,
+            device: gateway.device.clone(),
+            language_id: gateway.language_id,
+        }));
+    }
+    head.envelope("SE_SL_MSGGATEWAYS", "", OutBody::Gateways(gateways), Vec::new())
+}
+
+/// `SE_MESSAGE_RECEIVED`: whether `request` was taken. `stored` is the message it became, `None` for a refusal, whose
+/// reasons are `warnings` then.
+#[must_use]
+pub fn received_reply(
+    head: &Head,
+    request: &MessageContentInfo,
+    stored: Option<MessageId>,
+    warnings: Vec<Warning>,
+) -> OutEnvelope {
+    let data = if stored.is_some() { "true" } else { "false" };
+    let command = CommandInfo {
+        id: stored.and_then(|id| Uuid::try_parse(&id.to_string()).ok()),
+        ref_id: request.gateway_id,
+        time_stamp: Some(head.time),
+        reference: request.request_id.clone().filter(|r| !r.is_empty()),
+        data: Some(data.to_owned()),
+    };
+    head.envelope("SE_MESSAGE_RECEIVED", data, OutBody::Command(command), warnings)
+}
+
+/// What became of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Outcome {
+    /// It was handled.
+    Accepted,
+    /// It had been handled before.
+    Duplicate,
+}
+
+/// The answer to a request, item by item.
+#[derive(Debug)]
+pub struct Answer {
+    form: Form,
+    results: Vec<Value>,
+    replies: Vec<OutEnvelope>,
+    last_error: Option<WireError>,
+    request_id: String,
+}
+
+impl Answer {
+    /// An answer in the form of the request. `request_id` is what an error quotes.
+    #[must_use]
+    pub fn new(form: Form, request_id: &str) -> Self {
+        Self { form, results: Vec::new(), replies: Vec::new(), last_error: None, request_id: request_id.to_owned() }
+    }
+
+    /// Adds an item that was handled, with what is answered to it.
+    pub fn accept(&mut self, item: &Item, outcome: Outcome, replies: impl IntoIterator<Item = OutEnvelope>) {
+        self.results.push(json!({"Id": id_text(item), "Msg": item.name, "Outcome": outcome, "Error": null}));
+        self.replies.extend(replies);
+    }
+
+    /// Adds an item that was not.
+    pub fn reject(&mut self, item: &Item, error: WireError) {
+        let body = error.to_json(&self.request_id);
+        self.results.push(json!({"Id": id_text(item), "Msg": item.name, "Outcome": "Rejected", "Error": body}));
+        self.last_error = Some(error);
+    }
+
+    /// The HTTP reply. For an array it is 200 and each item tells its own; for a single envelope the status follows its
+    /// outcome and its error stands at the top as well; for a bare payload it is the answers alone, or the error.
+    #[must_use]
+    pub fn into_reply(self) -> Reply {
+        let error = self.last_error.filter(|_| self.form != Form::Array);
+        match (self.form, error) {
+            (Form::Bare, Some(error)) => error.to_reply(&self.request_id),
+            (Form::Bare, None) => Reply::json(StatusCode::OK, &self.replies),
+            (Form::Single | Form::Array, None) => {
+                Reply::json(StatusCode::OK, &json!({"Results": self.results, "Replies": self.replies}))
+            }
+            (Form::Single | Form::Array, Some(error)) => {
+                let body = json!({"Results": self.results, "Replies": self.replies, "Error": error.to_json(&self.request_id)});
+                error.dress(Reply::json(error.status(), &body))
+            }
+        }
+    }
+}
+
+fn id_text(item: &Item) -> Option<String> {
+    item.id.map(|id| id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::tests::posted;
+    use crate::envelope::{Batch, parse};
+    use crate::error::Code;
+    use crate::settings::tests::{MAIL, SMS_IN, SMS_OUT, settings};
+
+    const ID: &str = "11111111-1111-4111-8111-111111111111";
+    const NOW: EpochMillis = EpochMillis::new(1_767_225_601_000);
+
+    fn batch(body: &Value, named: Option<&str>) -> Batch {
+        parse(&posted(body.to_string()), named).unwrap()
+    }
+
+    fn nonce() -> Nonce {
+        Nonce { key_id: "k1".into(), value: "n-1".into() }
+    }
+
+    fn head(item: &Item) -> Head {
+        Head::answering(&"frontstage/gw-mail".parse().unwrap(), item.content.as_ref().unwrap(), &nonce(), NOW)
+    }
+
+    fn shown(reply: &Reply) -> Value {
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    #[test]
+    fn gateways_are_listed_once_per_direction() {
+        let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
+        let mut answer = Answer::new(batch.form, "r-1");
+        answer.accept(&batch.items[0], Outcome::Accepted, [gateways_reply(&head(&batch.items[0]), &settings())]);
+        let reply = answer.into_reply();
+        assert_eq!(reply.status, 200);
+        let mut body = shown(&reply);
+        let id = body["Replies"][0]["Id"].take();
+        assert_eq!(id.as_str().unwrap().len(), 36);
+        let row = |id: &str, name: Value, channel: &str, direction: &str, device: Value, language: Value| {
+            json!({"Id": id, "DisplayName": name, "PeerAddress": "!MailLink", "PeerPort": null, "Channel": channel,
+                   "Direction": direction, "Device": device, "LanguageId": language})
+        };
+        assert_eq!(
+            body,
+            json!({
+                "Results": [{"Id": ID, "Msg": "ES_SL_GETGATEWAYS", "Outcome": "Accepted", "Error": null}],
+                "Replies": [{"Msg": "SE_SL_MSGGATEWAYS", "Id": null, "Time": "2026-01-01T00:00:01.000Z", "Seq": null,
+                    "InReplyTo": ID, "Warnings": null, "Body": [
+                        row(MAIL, json!("Mail"), "Email", "I", json!("DropFolder {}"), json!(null)),
+                        row(MAIL, json!("Mail"), "Email", "O", json!("DropFolder {}"), json!(null)),
+                        row(SMS_IN, json!(null), "SMS", "I", json!(null), json!("88888888-8888-4888-8888-888888888888")),
+                        row(SMS_OUT, json!(null), "SMS", "O", json!(null), json!(null)),
+                ]}]
+            })
+        );
+    }
+
+    fn receiving() -> Value {
+        json!({"DeliverySystemId": "sms-7", "RequestId": "33333333-3333-4333-8333-333333333333", "GatewayId": MAIL.to_uppercase(),
+               "RemoteAddress": "+420700000000", "ReceivedSentTime": "2026-01-01T00:00:00Z"})
+    }
+
+    #[test]
+    fn received_message_is_answered_as_in_the_contract() {
+        let batch = batch(&receiving(), Some("ES_MESSAGE_RECEIVING"));
+        let item = &batch.items[0];
+        let request: MessageContentInfo = serde_json::from_value(receiving()).unwrap();
+        let stored = "00112233-4455-8667-9e22-640000000001".parse().ok();
+        let reply = received_reply(&head(item), &request, stored, Vec::new());
+        assert_eq!(
+            serde_json::to_string(&reply.body).unwrap(),
+            r#"{"Id":"00112233-4455-8667-9e22-640000000001","RefId":"44444444-4444-4444-8444-444444444444","TimeStamp":"2026-01-01T00:00:01.000Z","Reference":"33333333-3333-4333-8333-333333333333","Data":"true"}"#
+        );
+        let mut answer = Answer::new(batch.form, "r-1");
+        answer.accept(item, Outcome::Accepted, [reply]);
+        let body = shown(&answer.into_reply());
+        assert_eq!(body[0]["Msg"], "SE_MESSAGE_RECEIVED");
+        assert_eq!(body[0]["InReplyTo"], Value::Null);
+        assert_eq!(body[0]["Body"]["Data"], "true");
+    }
+
+    #[test]
+    fn refused_message_is_answered_false_with_the_reasons() {
+        let batch = batch(&json!({"Msg": "ES_MESSAGE_RECEIVING", "Id": ID, "Body": {"GatewayId": MAIL}}), None);
+        let request: MessageContentInfo = serde_json::from_value(json!({"GatewayId": MAIL})).unwrap();
+        let warning = Warning { code: "Missing", field: "Body.RemoteAddress".into(), message: "RemoteAddress is missing".into() };
+        let no = received_reply(&head(&batch.items[0]), &request, None, vec![warning]);
+        assert_eq!(
+            serde_json::to_value(&no.body).unwrap(),
+            json!({"Id": null, "RefId": MAIL, "TimeStamp": "2026-01-01T00:00:01.000Z", "Reference": null, "Data": "false"})
+        );
+        assert_eq!(
+            serde_json::to_value(&no.warnings).unwrap(),
+            json!([{"Code": "Missing", "Field": "Body.RemoteAddress", "Message": "RemoteAddress is missing"}])
+        );
+        let yes =
+            received_reply(&head(&batch.items[0]), &request, "00112233-4455-8667-9e22-640000000001".parse().ok(), Vec::new());
+        assert_ne!(no.id, yes.id);
+    }
+
+    #[test]
+    fn repeated_request_gets_an_answer_with_the_same_id() {
+        let body = json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID});
+        let (one, other) = (batch(&body, None), batch(&body, None));
+        let id = |b: &Batch| gateways_reply(&head(&b.items[0]), &settings()).id;
+        assert_eq!(id(&one), id(&other));
+        let bare = batch(&json!("!MailLink"), Some("ES_SL_GETGATEWAYS"));
+        assert_ne!(id(&one), id(&bare));
+    }
+
+    #[test]
+    fn status_follows_the_outcome_of_a_single_envelope_only() {
+        let single = batch(&json!({"Msg": "ES_X", "Id": ID}), None);
+        let mut answer = Answer::new(single.form, "r-1");
+        let Batch { items, form } = single;
+        let item = items.into_iter().next().unwrap();
+        let error = item.content.as_ref().unwrap_err().clone();
+        answer.reject(&item, error.clone());
+        let reply = answer.into_reply();
+        assert_eq!((form, reply.status.as_u16()), (Form::Single, 400));
+        let expected = json!({"Code": "UnknownMessage", "Message": "no message has this name", "Field": "Msg", "Retryable": false, "RequestId": "r-1"});
+        assert_eq!(
+            shown(&reply),
+            json!({"Results": [{"Id": ID, "Msg": "ES_X", "Outcome": "Rejected", "Error": expected}], "Replies": [], "Error": expected})
+        );
+
+        let mut array = Answer::new(Form::Array, "r-1");
+        array.reject(&item, error.clone());
+        array.accept(&item, Outcome::Duplicate, []);
+        let reply = array.into_reply();
+        assert_eq!(reply.status, 200);
+        assert_eq!(shown(&reply)["Results"][1]["Outcome"], "Duplicate");
+        assert_eq!(shown(&reply).get("Error"), None);
+
+        let mut bare = Answer::new(Form::Bare, "r-1");
+        bare.reject(&item, WireError::new(Code::Unavailable, "a service is away"));
+        let reply = bare.into_reply();
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.headers["retry-after"], "5");
+        assert_eq!(shown(&reply)["Error"]["Code"], "Unavailable");
+    }
+}

@@ -1,0 +1,392 @@
+//! What an operator configures for one gateway: where it is, which message gateways stand behind it, and its keys.
+
+use std::fmt;
+
+use model::Account;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use crate::form::parse_guid;
+
+/// Why a configuration cannot be used. The text names the member and the rule; a value is repeated only where a member
+/// of the settings (not of the secrets) has the wrong type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsProblem(String);
+
+fn problem(text: impl Into<String>) -> SettingsProblem {
+    SettingsProblem(text.into())
+}
+
+/// The kind of messages a gateway carries (4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// Short messages.
+    #[serde(rename = "SMS")]
+    Sms,
+    /// Fax.
+    Fax,
+    /// Private messages of a social network.
+    SocialMsg,
+    /// Public posts of a social network.
+    SocialWall,
+}
+
+impl Channel {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "Email" => Some(Self::Email),
+            "SMS" => Some(Self::Sms),
+            "Fax" => Some(Self::Fax),
+            "SocialMsg" => Some(Self::SocialMsg),
+            // 11.32: two spellings, one meaning.
+            "SocialWall" | "SocWall" => Some(Self::SocialWall),
+            _ => None,
+        }
+    }
+}
+
+/// Which way a message gateway works (4.6, 11.21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Only brings messages.
+    Inbound,
+    /// Only takes messages.
+    Outbound,
+    /// Both; listed to the connector once for each.
+    Both,
+}
+
+impl Direction {
+    /// Whether messages come in through it.
+    #[must_use]
+    pub const fn is_inbound(self) -> bool {
+        matches!(self, Self::Inbound | Self::Both)
+    }
+
+    /// Whether messages go out through it.
+    #[must_use]
+    pub const fn is_outbound(self) -> bool {
+        matches!(self, Self::Outbound | Self::Both)
+    }
+}
+
+/// A message gateway behind the connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageGateway {
+    /// Its key for both sides; never nil.
+    pub id: Uuid,
+    /// Its name for people.
+    pub display_name: Option<String>,
+    /// What it carries.
+    pub channel: Channel,
+    /// Which way.
+    pub direction: Direction,
+    /// The connector's own configuration of it, e.g. `DropFolder {...}`.
+    pub device: Option<String>,
+    /// Its default language.
+    pub language_id: Option<Uuid>,
+}
+
+/// The settings of a FrontStage account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The gateway's address in message routing.
+    pub peer_address: String,
+    /// The gateway's sub-address.
+    pub peer_port: Option<String>,
+    /// Where we push to. That it is https and not a private address is checked when the call is made.
+    pub push_url: Url,
+    /// The message gateways behind the connector; their ids differ.
+    pub message_gateways: Vec<MessageGateway>,
+    /// Whether a `DeliverySystemId` alone makes a repetition recognisable. Off for carriers that use ids again (section
+    /// 7, third row).
+    pub unique_delivery_ids: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsText {
+    peer_address: String,
+    #[serde(default)]
+    peer_port: Option<String>,
+    push_url: String,
+    message_gateways: Vec<GatewayText>,
+    #[serde(default = "yes")]
+    unique_delivery_ids: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewayText {
+    id: String,
+    #[serde(default)]
+    display_name: Option<String>,
+    channel: String,
+    direction: String,
+    #[serde(default)]
+    device: Option<String>,
+    #[serde(default)]
+    language_id: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Settings {
+    /// Reads and checks the settings of an account.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken.
+    pub fn of(account: &Account) -> Result<Self, SettingsProblem> {
+        let text = SettingsText::deserialize(&account.settings).map_err(|e| problem(format!("settings: {e}")))?;
+        if text.peer_address.is_empty() {
+            return Err(problem("peer_address is empty"));
+        }
+        let push_url = Url::parse(&text.push_url).map_err(|_| problem("push_url is not a URL"))?;
+        if !matches!(push_url.scheme(), "https" | "http") || push_url.host_str().is_none() {
+            return Err(problem("push_url is not an https URL"));
+        }
+        if !push_url.username().is_empty() || push_url.password().is_some() || push_url.fragment().is_some() {
+            return Err(problem("push_url has a user, a password or a fragment"));
+        }
+        let mut message_gateways: Vec<MessageGateway> = Vec::new();
+        for (index, gateway) in text.message_gateways.into_iter().enumerate() {
+            let gateway = gateway.check().map_err(|e| problem(format!("message_gateways[{index}]: {e}")))?;
+            if message_gateways.iter().any(|known| known.id == gateway.id) {
+                return Err(problem(format!("message_gateways[{index}]: id is there twice; use direction B for both")));
+            }
+            message_gateways.push(gateway);
+        }
+        Ok(Self {
+            peer_address: text.peer_address,
+            peer_port: text.peer_port.filter(|port| !port.is_empty()),
+            push_url,
+            message_gateways,
+            unique_delivery_ids: text.unique_delivery_ids,
+        })
+    }
+
+    /// The message gateway with this id.
+    #[must_use]
+    pub fn gateway(&self, id: Uuid) -> Option<&MessageGateway> {
+        self.message_gateways.iter().find(|gateway| gateway.id == id)
+    }
+}
+
+impl GatewayText {
+    fn check(self) -> Result<MessageGateway, SettingsProblem> {
+        let id = parse_guid(&self.id).filter(|id| !id.is_nil()).ok_or_else(|| problem("id is not a GUID"))?;
+        let channel = Channel::parse(&self.channel)
+            .ok_or_else(|| problem("channel is not one of Email, SMS, Fax, SocialMsg, SocialWall"))?;
+        let direction = match self.direction.as_str() {
+            "I" => Direction::Inbound,
+            "O" => Direction::Outbound,
+            "B" => Direction::Both,
+            _ => return Err(problem("direction is not one of I, O, B")),
+        };
+        let language_id = match self.language_id.filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(parse_guid(&text).ok_or_else(|| problem("language_id is not a GUID"))?).filter(|id| !id.is_nil()),
+        };
+        Ok(MessageGateway { id, display_name: self.display_name, channel, direction, device: self.device, language_id })
+    }
+}
+
+/// A live key of a gateway.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its public name, sent with every signature.
+    pub id: String,
+    secret: String,
+}
+
+impl Key {
+    /// The secret's bytes.
+    pub(crate) const fn secret(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("id", &self.id).field("secret", &"***").finish()
+    }
+}
+
+/// The live keys of a gateway: one, or two while it is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secrets(Vec<Key>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretsText {
+    keys: Vec<KeyText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyText {
+    id: String,
+    secret: String,
+}
+
+/// Shortest secret that is taken. 32 random bytes are what should be used (10.5); this refuses typing errors.
+const MIN_SECRET: usize = 16;
+
+impl Secrets {
+    /// Reads `{"keys":[{"id":"k1","secret":"..."}]}`.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] when there are not one or two keys, or one of them is unusable.
+    pub fn of(stored: &Value) -> Result<Self, SettingsProblem> {
+        // serde's own text could repeat a value.
+        let text = SecretsText::deserialize(stored).map_err(|_| problem("secrets are not {\"keys\":[{\"id\",\"secret\"}]}"))?;
+        let keys: Vec<Key> = text.keys.into_iter().map(|k| Key { id: k.id, secret: k.secret }).collect();
+        if !(1..=2).contains(&keys.len()) {
+            return Err(problem("there must be one or two keys"));
+        }
+        for key in &keys {
+            let plain = (1..=64).contains(&key.id.len()) && key.id.bytes().all(|b| b.is_ascii_graphic());
+            if !plain {
+                return Err(problem("a key id is not 1 to 64 printable characters"));
+            }
+            if key.secret.len() < MIN_SECRET {
+                return Err(problem("a secret is too short"));
+            }
+        }
+        if let [one, other] = keys.as_slice()
+            && one.id == other.id
+        {
+            return Err(problem("two keys have the same id"));
+        }
+        Ok(Self(keys))
+    }
+
+    /// The key with this id.
+    #[must_use]
+    pub fn key(&self, id: &str) -> Option<&Key> {
+        self.0.iter().find(|key| key.id == id)
+    }
+
+    /// The key our own pushes are signed with: the first.
+    #[must_use]
+    pub fn signing(&self) -> Option<&Key> {
+        self.0.first()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) const MAIL: &str = "44444444-4444-4444-8444-444444444444";
+    pub(crate) const SMS_IN: &str = "44444444-4444-4444-8444-444444444445";
+    pub(crate) const SMS_OUT: &str = "44444444-4444-4444-8444-444444444446";
+
+    pub(crate) fn account(settings: Value) -> Account {
+        Account { id: "frontstage/gw-mail".parse().unwrap(), tenant: "demo".parse().unwrap(), salt: "s".into(), settings }
+    }
+
+    pub(crate) fn demo() -> Value {
+        json!({
+            "peer_address": "!MailLink",
+            "push_url": "https://connector.example/push?x=1",
+            "message_gateways": [
+                {"id": MAIL, "display_name": "Mail", "channel": "Email", "direction": "B", "device": "DropFolder {}"},
+                {"id": SMS_IN, "channel": "SMS", "direction": "I", "language_id": "88888888-8888-4888-8888-888888888888"},
+                {"id": SMS_OUT, "channel": "SMS", "direction": "O"}
+            ]
+        })
+    }
+
+    pub(crate) fn settings() -> Settings {
+        Settings::of(&account(demo())).unwrap()
+    }
+
+    pub(crate) fn secrets() -> Secrets {
+        Secrets::of(&json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}, {"id": "k2", "secret": "contract-demo-secret-002"}]}))
+            .unwrap()
+    }
+
+    #[test]
+    fn complete_settings_are_read() {
+        let settings = settings();
+        assert_eq!(settings.peer_address, "!MailLink");
+        assert_eq!(settings.peer_port, None);
+        assert!(settings.unique_delivery_ids);
+        assert_eq!(settings.message_gateways.len(), 3);
+        assert_eq!(settings.gateway(MAIL.parse().unwrap()).unwrap().direction, Direction::Both);
+    }
+
+    #[test]
+    fn both_spellings_of_the_social_wall_are_read() {
+        for text in ["SocialWall", "SocWall"] {
+            assert_eq!(Channel::parse(text), Some(Channel::SocialWall));
+        }
+        assert_eq!(serde_json::to_value(Channel::SocialWall).unwrap(), "SocialWall");
+        assert_eq!(serde_json::to_value(Channel::Sms).unwrap(), "SMS");
+    }
+
+    #[test]
+    fn broken_settings_are_refused_with_the_rule() {
+        let table: [(&str, Value, &str); 10] = [
+            ("/peer_address", json!(""), "peer_address is empty"),
+            ("/push_url", json!("nowhere"), "push_url is not a URL"),
+            ("/push_url", json!("ftp://a.example/"), "push_url is not an https URL"),
+            ("/push_url", json!("https://u:p@a.example/"), "push_url has a user, a password or a fragment"),
+            ("/message_gateways/0/id", json!("x"), "message_gateways[0]: id is not a GUID"),
+            ("/message_gateways/0/id", json!("00000000-0000-0000-0000-000000000000"), "message_gateways[0]: id is not a GUID"),
+            (
+                "/message_gateways/1/id",
+                json!(MAIL.to_uppercase()),
+                "message_gateways[1]: id is there twice; use direction B for both",
+            ),
+            (
+                "/message_gateways/1/channel",
+                json!("Pigeon"),
+                "message_gateways[1]: channel is not one of Email, SMS, Fax, SocialMsg, SocialWall",
+            ),
+            ("/message_gateways/1/direction", json!("X"), "message_gateways[1]: direction is not one of I, O, B"),
+            ("/message_gateways/1/language_id", json!("cs"), "message_gateways[1]: language_id is not a GUID"),
+        ];
+        for (path, value, rule) in table {
+            let mut settings = demo();
+            *settings.pointer_mut(path).unwrap() = value;
+            assert_eq!(Settings::of(&account(settings)).unwrap_err().to_string(), rule, "{path}");
+        }
+        let mut misspelt = demo();
+        misspelt["unique_delivery_id"] = json!(false);
+        assert!(Settings::of(&account(misspelt)).unwrap_err().to_string().contains("unique_delivery_id"));
+        assert!(Settings::of(&account(Value::Null)).is_err());
+    }
+
+    #[test]
+    fn one_or_two_keys_are_taken_and_none_is_shown() {
+        let secrets = secrets();
+        assert_eq!(secrets.signing().unwrap().id, "k1");
+        assert!(secrets.key("k2").is_some() && secrets.key("k3").is_none());
+        assert!(!format!("{secrets:?}").contains("contract"));
+        let long = "0123456789abcdef";
+        for wrong in [
+            json!({"keys": []}),
+            json!({"keys": [{"id": "a", "secret": long}, {"id": "b", "secret": long}, {"id": "c", "secret": long}]}),
+            json!({"keys": [{"id": "a", "secret": long}, {"id": "a", "secret": long}]}),
+            json!({"keys": [{"id": "", "secret": long}]}),
+            json!({"keys": [{"id": "a b", "secret": long}]}),
+            json!({"keys": [{"id": "a", "secret": "short-secret"}]}),
+            json!({"keys": "short-secret"}),
+            json!("short-secret"),
+        ] {
+            let text = Secrets::of(&wrong).unwrap_err().to_string();
+            assert!(!text.contains("short-secret"), "{text}");
+        }
+    }
+}
