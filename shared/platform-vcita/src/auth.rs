@@ -1,0 +1,182 @@
+//! Who may call us, and which of our routes is meant (sections 5 and 11).
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+use wire::signature::constant_time_eq;
+use wire::{RawRequest, Verified};
+
+use crate::{ChannelUid, ErrorCode, MessageUid, Secrets, SessionUid, WireError};
+
+/// The caller did not know the path secret. There is one answer to it, whatever was wrong: 404 without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("path secret rejected")]
+pub struct AuthFailure;
+
+/// One of the routes below `/vcita/{app}/{secret}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /messages`: staff wrote.
+    Messages,
+    /// `PUT /messages/{message_uid}`: status of a message.
+    Message(MessageUid),
+    /// `PUT /channels/{channel_uid}`: status of a channel.
+    Channel(ChannelUid),
+    /// `PUT /sessions/{session_uid}`: status of a session.
+    Session(SessionUid),
+}
+
+impl Route {
+    /// The one method of the route.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::Messages => Method::POST,
+            Self::Message(_) | Self::Channel(_) | Self::Session(_) => Method::PUT,
+        }
+    }
+}
+
+/// The word in `/vcita/{app}/...` that names the account, before anything is proven.
+#[must_use]
+pub fn app_key(request: &RawRequest) -> Option<&str> {
+    match request.segments()[..] {
+        ["vcita", app, ..] => Some(app),
+        _ => None,
+    }
+}
+
+/// Proves that the caller knows the path secret, the current or the previous one.
+///
+/// # Errors
+/// [`AuthFailure`] whatever was wrong with the path.
+pub fn verify(request: RawRequest, secrets: &Secrets) -> Result<Verified<RawRequest>, AuthFailure> {
+    let given = match request.segments()[..] {
+        ["vcita", _, secret, ..] => secret.as_bytes(),
+        _ => return Err(AuthFailure),
+    };
+    // All secrets are compared every time, so that the time does not tell which one was nearly right.
+    let matches = secrets.url_secrets.iter().fold(false, |found, secret| {
+        let same = constant_time_eq(given, secret.expose().as_bytes());
+        found | same
+    });
+    if matches { Ok(Verified::vouch(request)) } else { Err(AuthFailure) }
+}
+
+/// The route that the path names; `None` if there is none. Ask after [`verify`]: a caller without the secret gets 404
+/// whatever the rest of the path is.
+///
+/// # Errors
+/// [`WireError::Invalid`] if the identifier in the path is not UTF-8, or too long.
+pub fn route(request: &RawRequest) -> Result<Option<Route>, WireError> {
+    let segments = request.segments();
+    let Some(rest) = segments.get(3..).filter(|_| segments[0] == "vcita") else { return Ok(None) };
+    Ok(match *rest {
+        ["messages"] => Some(Route::Messages),
+        ["messages", uid] => Some(Route::Message(decoded(uid, "message_uid")?)),
+        ["channels", uid] => Some(Route::Channel(decoded(uid, "channel_uid")?)),
+        ["sessions", uid] => Some(Route::Session(decoded(uid, "session_uid")?)),
+        _ => None,
+    })
+}
+
+fn decoded<T: std::str::FromStr<Err = crate::UidProblem>>(segment: &str, field: &'static str) -> Result<T, WireError> {
+    let text = percent_decode_str(segment).decode_utf8().map_err(|_| WireError::Invalid {
+        code: ErrorCode::Invalid,
+        message: "is not UTF-8",
+        field: Some(field),
+    })?;
+    text.parse().map_err(|problem| WireError::uid(problem, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const CURRENT: &str = "0123456789abcdef0123456789abcdef";
+    const PREVIOUS: &str = "fedcba9876543210fedcba9876543210";
+
+    fn request(path: &str) -> RawRequest {
+        RawRequest {
+            method: Method::PUT,
+            path: path.to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            request_id: "r-1".to_owned(),
+        }
+    }
+
+    fn secrets() -> Secrets {
+        Secrets::from_value(&json!({"url_secrets": [CURRENT, PREVIOUS], "token": "t"})).unwrap()
+    }
+
+    #[test]
+    fn both_secrets_are_accepted_also_with_doubled_slashes() {
+        for path in [
+            format!("/vcita/demo/{CURRENT}/messages"),
+            format!("/vcita/demo/{PREVIOUS}/messages"),
+            format!("/vcita/demo/{CURRENT}//messages"),
+            format!("//vcita//demo//{CURRENT}//messages/"),
+        ] {
+            let verified = verify(request(&path), &secrets()).unwrap();
+            assert_eq!(route(verified.get()), Ok(Some(Route::Messages)), "{path}");
+            assert_eq!(app_key(verified.get()), Some("demo"));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_one_failure() {
+        for path in [
+            "",
+            "/",
+            "/vcita",
+            "/vcita/demo",
+            "/vcita/demo/messages",
+            "/vcita/demo/0123456789abcdef0123456789abcdee/messages",
+            "/vcita/demo/0123456789ABCDEF0123456789ABCDEF/messages",
+            "/vcita/demo/0123456789abcdef/messages",
+            "/vcita/0123456789abcdef0123456789abcdef/messages",
+            "/other/demo/0123456789abcdef0123456789abcdef/messages",
+        ] {
+            assert_eq!(verify(request(path), &secrets()).err(), Some(AuthFailure), "{path}");
+        }
+    }
+
+    #[test]
+    fn routes_carry_decoded_ids() {
+        let at = |tail: &str| route(&request(&format!("/vcita/demo/{CURRENT}{tail}")));
+        assert_eq!(at("/messages/a%2Fb%2B%3D%25"), Ok(Some(Route::Message("a/b+=%".parse().unwrap()))));
+        assert_eq!(at("/channels/c-1"), Ok(Some(Route::Channel("c-1".parse().unwrap()))));
+        assert_eq!(at("/sessions/%E2%82%AC"), Ok(Some(Route::Session("€".parse().unwrap()))));
+        for none in ["", "/channels", "/sessions", "/messages/a/b", "/x/typing", "/events"] {
+            assert_eq!(at(none), Ok(None), "{none}");
+        }
+        assert_eq!(Route::Messages.method(), Method::POST);
+        assert_eq!(Route::Channel("c".parse().unwrap()).method(), Method::PUT);
+    }
+
+    #[test]
+    fn id_that_is_not_utf8_or_too_long_is_400() {
+        for (tail, code) in [("%FF".to_owned(), ErrorCode::Invalid), ("x".repeat(256), ErrorCode::TooLong)] {
+            let error = route(&request(&format!("/vcita/demo/{CURRENT}/messages/{tail}"))).unwrap_err();
+            assert!(matches!(error, WireError::Invalid { code: c, field: Some("message_uid"), .. } if c == code));
+            assert_eq!(error.reply().status.as_u16(), 400);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_never_panics(path in ".*", tail in "(/?[a-z%0-9F]{0,5}){0,4}") {
+            for path in [path, format!("/vcita/demo/{CURRENT}/{tail}")] {
+                let _ = app_key(&request(&path));
+                let _ = route(&request(&path));
+                let _ = verify(request(&path), &secrets());
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! vcita: Deskbridge as the Main App of a communication app.
+//!
+//! Everything that is specific to vcita and its communication service (VCS) is here: who may call us, what a webhook
+//! says, and how a message or a receipt is brought to VCS. The crate makes no call and reads no clock: the outbound
+//! side is a machine that says what to ask next ([`wire::Exchange`]). It must not know AWS, other platforms or how
+//! anything is stored.
+//!
+//! To serve one more webhook, add its route to [`Route`], a type with a `parse` like [`ChannelUpdate`], and its
+//! function. Section numbers in comments are those of the vcita contract.
+
+mod auth;
+mod error;
+mod ids;
+mod outbound;
+mod settings;
+mod status;
+mod webhook;
+
+pub use auth::{AuthFailure, Route, app_key, route, verify};
+pub use error::{ErrorCode, WireError};
+pub use ids::{
+    ChannelUid, ExternalUid, MAX_UID, MessageUid, SessionUid, UidProblem, conversation_of, event_keys, external_uid, message_uid,
+    our_message,
+};
+pub use outbound::Vcita;
+pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary};
+pub use status::{MessageNews, Reported};
+pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage};

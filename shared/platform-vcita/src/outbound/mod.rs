@@ -1,0 +1,297 @@
+//! Delivery to VCS: messages and receipts, each as a machine that says what to ask next.
+//!
+//! This module keeps the token and the time of an attempt; [`message`] and [`receipt`] decide what is asked for.
+
+mod answer;
+mod calls;
+mod contact;
+mod message;
+mod parts;
+mod receipt;
+mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
+use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+
+use self::answer::{Read, Refusal, Unauthorized, unanswered};
+use self::message::MessageFlow;
+use self::receipt::ReceiptFlow;
+use self::token::{AppKey, Bearer, Token, Tokens};
+use crate::{ConfigProblem, Credentials, Secrets, Settings};
+
+/// Longest duration of one attempt.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// No call begins later than this after the attempt did: its answer must come within [`LEASE`].
+const LAST_CALL: Duration = Duration::from_secs(50);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// vcita as a recipient. One value serves all accounts; what it holds is their tokens.
+#[derive(Default)]
+pub struct Vcita {
+    tokens: Arc<Tokens>,
+}
+
+impl Vcita {
+    /// A recipient that knows no token yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Outbound for Vcita {
+    fn policy(&self, content: DeliveryContent) -> DeliveryPolicy {
+        // Section 10. A message is tried for a day, however often. A receipt older than an hour informs nobody, and a
+        // later one says more: twelve attempts (half an hour at full delay) outlast a short outage and no more.
+        let (max_attempts, give_up_after) = match content {
+            DeliveryContent::Message => (u32::MAX, DAY),
+            DeliveryContent::Receipt(_) => (12, HOUR),
+        };
+        DeliveryPolicy {
+            ack: AckMode::InAnswer { lease: LEASE },
+            max_attempts,
+            retry_delays: [1, 2, 4, 8, 15, 30, 60].map(Duration::from_secs).to_vec(),
+            delay_cap: Duration::from_secs(900),
+            jitter: true,
+            give_up_after,
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { receipts: true }
+    }
+
+    fn installation(&self, account: &Account) -> Option<String> {
+        Settings::of(account).ok().map(|settings| settings.channel_uid.into())
+    }
+
+    fn exchange(&self, job: Job) -> Box<dyn Exchange> {
+        match Attempt::new(&job, Arc::clone(&self.tokens)) {
+            Ok(attempt) => Box::new(attempt),
+            Err(problem) => Box::new(Misconfigured(problem)),
+        }
+    }
+}
+
+/// An attempt that cannot begin. The delivery waits: the operator's mistake is not the message's fault.
+struct Misconfigured(ConfigProblem);
+
+impl Exchange for Misconfigured {
+    fn resume(&mut self, _: Input, _: EpochMillis) -> Step {
+        Step::Finish(unanswered(self.0.to_string()))
+    }
+}
+
+/// What a flow wants next. Its calls lack the token.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is returned, never stored")]
+enum Next {
+    Ask(HttpCall),
+    Bind { id: String, status: RemoteStatus, memo: Memo },
+    Finish(Outcome),
+}
+
+/// What is delivered, and how.
+enum Flow {
+    Message(Box<MessageFlow>),
+    Receipt(Box<ReceiptFlow>),
+}
+
+impl Flow {
+    fn begin(&mut self, now: EpochMillis) -> Next {
+        match self {
+            Self::Message(flow) => flow.begin(now),
+            Self::Receipt(flow) => flow.begin(),
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Bytes, Refusal>, now: EpochMillis) -> Next {
+        match self {
+            Self::Message(flow) => flow.answered(answer, now),
+            Self::Receipt(flow) => flow.answered(answer),
+        }
+    }
+
+    fn bound(&mut self, status: RemoteStatus, now: EpochMillis) -> Next {
+        match self {
+            Self::Message(flow) => flow.bound(status, now),
+            Self::Receipt(_) => Next::Finish(out_of_order()),
+        }
+    }
+}
+
+/// Where the token comes from.
+enum Access {
+    /// It is configured, and nothing can renew it.
+    Fixed(Bearer),
+    /// It is asked for with the app's id and secret.
+    App { key: AppKey, ask: Box<HttpCall> },
+}
+
+/// What the attempt waits for.
+enum Waiting {
+    Start,
+    /// The answer to P5; then `call` is made with the token.
+    Token {
+        call: HttpCall,
+    },
+    /// The answer to `call`, which was made with `bearer`.
+    Answer {
+        call: HttpCall,
+        bearer: Bearer,
+    },
+    Bound,
+    Over,
+}
+
+struct Attempt {
+    flow: Flow,
+    access: Access,
+    tokens: Arc<Tokens>,
+    waiting: Waiting,
+    /// When no further call may begin.
+    last_call: EpochMillis,
+    /// A token has been refused once in this attempt.
+    is_renewed: bool,
+}
+
+impl Attempt {
+    fn new(job: &Job, tokens: Arc<Tokens>) -> Result<Self, ConfigProblem> {
+        let settings = Settings::of(&job.account)?;
+        let secrets = Secrets::from_value(&job.secrets)?;
+        let access = match secrets.credentials {
+            Credentials::Token(token) => Access::Fixed(Bearer::new(token.expose()).ok_or_else(ConfigProblem::token)?),
+            Credentials::Service { client_id, client_secret } => Access::App {
+                key: AppKey::new(&settings.api_base, &client_id, client_secret.expose()),
+                ask: Box::new(calls::app_token(&settings, &client_id, client_secret.expose())),
+            },
+        };
+        let flow = match job.delivery.key.content {
+            DeliveryContent::Message => Flow::Message(Box::new(MessageFlow::new(settings, job))),
+            DeliveryContent::Receipt(status) => Flow::Receipt(Box::new(ReceiptFlow::new(settings, job, status))),
+        };
+        let last_call = EpochMillis::new(i64::MAX);
+        Ok(Self { flow, access, tokens, waiting: Waiting::Start, last_call, is_renewed: false })
+    }
+
+    fn go(&mut self, next: Next, now: EpochMillis) -> Step {
+        match next {
+            Next::Ask(call) => {
+                let bearer = match &self.access {
+                    Access::Fixed(bearer) => Some(bearer.clone()),
+                    Access::App { key, .. } => self.tokens.get(key, now),
+                };
+                match bearer {
+                    Some(bearer) => self.ask(call, bearer, now),
+                    None => self.ask_token(call, now),
+                }
+            }
+            Next::Bind { id, status, memo } => {
+                self.waiting = Waiting::Bound;
+                Step::Bind { id, status, memo }
+            }
+            Next::Finish(outcome) => Step::Finish(outcome),
+        }
+    }
+
+    fn ask(&mut self, call: HttpCall, bearer: Bearer, now: EpochMillis) -> Step {
+        let mut complete = call.clone();
+        complete.headers.insert(AUTHORIZATION, bearer.header());
+        self.waiting = Waiting::Answer { call, bearer };
+        self.call(complete, now)
+    }
+
+    fn ask_token(&mut self, call: HttpCall, now: EpochMillis) -> Step {
+        match &self.access {
+            Access::Fixed(_) => Step::Finish(unanswered(Unauthorized::Token.reason())),
+            Access::App { ask, .. } => {
+                let ask = HttpCall::clone(ask);
+                self.waiting = Waiting::Token { call };
+                self.call(ask, now)
+            }
+        }
+    }
+
+    fn call(&mut self, call: HttpCall, now: EpochMillis) -> Step {
+        if now > self.last_call {
+            self.waiting = Waiting::Over;
+            return Step::Finish(unanswered("the attempt took too long"));
+        }
+        Step::Call(call)
+    }
+
+    fn token_answered(&mut self, call: HttpCall, result: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Step {
+        let body = match answer::read(result, now) {
+            Read::Success(body) => body,
+            Read::Unusable(outcome) => return Step::Finish(outcome),
+            Read::Refused(_) | Read::Unauthorized(_) => {
+                return Step::Finish(unanswered("reauth required: client id or secret refused"));
+            }
+        };
+        let Some(token) = Token::read(&body, now) else {
+            return Step::Finish(unanswered("vcita's token answer cannot be read"));
+        };
+        let bearer = token.bearer.clone();
+        if let Access::App { key, .. } = &self.access {
+            self.tokens.put(key.clone(), token);
+        }
+        self.ask(call, bearer, now)
+    }
+
+    /// Section 8.5: take the token that another exchange fetched meanwhile, or renew it, once.
+    fn unauthorized(&mut self, call: HttpCall, refused: &Bearer, kind: Unauthorized, now: EpochMillis) -> Step {
+        if let Access::App { key, .. } = &self.access {
+            self.tokens.refused(key, refused);
+            if !self.is_renewed {
+                self.is_renewed = true;
+                return self.go(Next::Ask(call), now);
+            }
+        }
+        Step::Finish(unanswered(kind.reason()))
+    }
+}
+
+impl Exchange for Attempt {
+    fn resume(&mut self, input: Input, now: EpochMillis) -> Step {
+        match (std::mem::replace(&mut self.waiting, Waiting::Over), input) {
+            (Waiting::Start, Input::Start) => {
+                self.last_call = now.plus(LAST_CALL);
+                let next = self.flow.begin(now);
+                self.go(next, now)
+            }
+            (Waiting::Token { call }, Input::Answered(result)) => self.token_answered(call, result, now),
+            (Waiting::Answer { call, bearer }, Input::Answered(result)) => {
+                let answer = match answer::read(result, now) {
+                    Read::Success(body) => Ok(body),
+                    Read::Refused(refusal) => Err(refusal),
+                    Read::Unauthorized(kind) => return self.unauthorized(call, &bearer, kind, now),
+                    Read::Unusable(outcome) => return Step::Finish(outcome),
+                };
+                let next = self.flow.answered(answer, now);
+                self.go(next, now)
+            }
+            (Waiting::Bound, Input::Bound(status)) => {
+                let next = self.flow.bound(status, now);
+                self.go(next, now)
+            }
+            (Waiting::Start | Waiting::Token { .. } | Waiting::Answer { .. } | Waiting::Bound | Waiting::Over, _) => {
+                Step::Finish(out_of_order())
+            }
+        }
+    }
+}
+
+/// The driver gave something that was not asked for.
+fn out_of_order() -> Outcome {
+    unanswered("the exchange was resumed out of order")
+}
