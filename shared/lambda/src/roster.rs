@@ -1,0 +1,114 @@
+//! Accounts and their secrets as a function holds them in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use app::{AppError, Recipients};
+use model::{Account, AccountId, Directory, EpochMillis, Platform};
+use ports::{Clock, Secrets, Store};
+use serde_json::Value;
+use tracing::warn;
+
+/// Age at which the next request reads everything again: a rotated secret is in force everywhere within five minutes.
+const REFRESH_AFTER: Duration = Duration::from_secs(4 * 60);
+
+/// Age below which an unknown account is believed to be unknown: bounds what a stranger can make us read.
+const UNKNOWN_RECHECK: Duration = Duration::from_secs(20);
+
+/// Age up to which a snapshot serves on while it cannot be read again.
+const STALE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Tenants, accounts and secrets at one instant.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// Tenants and accounts.
+    pub directory: Directory,
+    /// Secrets of the accounts of this function's platforms.
+    pub secrets: BTreeMap<AccountId, Value>,
+    loaded_at: EpochMillis,
+}
+
+impl Snapshot {
+    /// An account with its secrets. An account without secrets cannot prove anything and counts as absent.
+    #[must_use]
+    pub fn account(&self, id: &AccountId) -> Option<(&Account, &Value)> {
+        Some((self.directory.accounts.get(id)?, self.secrets.get(id)?))
+    }
+}
+
+/// The accounts of some platforms, read during INIT and again when they grow old.
+pub struct Roster {
+    store: Arc<dyn Store>,
+    secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
+    platforms: Vec<Platform>,
+    held: Mutex<Option<Arc<Snapshot>>>,
+}
+
+impl Roster {
+    /// A roster that has read nothing yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, platforms: Vec<Platform>) -> Self {
+        Self { store, secrets, clock, platforms, held: Mutex::new(None) }
+    }
+
+    /// What is known now; read again first if it is too old.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] if nothing usable is held and nothing can be read.
+    pub async fn current(&self) -> Result<Arc<Snapshot>, AppError> {
+        self.not_older_than(REFRESH_AFTER).await
+    }
+
+    /// What is known now, after a fresh look if `id` is missing from it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] if nothing usable is held and nothing can be read.
+    pub async fn knowing(&self, id: &AccountId) -> Result<Arc<Snapshot>, AppError> {
+        let snapshot = self.current().await?;
+        if snapshot.account(id).is_some() { Ok(snapshot) } else { self.not_older_than(UNKNOWN_RECHECK).await }
+    }
+
+    async fn not_older_than(&self, age: Duration) -> Result<Arc<Snapshot>, AppError> {
+        let now = self.clock.now();
+        let held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(snapshot) = held.as_ref().filter(|s| now.since(s.loaded_at) < age) {
+            return Ok(snapshot.clone());
+        }
+        match self.load(now).await {
+            Ok(snapshot) => {
+                let snapshot = Arc::new(snapshot);
+                *self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(snapshot.clone());
+                Ok(snapshot)
+            }
+            Err(error) => match held.filter(|s| now.since(s.loaded_at) < STALE_LIMIT) {
+                Some(snapshot) => {
+                    warn!(%error, "accounts could not be read again, the last known ones serve on");
+                    Ok(snapshot)
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    async fn load(&self, now: EpochMillis) -> Result<Snapshot, AppError> {
+        let secrets = futures_util::future::try_join_all(self.platforms.iter().map(|p| self.secrets.load(*p)));
+        let (directory, secrets) = futures_util::future::try_join(self.store.directory(), secrets).await?;
+        let secrets = self
+            .platforms
+            .iter()
+            .zip(secrets)
+            .flat_map(|(platform, keys)| keys.into_iter().map(|(key, value)| (AccountId::new(*platform, key), value)))
+            .collect();
+        Ok(Snapshot { directory, secrets, loaded_at: now })
+    }
+}
+
+#[async_trait::async_trait]
+impl Recipients for Roster {
+    async fn find(&self, account: &AccountId) -> Result<Option<(Account, Value)>, AppError> {
+        let snapshot = self.knowing(account).await?;
+        Ok(snapshot.account(account).map(|(account, secrets)| (account.clone(), secrets.clone())))
+    }
+}
