@@ -1,0 +1,34 @@
+//! `operator-configure`: a tenant, its accounts and its routing rules.
+
+use app::{AppError, ConfigureError, Ctx, Document};
+use model::{Account, Platform};
+use serde_json::{Value, json};
+
+use crate::refused;
+
+/// Stores a configuration document, or says what is wrong with it and changes nothing.
+///
+/// Input: `{"tenant":{"id","routes":[{"when":{"platform","account"},"desk"}]},"accounts":[{"platform","key","settings"}]}`.
+/// Output: `{"configured":["platform/key",...]}` or `{"error":{"code","message"}}`.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down.
+pub async fn handle(ctx: Ctx, event: Value) -> Result<Value, AppError> {
+    let document: Document = match serde_json::from_value(event) {
+        Ok(document) => document,
+        Err(error) => return Ok(refused("malformed", error)),
+    };
+    match app::configure(&ctx, document, &check).await {
+        Ok(accounts) => Ok(json!({ "configured": accounts })),
+        Err(ConfigureError::App(error)) => Err(error),
+        Err(error @ (ConfigureError::Settings { .. } | ConfigureError::Directory(_))) => Ok(refused("invalid", error)),
+    }
+}
+
+/// The platform's own judgement of an account's settings.
+fn check(account: &Account) -> Result<(), String> {
+    match account.id.platform() {
+        Platform::Frontstage => platform_frontstage::Settings::of(account).map(drop).map_err(|e| e.to_string()),
+        Platform::Vcita => platform_vcita::Settings::of(account).map(drop).map_err(|e| e.to_string()),
+    }
+}

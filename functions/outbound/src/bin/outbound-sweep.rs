@@ -1,0 +1,9 @@
+//! The deployed function: wiring only.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::block_on(Box::pin(async {
+        let config = lambda::Config::from_process_env()?;
+        let ctx = lambda::Services::connect(&config).ctx;
+        lambda::serve_invoke(move |event| outbound_functions::sweep::handle(ctx.clone(), event)).await
+    }))
+}

@@ -1,0 +1,66 @@
+//! What leaves: deliveries, timers of acknowledgements, and the sweep that makes up for what got lost.
+//!
+//! The only crate that links every platform: [`Platforms`] is the registry, one exhaustive match.
+
+pub mod ack_timer;
+pub mod deliver;
+pub mod sweep;
+
+use std::sync::Arc;
+
+use app::{OutboundCtx, Registry, SettleCtx};
+use lambda::{BatchCtx, Config, Services};
+use model::Platform;
+use outbound_http::{HttpSender, TargetPolicy};
+use platform_frontstage::{Frontstage, FrontstagePolicy};
+use platform_vcita::Vcita;
+use wire::Outbound;
+
+/// Every platform as a recipient.
+pub struct Platforms {
+    frontstage: Frontstage,
+    vcita: Vcita,
+}
+
+impl Platforms {
+    /// The platforms with the schedule this deployment was given.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let policy = FrontstagePolicy {
+            ack_timeout: config.ack_timeout,
+            retry_delays: config.retry_delays.clone(),
+            max_attempts: config.max_attempts,
+        };
+        Self { frontstage: Frontstage::new(policy), vcita: Vcita::new() }
+    }
+}
+
+impl Registry for Platforms {
+    fn outbound(&self, platform: Platform) -> &dyn Outbound {
+        match platform {
+            Platform::Frontstage => &self.frontstage,
+            Platform::Vcita => &self.vcita,
+        }
+    }
+}
+
+/// Connects what settling deliveries needs: no secrets, no calls to platforms.
+#[must_use]
+pub fn connect_settle(config: &Config) -> (SettleCtx, BatchCtx) {
+    settle(config, &Services::connect(config))
+}
+
+/// Connects what making deliveries needs.
+pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
+    let services = Services::connect(config);
+    let (settle, batch) = settle(config, &services);
+    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
+    let recipients = services.roster(config, &Platform::ALL).await;
+    (OutboundCtx { settle, sender: Arc::new(HttpSender::new(targets)), recipients }, batch)
+}
+
+fn settle(config: &Config, services: &Services) -> (SettleCtx, BatchCtx) {
+    let base = services.ctx.clone();
+    let batch = BatchCtx { function: config.function.clone(), queue: base.queue.clone(), clock: base.clock.clone() };
+    (SettleCtx { base, registry: Arc::new(Platforms::new(config)) }, batch)
+}

@@ -1,0 +1,91 @@
+//! vcita: what VCS calls, below the `api_uri` of the app.
+
+pub mod channel_updated;
+pub mod message_created;
+pub mod message_updated;
+pub mod session_updated;
+
+use std::sync::Arc;
+
+use app::AppError;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use lambda::{Config, Metric, Metrics, Roster, Services};
+use model::{Account, AccountId, Platform};
+use platform_vcita::{MAX_BODY, Secrets, Settings, app_key, verify};
+use wire::{RawRequest, Reply, Verified};
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Store, queues, clock and randomness.
+    pub base: app::Ctx,
+    /// Accounts and secrets.
+    pub roster: Arc<Roster>,
+    /// Name of the function, for metrics.
+    pub function: String,
+}
+
+/// A request whose sender knows the path secret of an account.
+struct Call {
+    account: Account,
+    settings: Settings,
+    request: Verified<RawRequest>,
+}
+
+impl Ctx {
+    /// Finds the account the path names and proves that the sender knows its secret.
+    async fn verify(&self, request: RawRequest) -> Result<Call, AppError> {
+        let Some(key) = app_key(&request).and_then(|key| key.parse().ok()) else {
+            return Err(AppError::Unauthenticated("no account in the path"));
+        };
+        let id = AccountId::new(Platform::Vcita, key);
+        let snapshot = self.roster.knowing(&id).await?;
+        let Some((account, secrets)) = snapshot.account(&id) else { return Err(AppError::UnknownAccount(id)) };
+        let secrets = Secrets::from_value(secrets).map_err(|_| AppError::Internal("secrets of an app cannot be read"))?;
+        let settings = Settings::of(account).map_err(|_| AppError::Internal("settings of an app cannot be read"))?;
+        // Only a caller with the secret is told that a body is too long.
+        let is_too_large = request.body.len() > MAX_BODY;
+        let Ok(request) = verify(request, &secrets) else {
+            self.count(Metric::AuthFailures);
+            return Err(AppError::Unauthenticated("path secret rejected"));
+        };
+        if is_too_large {
+            return Err(AppError::TooLarge { limit: MAX_BODY });
+        }
+        Ok(Call { account: account.clone(), settings, request })
+    }
+
+    /// Counts one of something.
+    fn count(&self, metric: Metric) {
+        let mut metrics = Metrics::default();
+        metrics.count(Some(Platform::Vcita), metric, 1);
+        metrics.emit(&self.function, self.base.clock.now());
+    }
+}
+
+/// Connects, during INIT.
+pub async fn connect(config: &Config) -> Ctx {
+    let services = Services::connect(config);
+    let roster = services.roster(config, &[Platform::Vcita]).await;
+    Ctx { base: services.ctx, roster, function: config.function.clone() }
+}
+
+/// What VCS is told when a request did not happen (vcita contract, section 5, answer table). An unknown app and a wrong
+/// secret are the same to it.
+#[must_use]
+pub fn render(error: &AppError, _request_id: &str) -> Reply {
+    match error {
+        AppError::Unauthenticated(_) | AppError::UnknownAccount(_) => Reply::empty(StatusCode::NOT_FOUND),
+        AppError::TooLarge { .. } => platform_vcita::WireError::TooLarge.reply(),
+        AppError::Unavailable(_) => {
+            Reply::empty(StatusCode::SERVICE_UNAVAILABLE).with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+        }
+        AppError::Internal(_) => Reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// Taken.
+fn no_content() -> Reply {
+    Reply::empty(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,39 @@
+//! A3, `POST /messages`: staff wrote to a visitor.
+
+use app::{Accepted, AppError};
+use lambda::Metric;
+use platform_vcita::{StaffMessage, WireError};
+use wire::{RawRequest, Reply};
+
+use crate::{Call, Ctx, no_content};
+
+/// Stores the message and enqueues its delivery, then answers 204.
+///
+/// # Errors
+/// [`AppError`] when the request did not happen; VCS may repeat it.
+pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
+    let Call { account, settings, request } = ctx.verify(request).await?;
+    let staff = match StaffMessage::parse(&request) {
+        Ok(staff) => staff,
+        Err(error) => return Ok(error.reply()),
+    };
+    if staff.channel_uid != settings.channel_uid {
+        return Ok(WireError::Unknown { field: "channel_uid" }.reply());
+    }
+    if staff.is_echo() {
+        return Ok(no_content());
+    }
+    let message = match staff.desk_message(ctx.base.clock.now()) {
+        Ok(message) => message,
+        Err(error) => return Ok(error.reply()),
+    };
+    match app::accept_desk(&ctx.base, &account, settings.channel_uid.as_str(), message).await? {
+        None => Ok(WireError::Unknown { field: "external_uid" }.reply()),
+        Some(Accepted::Stored(id)) => {
+            ctx.count(Metric::Accepted);
+            tracing::info!(message.id = %id, account.id = %account.id, "message {id} accepted from {}", account.id);
+            Ok(no_content())
+        }
+        Some(Accepted::Duplicate(_) | Accepted::Refused(_)) => Ok(no_content()),
+    }
+}
