@@ -1,0 +1,1 @@
+"""End-to-end flows over real HTTP against a local stack."""

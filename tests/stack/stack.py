@@ -1,0 +1,403 @@
+"""Starts, describes and stops one local stack."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.stack import deploy, emulator
+from tests.stack.gate import Gate
+from tests.stack.processes import Children
+
+BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
+DEMO = Path(__file__).with_name("demo.json")
+GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
+QUEUES = ("deliver", "ack", "dead")
+
+
+class StackError(Exception):
+    """The stack could not be started or used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens, all on 127.0.0.1."""
+
+    origin: int = 9000
+    aws: int = 4566
+    vcs: int = 9101
+    frontstage: int = 9102
+
+    @classmethod
+    def from_environment(cls) -> Ports:
+        """The defaults, or what the environment says."""
+        names = {name: VARIABLES[name] for name in (field.name for field in fields(cls))}
+        return cls(**{name: int(os.environ[variable]) for name, variable in names.items() if os.environ.get(variable)})
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Ports that nobody uses now."""
+        return cls(*(free_port() for _ in fields(cls)))
+
+
+VARIABLES = {
+    "origin": "DESKBRIDGE_PORT",
+    "aws": "DESKBRIDGE_AWS_PORT",
+    "vcs": "DESKBRIDGE_VCS_PORT",
+    "frontstage": "DESKBRIDGE_FRONTSTAGE_PORT",
+}
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Stack:
+    """One emulator with the template deployed to it, an origin, the simulators and a demo tenant.
+
+    `state_dir` belongs to one stack at a time. With `gate=True` the functions reach AWS through `self.gate`, which
+    counts their operations and can let them fail. With `sam_cli=True` the template is deployed by `sam build` and
+    `sam deploy`, as a user does it; it takes some ten seconds longer.
+    """
+
+    def __init__(
+        self,
+        *,
+        ports: Ports | None = None,
+        state_dir: str | Path = ".local/test",
+        name: str = "deskbridge",
+        ack_timeout: int = 90,
+        retry_delays: str = "30,120",
+        max_attempts: int = 3,
+        bootstraps: Path = BOOTSTRAPS,
+        simulators: bool = True,
+        demo: bool = True,
+        gate: bool = False,
+        sam_cli: bool = False,
+        follow_logs: bool = False,
+        say=lambda text: None,
+    ) -> None:
+        self.name = name
+        self.ports = ports or Ports.free()
+        self.state_dir = Path(state_dir).resolve()
+        self.endpoint = f"http://127.0.0.1:{self.ports.aws}"
+        self.origin = f"http://127.0.0.1:{self.ports.origin}"
+        self.info: dict[str, Any] = {}
+        self.gate: Gate | None = None
+        self._parameters = {
+            "Architecture": "x86_64",
+            "AckTimeoutSeconds": str(ack_timeout),
+            "RetryDelaysSeconds": retry_delays,
+            "MaxAttempts": str(max_attempts),
+            "AllowLoopbackTargets": "true",
+        }
+        self._bootstraps = bootstraps
+        self._simulators = simulators
+        self._demo = demo
+        self._with_gate = gate
+        self._sam_cli = sam_cli
+        self._follow_logs = follow_logs
+        self._say = say
+        self._children = Children(self.state_dir)
+        self._is_ours = False
+        self._clients: dict[str, Any] = {}
+        self._clients_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._deployed: deploy.Deployed | None = None
+
+    # ------------------------------------------------------------------------------------------------ start and stop
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts everything and returns when it is ready; stops what it started when that fails."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        if (running := self._children.end_leftovers()) is not None:
+            raise StackError(
+                f"process {running} runs a stack in {self.state_dir}: stop it, or set DESKBRIDGE_STATE and the ports"
+            )
+        self._is_ours = True
+        try:
+            self._stack_file.unlink(missing_ok=True)
+            self._check_ports()
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends everything that was started; does nothing to another stack in the same directory."""
+        if not self._is_ours:
+            return
+        self._is_ours = False
+        self._stopping.set()
+        self._children.stop_all()
+        if self.gate is not None:
+            self.gate.stop()
+            self.gate = None
+        self._stack_file.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        keys = self._secrets()
+        self._say("starting the embedded AWS")
+        functions_endpoint = None
+        if self._with_gate:
+            gate_port = free_port()
+            self.gate = Gate(gate_port, self.endpoint)
+            self.gate.start()
+            functions_endpoint = f"http://127.0.0.1:{gate_port}"
+        aws = self._children.start(
+            "aws", emulator.argv(), emulator.environment(self.ports.aws, self.state_dir, functions_endpoint)
+        )
+        if self._simulators:
+            self._start_simulators(keys)
+        if not emulator.wait_until_ready(self.ports.aws, lambda: aws.poll() is not None):
+            raise StackError("the embedded AWS did not start:\n" + self._children.tail("aws"))
+        self._say("deploying template.yaml")
+        self._put_secrets(keys)
+        try:
+            if self._sam_cli:
+                deploy.with_sam_cli(self.name, self._parameters, self.endpoint, self.state_dir, self._bootstraps)
+            else:
+                deploy.package(self.client, self._bootstraps)
+                deploy.create(self.client, self.name, self._parameters, self.endpoint)
+        except deploy.DeployError as error:
+            raise StackError(str(error)) from error
+        self._open(keys)
+
+    def _open(self, keys: dict[str, str]) -> None:
+        """Makes the deployed stack reachable: routes, origin, demo tenant, `stack.json`."""
+        self._deployed = deployed = deploy.connect_routes(self.client, self.name)
+        deploy.let_secrets_be_listed(self.client, self.name)
+        if self.gate is not None:
+            for function, name in deployed.functions.items():
+                configuration = self.client("lambda").get_function(FunctionName=name)["Configuration"]
+                self.gate.name_caller(function, configuration["FunctionArn"], configuration["Role"])
+        host = f"{deployed.api_id}.execute-api.localhost:{self.ports.aws}"
+        argv = ["--port", str(self.ports.origin), "--target", self.endpoint, "--host", host]
+        self._children.start("origin", [sys.executable, "-m", "tests.stack.origin", *argv], self._own_environment())
+        self._wait_for("origin", self.ports.origin)
+        if self._simulators:
+            self._wait_for("vcs", self.ports.vcs)
+            self._wait_for("frontstage_connector", self.ports.frontstage)
+        self.info = self._describe(keys)
+        if self._demo:
+            self._say("loading the demo tenant")
+            self.invoke("operator-configure", self.demo_document())
+        if self._follow_logs:
+            threading.Thread(target=self._write_logs, name="logs", daemon=True).start()
+        temporary = self._stack_file.with_suffix(".new")
+        temporary.write_text(json.dumps(self.info, indent=1) + "\n")
+        temporary.replace(self._stack_file)
+
+    @property
+    def _stack_file(self) -> Path:
+        return self.state_dir / "stack.json"
+
+    def _check_ports(self) -> None:
+        wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
+        for name in wanted:
+            port = getattr(self.ports, name)
+            if accepts(port):
+                raise StackError(f"port {port} is in use by another program: set {VARIABLES[name]} to a free one")
+
+    def _wait_for(self, name: str, port: int, seconds: float = 15.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not accepts(port):
+            if self._children.first_dead() == name or time.monotonic() > deadline:
+                raise StackError(f"{name} did not start:\n" + self._children.tail(name))
+            time.sleep(0.05)
+
+    @staticmethod
+    def _own_environment() -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(deploy.ROOT), "PYTHONUNBUFFERED": "1"}
+
+    def _start_simulators(self, keys: dict[str, str]) -> None:
+        ports = self.ports
+        vcs = ["--port", str(ports.vcs), "--target-base", f"{self.origin}/vcita/{APP}/{keys['vcita_url']}"]
+        connector = ["--port", str(ports.frontstage), "--gateway-url", f"{self.origin}/v1/frontstage/{GATEWAY}"]
+        connector += ["--key-id", KEY_ID, "--secret", keys["frontstage"]]
+        for name, arguments in (("vcs", vcs), ("frontstage_connector", connector)):
+            argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
+            self._children.start(name, argv, self._own_environment())
+
+    # --------------------------------------------------------------------------------------------------- demo tenant
+
+    def _secrets(self) -> dict[str, str]:
+        """Made once per state directory, so that a command line stays valid over a restart."""
+        file = self.state_dir / "secrets.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return json.loads(file.read_text())
+        made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16)}
+        with open(file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            json.dump(made, out)
+        return made
+
+    def _put_secrets(self, keys: dict[str, str]) -> None:
+        documents = {
+            f"frontstage/{GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["frontstage"]}]},
+            f"vcita/{APP}": {
+                "url_secrets": [keys["vcita_url"]],
+                "client_id": "demo-client",
+                "client_secret": "demo-client-secret",
+            },
+        }
+        for account, document in documents.items():
+            self.put_secret(account, document)
+
+    def put_secret(self, account: str, document: dict[str, Any]) -> None:
+        """Writes an account's secrets, e.g. of ``frontstage/gw-demo``."""
+        self.client("ssm").put_parameter(
+            Name=f"/deskbridge/{self.name}/{account}", Type="SecureString", Value=json.dumps(document), Overwrite=True
+        )
+
+    def demo_document(self) -> dict[str, Any]:
+        """`demo.json`, with the ports of this stack's simulators."""
+        text = DEMO.read_text()
+        for default, port in ((Ports.vcs, self.ports.vcs), (Ports.frontstage, self.ports.frontstage)):
+            text = text.replace(f"127.0.0.1:{default}", f"127.0.0.1:{port}")
+        return json.loads(text)
+
+    def _describe(self, keys: dict[str, str]) -> dict[str, Any]:
+        deployed = self._deployed
+        functions: dict[str, Any] = {}
+        for function, name in sorted(deployed.functions.items()):
+            entry: dict[str, Any] = {"name": name}
+            if deployed.routes[function]:
+                entry["url"] = self.origin + deployed.routes[function][0]["path"]
+                entry["routes"] = deployed.routes[function]
+            functions[function] = entry
+        for key, value in deployed.outputs.items():
+            if key.endswith("Url") and ".lambda-url." in value:
+                # The emulator also serves function URLs by path, which needs no name resolution.
+                url_id = value.split("://", 1)[1].split(".", 1)[0]
+                function = next(f for f in functions if f.replace("-", "") == key.removesuffix("Url").lower())
+                functions[function]["function_url"] = f"{self.endpoint}/_aws/lambda-url/{url_id}"
+        outputs = deployed.outputs
+        return {
+            "origin": self.origin,
+            "functions": functions,
+            "tenant": "demo",
+            "accounts": {
+                "frontstage": {"gateway": GATEWAY, "key_id": KEY_ID, "secret": keys["frontstage"]},
+                "vcita": {"base": f"{self.origin}/vcita/{APP}/{keys['vcita_url']}"},
+            },
+            "simulators": {
+                "vcita": f"http://127.0.0.1:{self.ports.vcs}",
+                "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
+            },
+            "aws": {
+                "endpoint": self.endpoint,
+                "region": emulator.REGION,
+                "stack": self.name,
+                "table": outputs["TableName"],
+                "queues": {queue: self._queue_url(outputs[f"{queue.title()}QueueUrl"]) for queue in QUEUES},
+            },
+            "logs": str(self.state_dir / "logs"),
+        }
+
+    def _queue_url(self, url: str) -> str:
+        """The emulator writes `localhost`, which may resolve to ::1, where it does not listen."""
+        return self.endpoint + "/" + url.split("://", 1)[1].split("/", 1)[1]
+
+    # ----------------------------------------------------------------------------------------------------------- use
+
+    def client(self, service: str):
+        """A boto3 client of the emulated AWS, with root's rights."""
+        with self._clients_lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.session.Session().client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=emulator.REGION,
+                    config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=70),
+                    **emulator.ACCOUNT_KEYS,
+                )
+            return self._clients[service]
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Invokes a function by its name in the template and returns what it returned."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self._deployed.functions[function], Payload=json.dumps(event).encode()
+        )
+        result = json.loads(answer["Payload"].read() or b"null")
+        if answer.get("FunctionError"):
+            raise StackError(f"{function} failed: {json.dumps(result)}")
+        return result
+
+    def logs(self, function: str, since_ms: int = 0) -> list[str]:
+        """The lines that a function wrote, and the platform's START, END and REPORT, oldest first."""
+        return [event["message"] for event in self._log_events(function, since_ms)]
+
+    def _log_events(self, function: str, since_ms: int) -> list[dict[str, Any]]:
+        logs = self.client("logs")
+        group = f"/aws/lambda/{self._deployed.functions[function]}"
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms)
+        return sorted((event for page in pages for event in page["events"]), key=lambda event: event["timestamp"])
+
+    def update_code(self, function: str) -> None:
+        """Puts a function's present bootstrap into the running stack."""
+        self.client("lambda").update_function_code(
+            FunctionName=self._deployed.functions[function],
+            ZipFile=deploy.zipped(self._bootstraps / function / "bootstrap"),
+        )
+
+    def pause(self) -> None:
+        """Freezes the embedded AWS with all functions: connections stay open and nothing answers."""
+        os.killpg(self._children.pid("aws"), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        os.killpg(self._children.pid("aws"), signal.SIGCONT)
+
+    def dead_child(self) -> str | None:
+        """What ended although nobody asked it to, with the last lines that it printed."""
+        name = self._children.first_dead()
+        return None if name is None else f"{name} ended\n{self._children.tail(name)}"
+
+    def _write_logs(self) -> None:
+        """Copies the functions' log lines to ``logs/<function>.log``, for an operator's `tail` and `grep`."""
+        folder = self.state_dir / "logs"
+        seen: dict[str, tuple[int, set[str]]] = {}
+        for function in self._deployed.functions:
+            (folder / f"{function}.log").write_text("")
+        while not self._stopping.wait(1.0):
+            for function in self._deployed.functions:
+                since, known = seen.get(function, (0, set()))
+                with contextlib.suppress(Exception):
+                    events = [e for e in self._log_events(function, since) if e["eventId"] not in known]
+                    if not events:
+                        continue
+                    with (folder / f"{function}.log").open("a") as out:
+                        out.writelines(event["message"] + "\n" for event in events)
+                    last = events[-1]["timestamp"]
+                    ids = {event["eventId"] for event in events if event["timestamp"] == last}
+                    seen[function] = (last, ids | known if last == since else ids)
