@@ -1,0 +1,211 @@
+"""A small deployment to measure in: tenants, secrets, environment, and gateway events as the platforms cause them.
+
+What the table holds is written by the functions themselves: `operator-configure` loads the tenants, one inbound message
+makes a conversation. So nothing here knows how an item looks.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.bench.double import ROOT
+
+DEMO = ROOT / "tests" / "stack" / "demo.json"
+PREFIX = "/deskbridge/bench"
+TENANTS = 5
+"""Each with one account per platform: what a start has to read."""
+
+KEY_ID = "k1"
+FRONTSTAGE_SECRET = "bench-secret-of-a-gateway-0000001"
+VCITA_SECRET = "6a1f0c52d7e94b8fa3c1e5d2b7f80964"
+GATEWAY, APP = "gw-bench-0", "bench-0"
+
+TEXT = "Hello, is there still a free place tomorrow at three? I would come with my daughter, she is seven. \U0001f642"
+
+
+def environment(function: str) -> dict[str, str]:
+    """What the Lambda service and the template put into a function's environment."""
+    queue = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-"
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "AWS_LAMBDA_FUNCTION_NAME": f"bench-{function}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/bench-{function}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "2026/03/02/[$LATEST]58419525dade4d17a495dceeeed44708",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "bench-access-key-id0",
+        "AWS_SECRET_ACCESS_KEY": "bench-secret-access-key-of-40-characters",
+        # Temporary credentials carry a token of this size; it is a header of every call.
+        "AWS_SESSION_TOKEN": "bench" * 150,
+        "_HANDLER": "bootstrap",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "DESKBRIDGE_TABLE": "bench-table",
+        "DESKBRIDGE_DELIVER_QUEUE_URL": queue + "deliver",
+        "DESKBRIDGE_ACK_QUEUE_URL": queue + "ack",
+        "DESKBRIDGE_DEAD_QUEUE_URL": queue + "dead",
+        "DESKBRIDGE_SECRETS_PREFIX": PREFIX,
+        "DESKBRIDGE_ACK_TIMEOUT_SECONDS": "90",
+        "DESKBRIDGE_RETRY_DELAYS_SECONDS": "30,120",
+        "DESKBRIDGE_MAX_ATTEMPTS": "3",
+        "DESKBRIDGE_ALLOW_LOOPBACK_TARGETS": "false",
+        "DESKBRIDGE_LOG_LEVEL": "info",
+    }
+
+
+@functools.cache
+def tenants() -> list[dict[str, Any]]:
+    """Documents for `operator-configure`: the demo tenant, several times over."""
+    demo = json.loads(DEMO.read_text())
+    documents = []
+    for number in range(TENANTS):
+        document = copy.deepcopy(demo)
+        keys = {"frontstage": f"gw-bench-{number}", "vcita": f"bench-{number}"}
+        document["tenant"] = {"id": f"bench-{number}", "routes": [{"desk": f"vcita/{keys['vcita']}"}]}
+        for account in document["accounts"]:
+            account["key"] = keys[account["platform"]]
+            settings = account["settings"]
+            for name, value in settings.items():
+                if isinstance(value, str) and value.startswith("http://"):
+                    settings[name] = f"https://{account['platform']}.example"
+        documents.append(document)
+    return documents
+
+
+def parameters() -> list[dict[str, Any]]:
+    """The accounts' secrets as SSM returns them."""
+    secrets = {}
+    for number in range(TENANTS):
+        secrets[f"frontstage/gw-bench-{number}"] = {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET}]}
+        secrets[f"vcita/bench-{number}"] = {
+            "url_secrets": [VCITA_SECRET],
+            "client_id": "bench-client",
+            "client_secret": "bench-client-secret-0123456789abcdef",
+        }
+    return [
+        {
+            "ARN": f"arn:aws:ssm:us-east-1:123456789012:parameter{PREFIX}/{account}",
+            "DataType": "text",
+            "LastModifiedDate": 1767225600.123,
+            "Name": f"{PREFIX}/{account}",
+            "Type": "SecureString",
+            "Value": json.dumps(secret),
+            "Version": 1,
+        }
+        for account, secret in secrets.items()
+    ]
+
+
+def settings(platform: str) -> dict[str, Any]:
+    """The settings of the first tenant's account."""
+    return next(one["settings"] for one in tenants()[0]["accounts"] if one["platform"] == platform)
+
+
+def gateway_event(method: str, route: str, path: str, headers: dict[str, str], body: str) -> dict[str, Any]:
+    """An event of the HTTP API, payload format 2.0, with the headers that always come along."""
+    agent = "bench-agent/1.0"
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
+            "content-length": str(len(body.encode())),
+            "content-type": "application/json",
+            "host": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "user-agent": agent,
+            "x-amzn-trace-id": "Root=1-65a1b2c3-0123456789abcdef01234567",
+            "x-forwarded-for": "198.51.100.7",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+            **headers,
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3d4e5",
+            "domainName": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "domainPrefix": "a1b2c3d4e5",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "198.51.100.7",
+                "userAgent": agent,
+            },
+            "requestId": uuid.uuid4().hex[:16],
+            "routeKey": route,
+            "stage": "$default",
+            "time": "02/Mar/2026:09:00:00 +0000",
+            "timeEpoch": 1772442000000,
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def message_receiving(number: int, secret: str = FRONTSTAGE_SECRET) -> dict[str, Any]:
+    """FrontStage: a message of a visitor who has never written before (contract sections 7 and 10), signed now."""
+    gateways = settings("frontstage")["message_gateways"]
+    content = {
+        "DeliverySystemId": f"sms-{uuid.uuid4()}",
+        "RequestId": str(uuid.uuid4()),
+        "GatewayId": next(one["id"] for one in gateways if one["direction"] in ("I", "B")),
+        "RemoteAddress": f"+4207{number:08d}",
+        "Direction": "I",
+        "ReceivedSentTime": now(),
+        "FromField": "Eva",
+        "BodyText": TEXT,
+    }
+    envelope = {"Msg": "ES_MESSAGE_RECEIVING", "Id": str(uuid.uuid4()), "Time": now(), "Body": content}
+    body = json.dumps(envelope, ensure_ascii=False)
+    path = f"/v1/frontstage/{GATEWAY}/messages"
+    moment, nonce = str(int(time.time())), uuid.uuid4().hex
+    to_sign = "\n".join(["POST", path, "", moment, nonce, hashlib.sha256(body.encode()).hexdigest()])
+    signature = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    headers = {
+        "x-fs-key": KEY_ID,
+        "x-fs-nonce": nonce,
+        "x-fs-signature": f"v1={signature}",
+        "x-fs-time": moment,
+    }
+    return gateway_event("POST", "ANY /v1/frontstage/{gateway}/messages", path, headers, body)
+
+
+def staff_message(external_uid: str, secret: str = VCITA_SECRET) -> dict[str, Any]:
+    """vcita: staff answers (contract, A3)."""
+    body = {
+        "external_uid": external_uid,
+        "message": TEXT,
+        "message_uid": str(uuid.uuid4()),
+        "channel_uid": settings("vcita")["channel_uid"],
+        "status": "pending",
+    }
+    text = json.dumps(body, ensure_ascii=False)
+    return gateway_event("POST", "ANY /vcita/{app}/{secret}/messages", f"/vcita/{APP}/{secret}/messages", {}, text)
+
+
+def channel_active() -> dict[str, Any]:
+    """vcita: the channel can be used (contract, A1)."""
+    path = f"/vcita/{APP}/{VCITA_SECRET}/channels/{settings('vcita')['channel_uid']}"
+    return gateway_event("PUT", "ANY /vcita/{app}/{secret}/channels/{channel_uid}", path, {}, '{"status":"active"}')
+
+
+def now() -> str:
+    """The time as FrontStage writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
