@@ -143,27 +143,31 @@ def with_sam_cli(stack_name: str, parameters: dict[str, str], endpoint: str, sta
             raise DeployError(f"`sam {command[0]}` failed\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
 
-def let_secrets_be_listed(client, stack_name: str) -> None:
-    """Lets the roles that may list secrets do so in the emulator, too.
+# What the emulator checks otherwise than AWS, by the action in the template that it stands for: the listing of secrets is
+# checked against the resource "*" instead of the path's ARN, and a batch of messages as an action of its own, which IAM
+# does not know (a batch is authorised as sqs:SendMessage).
+EMULATED_ACTIONS = {"ssm:GetParametersByPath": "ssm:GetParametersByPath", "sqs:SendMessage": "sqs:SendMessageBatch"}
 
-    It enforces the roles' policies, but checks ssm:GetParametersByPath against the resource "*" instead of the path's
-    ARN, so that the template's exact statement never matches. Each role that has such a statement gets one more, here
-    only; a role without one stays refused, as on AWS.
+
+def let_roles_do_what_aws_would(client, stack_name: str) -> None:
+    """Gives roles, in the emulator only, what the statements of the template mean on AWS.
+
+    A role that has no statement for an action stays refused, as on AWS.
     """
     iam, cloudformation = client("iam"), client("cloudformation")
-    action = "ssm:GetParametersByPath"
     for entry in cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]:
         if entry["ResourceType"] != "AWS::IAM::Role":
             continue
         role = entry["PhysicalResourceId"]
-        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            if action in json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]):
-                document = {
-                    "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}],
-                }
-                iam.put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=json.dumps(document))
-                break
+        policies = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        text = json.dumps([iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in policies])
+        meant = [emulated for action, emulated in EMULATED_ACTIONS.items() if f'"{action}"' in text]
+        if meant:
+            document = {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": meant, "Resource": "*"}],
+            }
+            iam.put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=json.dumps(document))
 
 
 def connect_routes(client, stack_name: str) -> Deployed:

@@ -15,7 +15,7 @@ Facts that were measured with 1.5.33 and that this package relies on:
   slash in a path parameter answers 404. A function URL writes the query anew from its decoded parts; on AWS it arrives
   as sent, which matters where a query is signed: use the HTTP API for that here.
 * CloudFormation knows neither AWS::Logs::QueryDefinition nor the OpenAPI body of an HTTP API, and alarms with metric
-  math are refused. ssm:GetParametersByPath is checked against the resource "*" (see `deploy.py` for both).
+  math are refused. Two IAM actions are checked otherwise than on AWS (see `deploy.py` for all of these).
 * A warm call takes 10 ms, or 55 ms when the function writes no log line, for which it then waits; 100 ms without the
   launcher below. Never quote its times as ours.
 """

@@ -196,7 +196,7 @@ class Stack:
     def _open(self, keys: dict[str, str]) -> None:
         """Makes the deployed stack reachable: routes, origin, demo tenant, `stack.json`."""
         self._deployed = deployed = deploy.connect_routes(self.client, self.name)
-        deploy.let_secrets_be_listed(self.client, self.name)
+        deploy.let_roles_do_what_aws_would(self.client, self.name)
         if self.gate is not None:
             for function, name in deployed.functions.items():
                 configuration = self.client("lambda").get_function(FunctionName=name)["Configuration"]
