@@ -7,6 +7,7 @@ and texts of its own and never resets a simulator: Deskbridge would still rememb
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -23,6 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 ACK_TIMEOUT_SECONDS = 2
 RETRY_DELAYS_SECONDS = (1, 2)
+
+CONNECTOR_ACCOUNT = "frontstage/gw-demo"
+DESK_ACCOUNT = "vcita/demo"
+"""The two accounts of the demo tenant, as the operator's functions name them."""
 
 CALL_SECONDS = 60
 """Limit of one control call: the first call of a function may have to start it."""
@@ -57,13 +62,13 @@ class Simulator:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, /, **query: str) -> Any:
         """Look at something."""
         answer = requests.get(f"{self.url}/_sim/{path}", params=query, timeout=CALL_SECONDS)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         """Do something. A 502 (Deskbridge did not answer) is a failure of the test."""
         answer = requests.post(f"{self.url}/_sim/{path}", json=body, timeout=CALL_SECONDS)
         assert answer.status_code in (200, 201), answer.text
@@ -83,6 +88,7 @@ class Bridge:
         self.vcs = Simulator(self.info["simulators"]["vcita"])
         self.connector = Simulator(self.info["simulators"]["frontstage"])
         self.vcita_base = self.info["accounts"]["vcita"]["base"]
+        self._dead: dict[str, dict[str, Any]] = {}
 
     # -- visitor side --------------------------------------------------------------------------------------------
 
@@ -168,36 +174,141 @@ class Bridge:
         pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=self.info["aws"]["table"])
         return any(marker in json.dumps(item, default=str) for page in pages for item in page["Items"])
 
-    def dead_entries(self) -> list[str]:
-        """The bodies in the dead-letter queue; they stay there."""
+    def dead_entries(self) -> list[dict[str, Any]]:
+        """The entries in the dead-letter queue; they stay there."""
         sqs = self.stack.client("sqs")
         url = self.info["aws"]["queues"]["dead"]
-        found: dict[str, str] = {}
         while True:
             # The entries read are hidden for a few seconds, so that the next round sees the others.
             answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=5)
-            fresh = {one["MessageId"]: one["Body"] for one in answer.get("Messages", [])}
-            if not fresh.keys() - found.keys():
-                return list(found.values())
-            found |= fresh
+            fresh = {one["MessageId"]: json.loads(one["Body"]) for one in answer.get("Messages", [])}
+            if not fresh.keys() - self._dead.keys():
+                return list(self._dead.values())
+            self._dead |= fresh
+
+    def dead_of(self, message_id: str) -> list[dict[str, Any]]:
+        """The dead-letter entries about the delivery of a message to the connector."""
+        delivery = {"message": message_id, "recipient": CONNECTOR_ACCOUNT, "content": "message"}
+        return [entry for entry in self.dead_entries() if entry.get("delivery") == delivery]
+
+    # -- operator ------------------------------------------------------------------------------------------------
+
+    def timeline(self, any_id: str) -> dict[str, Any]:
+        """The operator's story of an id, which must be known."""
+        told = self.stack.invoke("operator-timeline", {"id": any_id})
+        assert "error" not in told, told
+        return told
+
+    def delivery(self, message_id: str, recipient: str = CONNECTOR_ACCOUNT) -> dict[str, Any]:
+        """How the delivery of a message to an account stands."""
+        wanted = f"{message_id}@{recipient}"
+        (found,) = [one for one in self.timeline(message_id)["deliveries"] if one["delivery"] == wanted]
+        return found
+
+    def events(self, message_id: str, recipient: str = CONNECTOR_ACCOUNT) -> list[dict[str, Any]]:
+        """What happened to the delivery of a message to an account, in order."""
+        wanted = f"{message_id}@{recipient}"
+        return [one for one in self.timeline(message_id)["entries"] if one.get("delivery") == wanted]
+
+    def wait_delivery(self, message_id: str, state: str, seconds: float = 20) -> dict[str, Any]:
+        """How the delivery to the connector stands, once it has this state."""
+        return until(
+            lambda: (line := self.delivery(message_id))["state"] == state and line,
+            seconds,
+            f"delivery of {message_id} in state {state}",
+        )
+
+    def assert_failed(self, message_id: str, reason: str) -> None:
+        """The delivery to the connector is given up for this reason, and has one entry in the dead-letter queue."""
+        line = self.wait_delivery(message_id, "failed")
+        assert (line["reason"], line["next_at"]) == (reason, None)
+        (entry,) = until(lambda: self.dead_of(message_id), 20, f"an entry of {message_id} in the dead-letter queue")
+        assert entry == {
+            "task": "dead.v1",
+            "delivery": {"message": message_id, "recipient": CONNECTOR_ACCOUNT, "content": "message"},
+            "tenant": self.info["tenant"],
+            "reason": reason,
+        }
+
+
+def running_stack(state_dir: Path, **options: Any) -> Any:
+    """A stack with the short schedule, as a context."""
+    from tests.stack import Stack
+
+    return Stack(
+        ack_timeout=ACK_TIMEOUT_SECONDS,
+        retry_delays=",".join(str(seconds) for seconds in RETRY_DELAYS_SECONDS),
+        state_dir=state_dir,
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def event_sources(stack: Any, *, enabled: bool) -> Iterator[None]:
+    """Switches the queues' event sources on or off for a while: off, tasks stay in the queues."""
+    client = stack.client("lambda")
+    sources = [one["UUID"] for one in client.list_event_source_mappings()["EventSourceMappings"]]
+
+    def switch(to: bool) -> None:
+        for source in sources:
+            client.update_event_source_mapping(UUID=source, Enabled=to)
+
+    switch(enabled)
+    # A poll that has begun still takes its batch.
+    time.sleep(1.5)
+    try:
+        yield
+    finally:
+        switch(not enabled)
+
+
+def sqs_event(*bodies: str) -> dict[str, Any]:
+    """The event of a batch with these queue messages."""
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": f"r-{number}",
+                "body": body,
+                "attributes": {"SentTimestamp": str(int(time.time() * 1000)), "ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "awsRegion": "us-east-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def take(stack: Any, queue: str, seconds: float = 15) -> str | None:
+    """The body of a queue's next message, which is taken out; None when there is none within `seconds`."""
+    sqs, url = stack.client("sqs"), stack.info["aws"]["queues"][queue]
+    end = time.monotonic() + seconds
+    while True:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return message["Body"]
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.1)
+
+
+def hand_over(stack: Any, queue: str, function: str, seconds: float = 15) -> Any:
+    """Does the event source's work for one message: the function's answer, None when the queue stays empty."""
+    body = take(stack, queue, seconds)
+    return None if body is None else stack.invoke(function, sqs_event(body))
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running stack."""
-    from tests.stack import Stack
-
-    with Stack(
-        ack_timeout=ACK_TIMEOUT_SECONDS,
-        retry_delays=",".join(str(seconds) for seconds in RETRY_DELAYS_SECONDS),
-        state_dir=tmp_path_factory.mktemp("stack"),
-    ) as running:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
-@pytest.fixture
-def bridge(stack: Any) -> Iterator[Bridge]:
-    """The stack with both simulators in their default behaviour, before and after the test."""
+@contextlib.contextmanager
+def calm_bridge(stack: Any) -> Iterator[Bridge]:
+    """A stack with both simulators in their default behaviour, before and after."""
     both = Bridge(stack)
 
     def calm() -> None:
@@ -209,6 +320,13 @@ def bridge(stack: Any) -> Iterator[Bridge]:
     calm()
     yield both
     calm()
+
+
+@pytest.fixture
+def bridge(stack: Any) -> Iterator[Bridge]:
+    """The shared stack."""
+    with calm_bridge(stack) as both:
+        yield both
 
 
 @pytest.fixture

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from .conftest import ACK_TIMEOUT_SECONDS, RETRY_DELAYS_SECONDS, Bridge, until
+from .conftest import ACK_TIMEOUT_SECONDS, CONNECTOR_ACCOUNT, DESK_ACCOUNT, RETRY_DELAYS_SECONDS, Bridge, until
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATH_SAFE = re.compile(r"[A-Za-z0-9._~-]{1,255}")
@@ -28,6 +29,12 @@ ALL_ATTEMPTS_SECONDS = 3 * ACK_TIMEOUT_SECONDS + sum(RETRY_DELAYS_SECONDS)
 
 SCHEDULE_MARGIN_SECONDS = 30
 """What a busy machine may add to a schedule."""
+
+ACTIVATION_TIMEOUT_SECONDS = 60
+"""How long the demo tenant waits for a session to become active (VC 14)."""
+
+CALLS_PER_SECOND = 8
+"""The most calls of ours that vcita takes (VC 10)."""
 
 Words = Callable[[str], str]
 
@@ -66,7 +73,6 @@ def test_getgateways_is_answered_with_both_directions(bridge: Bridge) -> None:
     (reply,) = told["answer"]["Replies"]
     assert reply["Msg"] == "SE_SL_MSGGATEWAYS"
     assert reply["InReplyTo"] == result_of(told)["Id"]
-    assert isinstance(reply["Seq"], int)
     assert GUID.fullmatch(reply["Id"])
     assert {gateway["Direction"] for gateway in reply["Body"]} == {"I", "O"}
     for gateway in reply["Body"]:
@@ -131,7 +137,8 @@ def test_envelope_resent_gets_the_stored_answer_and_outcome_duplicate(
     first, second, third = told["answers"]
     assert [result_of(one)["Outcome"] for one in (first, second, third)] == ["Accepted", "Duplicate", "Duplicate"]
     assert received_of(second)["Body"] == received_of(first)["Body"]
-    assert received_of(third)["Seq"] == received_of(first)["Seq"]
+    # The stored answer itself: a consumer that drops an Id already seen takes it once.
+    assert received_of(third)["Id"] == received_of(second)["Id"] == received_of(first)["Id"]
     bridge.flush_inbound(address)
     assert len(bridge.injected(text)) == 1
 
@@ -220,6 +227,66 @@ def test_session_status_before_our_create_call_returns_is_parked_not_lost(
     assert bridge.vcs.get("requests", method="PUT", path=f"/sessions/{message['session_uid']}$") == []
 
 
+def test_inactive_session_is_activated_again_and_no_new_one_created(bridge: Bridge, address: str, words: Words) -> None:
+    session_uid = bridge.open_conversation(address)
+    assert bridge.vcs.post("session-status", session_uid=session_uid, status="inactive")["status"] == 204
+    text = words("wake up")
+    bridge.send(address, text)
+    assert bridge.wait_injected(text)["session_uid"] == session_uid
+    (call,) = bridge.vcs.get("requests", method="PUT", path=f"/sessions/{session_uid}$")
+    assert call["body"] == {"status": "active"}
+
+
+def test_deleted_session_is_followed_by_a_new_one(bridge: Bridge, address: str, words: Words) -> None:
+    session_uid = bridge.open_conversation(address)
+    for status in ("deleted", "active"):  # `deleted` is final: what comes later changes nothing
+        assert bridge.vcs.post("session-status", session_uid=session_uid, status=status)["status"] == 204
+    bridge.vcs.post("session-status", session_uid=session_uid, status="deleted")
+    text = words("here I am again")
+    bridge.send(address, text)
+    assert bridge.wait_injected(text)["session_uid"] != session_uid
+    contacts = [one for one in bridge.vcs.get("state")["contacts"] if one["normalized_phone"] == address]
+    assert len(contacts) == 1
+
+
+@pytest.mark.parametrize("thing", ["Session", "Channel"])
+def test_inject_refused_as_not_active_goes_later_and_does_not_hammer_vcita(
+    bridge: Bridge, address: str, words: Words, thing: str
+) -> None:
+    session_uid = bridge.open_conversation(address)
+    text = words("not active after all")
+    error = {"success": False, "errors": [{"code": "invalid", "message": f"{thing} is not active"}]}
+    bridge.vcs.post("faults", method="POST", path="/messages$", status=422, body=error, times=None)
+    calls_before = len(bridge.vcs.get("requests", path="/business/communication/"))
+    bridge.send(address, text)
+    time.sleep(3)
+    calls = bridge.vcs.get("requests", path="/business/communication/")[calls_before:]
+    bridge.vcs.drop_faults()
+    # The session is asked to become active (VC 10), and never with more than 8 calls in a second.
+    activations = [one for one in calls if (one["method"], one["path"].rpartition("/")[2]) == ("PUT", session_uid)]
+    assert activations
+    assert len(calls) <= 3 * CALLS_PER_SECOND
+    bridge.wait_injected(text, ACTIVATION_TIMEOUT_SECONDS + SCHEDULE_MARGIN_SECONDS)
+
+
+def test_inject_refused_for_good_is_failed_and_dead(bridge: Bridge, address: str, words: Words) -> None:
+    bridge.open_conversation(address)
+    text = words("not acceptable")
+    error = {"success": False, "errors": [{"code": "invalid", "message": "message is not acceptable"}]}
+    bridge.vcs.post("faults", method="POST", path="/messages$", status=422, body=error)
+    message_id = bridge.send(address, text)["message_id"]
+    bridge.flush_inbound(address)
+    assert bridge.injected(text) == []
+    line = bridge.delivery(message_id, DESK_ACCOUNT)
+    assert (line["state"], line["reason"]) == ("failed", "rejected")
+    assert "message is not acceptable" in bridge.events(message_id, DESK_ACCOUNT)[-1]["detail"]
+    wanted = {"message": message_id, "recipient": DESK_ACCOUNT, "content": "message"}
+    (entry,) = until(
+        lambda: [one for one in bridge.dead_entries() if one.get("delivery") == wanted], 20, "a dead-letter entry"
+    )
+    assert (entry["task"], entry["tenant"], entry["reason"]) == ("dead.v1", "demo", "rejected")
+
+
 def test_inject_answer_lost_after_effect_is_one_message_and_sent(bridge: Bridge, address: str, words: Words) -> None:
     session_uid = bridge.open_conversation(address)
     text = words("answer lost")
@@ -276,7 +343,6 @@ def test_sending_push_is_signed_and_ack_by_webhook_reports_sent(bridge: Bridge, 
     assert push["signature"] == "ok"
     sending = push["envelope"]
     assert GUID.fullmatch(sending["Id"])
-    assert sending["Seq"] >= 1
     content = sending["Body"]
     assert GUID.fullmatch(content["MessageId"])
     assert content["RemoteAddress"] == address
@@ -286,6 +352,10 @@ def test_sending_push_is_signed_and_ack_by_webhook_reports_sent(bridge: Bridge, 
     gateways = bridge.connector.post("gateways")["answer"]["Replies"][0]["Body"]
     assert content["GatewayId"] in [one["Id"] for one in gateways if one["Direction"] == "O"]
     assert [ack["outcome"] for ack in push["acks"]] == ["Accepted"]
+    line = bridge.delivery(content["MessageId"])
+    assert (line["state"], line["reason"], line["next_at"]) == ("sent", None, None)
+    (acknowledged,) = [one for one in bridge.events(content["MessageId"]) if one["event"] == "acknowledged"]
+    assert (acknowledged["late"], acknowledged["after_failure"]) == (False, False)
 
 
 def test_sending_ack_in_the_push_reply_reports_sent(bridge: Bridge, address: str, words: Words) -> None:
@@ -295,7 +365,13 @@ def test_sending_ack_in_the_push_reply_reports_sent(bridge: Bridge, address: str
     message_uid = bridge.staff(session_uid, text)
     assert bridge.wait_status(message_uid, "sent") == ["sent"]
     bridge.flush_outbound(session_uid)
-    assert len(bridge.pushes(text)) == 1
+    (push,) = bridge.pushes(text)
+    line = bridge.delivery(push["message_id"])
+    assert (line["state"], line["reference"]) == ("sent", "carrier-7")
+    # The reference has replaced the proposed id: another word is a duplicate and changes neither (FS 6, row "Sent").
+    again = bridge.connector.post("ack", message_id=push["message_id"], reference="carrier-8")
+    assert result_of(again)["Outcome"] == "Duplicate"
+    assert bridge.delivery(push["message_id"])["reference"] == "carrier-7"
 
 
 def test_staff_messages_are_pushed_in_the_order_of_arrival(bridge: Bridge, address: str, words: Words) -> None:
@@ -306,8 +382,6 @@ def test_staff_messages_are_pushed_in_the_order_of_arrival(bridge: Bridge, addre
         bridge.wait_status(message_uid, "sent")
     pushed = sorted((push for text in texts for push in bridge.pushes(text)), key=lambda push: push["number"])
     assert [push["envelope"]["Body"]["BodyText"] for push in pushed] == texts
-    numbers = [push["envelope"]["Seq"] for push in pushed]
-    assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("parallel", [False, True])
@@ -329,19 +403,23 @@ def test_sending_without_ack_is_repeated_three_times_then_failed_error_and_dead(
 ) -> None:
     session_uid = bridge.open_conversation(address)
     text = words("nobody answers")
-    dead_before = len(bridge.dead_entries())
     bridge.mode(text, ack="none")
     message_uid = bridge.staff(session_uid, text)
     assert bridge.wait_status(message_uid, "error", ALL_ATTEMPTS_SECONDS + SCHEDULE_MARGIN_SECONDS) == ["error"]
-    until(lambda: len(bridge.dead_entries()) > dead_before, 20, "an entry in the dead-letter queue")
     bridge.flush_outbound(session_uid)
     pushes = bridge.pushes(text)
     assert [push["attempt"] for push in pushes] == [1, 2, 3]
+    message_id = pushes[0]["message_id"]
+    bridge.assert_failed(message_id, "no_acknowledgement")
+    story = [(one["event"], one["attempt"]) for one in bridge.events(message_id)]
+    assert story == [(event, attempt) for attempt in (1, 2, 3) for event in ("handed_over", "no_acknowledgement")]
+    ends = [one["given_up"] for one in bridge.events(message_id) if one["event"] == "no_acknowledgement"]
+    assert ends == [False, False, True]
     contents = [dict(push["envelope"]["Body"]) for push in pushes]
     times = [content.pop("ReceivedSentTime") for content in contents]
     assert len(set(times)) == 3
     assert contents[0] == contents[1] == contents[2]
-    for earlier, later, delay in zip(pushes, pushes[1:], RETRY_DELAYS_SECONDS, strict=True):
+    for earlier, later, delay in zip(pushes[:-1], pushes[1:], RETRY_DELAYS_SECONDS, strict=True):
         # A push arrives a moment after its clock has started, so two arrivals may be a little closer than that.
         assert later["unix_ms"] - earlier["unix_ms"] >= (ACK_TIMEOUT_SECONDS + delay) * 1000 - 500
 
@@ -359,6 +437,10 @@ def test_sending_explicit_error_is_final_with_one_push(bridge: Bridge, address: 
     bridge.flush_outbound(session_uid)
     assert len(bridge.pushes(text)) == 1
     assert bridge.statuses(message_uid) == ["error"]
+    bridge.assert_failed(push["message_id"], "rejected")
+    # The connector's text is stored with the message's events (FS 6, row "Data text").
+    (rejected,) = [one for one in bridge.events(push["message_id"]) if one["event"] == "rejected"]
+    assert rejected["detail"] == ack.partition(":")[2]
 
 
 def test_retry_wait_late_ack_settles_as_sent(bridge: Bridge, address: str, words: Words) -> None:
@@ -376,6 +458,26 @@ def test_retry_wait_late_ack_settles_as_sent(bridge: Bridge, address: str, words
     assert len({push["message_id"] for push in pushes}) == 1
     again = bridge.connector.post("ack", message_id=pushes[0]["message_id"])
     assert result_of(again)["Outcome"] == "Duplicate"
+    assert bridge.delivery(pushes[0]["message_id"])["state"] == "sent"
+    assert bridge.dead_of(pushes[0]["message_id"]) == []
+
+
+def test_retry_wait_late_error_settles_as_failed_and_cancels_the_repetition(
+    bridge: Bridge, address: str, words: Words
+) -> None:
+    session_uid = bridge.open_conversation(address)
+    text = words("late and refused")
+    # Two refused pushes make it wait twice as long before attempt 3: time enough for a word in between.
+    bridge.mode(text, http_status=400)
+    message_uid = bridge.staff(session_uid, text)
+    message_id = bridge.wait_pushes(text, 2)[0]["message_id"]
+    bridge.wait_delivery(message_id, "retry_wait")
+    told = bridge.connector.post("ack", message_id=message_id, error="550 mailbox full")
+    assert result_of(told)["Outcome"] == "Accepted"
+    assert bridge.wait_status(message_uid, "error") == ["error"]
+    bridge.flush_outbound(session_uid)
+    assert len(bridge.pushes(text)) == 2
+    bridge.assert_failed(message_id, "rejected")
 
 
 def test_failed_by_timeout_late_ack_settles_as_sent(bridge: Bridge, address: str, words: Words) -> None:
@@ -393,7 +495,10 @@ def test_failed_by_timeout_late_ack_settles_as_sent(bridge: Bridge, address: str
     bridge.flush_outbound(session_uid)
     assert len(bridge.pushes(text)) == 3
     # `sent` ranks below `error` and is not reported after it (VC 7).
-    assert bridge.statuses(message_uid)[0] == "error"
+    assert bridge.statuses(message_uid) == ["error"]
+    assert bridge.delivery(message_id)["state"] == "sent"
+    last = bridge.events(message_id)[-1]
+    assert (last["event"], last["after_failure"]) == ("acknowledged", True)
 
 
 def test_failed_by_timeout_error_text_leaves_it_failed(bridge: Bridge, address: str, words: Words) -> None:
@@ -402,10 +507,15 @@ def test_failed_by_timeout_error_text_leaves_it_failed(bridge: Bridge, address: 
     bridge.mode(text, ack="none")
     message_uid = bridge.staff(session_uid, text)
     bridge.wait_status(message_uid, "error", ALL_ATTEMPTS_SECONDS + SCHEDULE_MARGIN_SECONDS)
-    told = bridge.connector.post("ack", message_id=bridge.pushes(text)[0]["message_id"], error="550")
+    message_id = bridge.pushes(text)[0]["message_id"]
+    told = bridge.connector.post("ack", message_id=message_id, error="550 mailbox full")
     assert told["http_status"] == 200
     bridge.flush_outbound(session_uid)
     assert bridge.statuses(message_uid) == ["error"]
+    assert bridge.delivery(message_id)["state"] == "failed"
+    # The text is added to the events.
+    last = bridge.events(message_id)[-1]
+    assert (last["event"], last["after_failure"], last["detail"]) == ("rejected", True, "550 mailbox full")
 
 
 def test_sending_acks_out_of_order_settle_their_own_messages(bridge: Bridge, address: str, words: Words) -> None:
@@ -439,7 +549,11 @@ def test_push_refused_4xx_in_every_attempt_is_failed(bridge: Bridge, address: st
     message_uid = bridge.staff(session_uid, text)
     assert bridge.wait_status(message_uid, "error") == ["error"]
     bridge.flush_outbound(session_uid)
-    assert [push["attempt"] for push in bridge.pushes(text)] == [1, 2, 3]
+    pushes = bridge.pushes(text)
+    assert [push["attempt"] for push in pushes] == [1, 2, 3]
+    bridge.assert_failed(pushes[0]["message_id"], "refused")
+    refusals = [one for one in bridge.events(pushes[0]["message_id"]) if one["event"] == "refused"]
+    assert [one["status"] for one in refusals] == [422, 422, 422]
 
 
 @pytest.mark.parametrize("failure", [{"http_status": 503}, {"http_status": 429}, {"drop": True}])
@@ -468,6 +582,67 @@ def test_stuck_conversation_delays_no_other(bridge: Bridge, address: str, words:
     # Let the schedule of this one end before the next test.
     bridge.connector.post("ack", message_id=bridge.pushes(text)[0]["message_id"])
     bridge.wait_status(stuck_uid, "sent")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# VC 5 and 7: the state of the channel
+
+
+@pytest.fixture
+def channel(bridge: Bridge) -> Iterator[Callable[[str], None]]:
+    """Sets the status of the demo channel (A1); it is active again after the test."""
+
+    def tell(status: str) -> None:
+        assert bridge.vcs.post("channel-status", status=status)["status"] == 204
+
+    yield tell
+    tell("active")
+
+
+def test_staff_message_on_a_blocked_channel_is_204_then_error_and_not_pushed(
+    bridge: Bridge, address: str, words: Words, channel: Callable[[str], None]
+) -> None:
+    session_uid = bridge.open_conversation(address)
+    text = words("blocked")
+    channel("blocked")
+    message_uid = bridge.staff(session_uid, text)
+    assert bridge.wait_status(message_uid, "error") == ["error"]
+    channel("active")
+    bridge.flush_outbound(session_uid)
+    assert bridge.pushes(text) == []
+
+
+@pytest.mark.parametrize("status", ["inactive", "pending"])
+def test_staff_message_on_a_channel_we_hold_as_not_active_is_delivered(
+    bridge: Bridge, address: str, words: Words, channel: Callable[[str], None], status: str
+) -> None:
+    session_uid = bridge.open_conversation(address)
+    text = words(f"channel is {status}")
+    channel(status)
+    assert bridge.wait_status(bridge.staff(session_uid, text), "sent") == ["sent"]
+    assert len(bridge.pushes(text)) == 1
+
+
+def test_message_for_an_inactive_channel_waits_and_goes_when_it_is_active(
+    bridge: Bridge, address: str, words: Words, channel: Callable[[str], None]
+) -> None:
+    bridge.open_conversation(address)
+    texts = [words(f"channel asleep {number}") for number in range(2)]
+    channel("inactive")
+    first, second = (bridge.send(address, text)["message_id"] for text in texts)
+    until(lambda: bridge.delivery(first, DESK_ACCOUNT)["state"] == "parked", 20, "the first message parked")
+    # The operator sees what the second one waits for.
+    line = bridge.delivery(second, DESK_ACCOUNT)
+    assert (line["state"], line["waits_for"]) == ("queued", f"{first}@{DESK_ACCOUNT}")
+    # It waits for a webhook or the activation timeout, not for a queue that brings it back at once.
+    time.sleep(2)
+    assert len(bridge.events(first, DESK_ACCOUNT)) <= 4
+    assert not any(bridge.injected(text) for text in texts)
+    channel("active")
+    for text in texts:
+        bridge.wait_injected(text)
+    order = [one["message"] for one in bridge.vcs.get("state")["messages"] if one["message"] in texts]
+    assert order == texts
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -537,7 +712,7 @@ def test_replayed_webhooks_change_nothing(bridge: Bridge, address: str, words: W
 def test_stale_and_unknown_statuses_are_204(bridge: Bridge, address: str, words: Words) -> None:
     session_uid = bridge.open_conversation(address)
     text = words("read before received")
-    bridge.send(address, text)
+    message_id = bridge.send(address, text)["message_id"]
     message_uid = bridge.wait_injected(text)["message_uid"]
     for status in ("read", "received", "active", "a new one"):
         assert bridge.vcs.post("message-status", message_uid=message_uid, status=status)["status"] == 204
@@ -545,6 +720,7 @@ def test_stale_and_unknown_statuses_are_204(bridge: Bridge, address: str, words:
     # Put the simulator's own view right again; for us nothing has changed in between.
     assert bridge.vcs.post("session-status", session_uid=session_uid, status="active")["status"] == 204
     bridge.flush_inbound(address)
+    assert bridge.delivery(message_id, DESK_ACCOUNT)["receipt"] == "read"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -585,7 +761,6 @@ def test_vcita_wrong_secret_is_404_with_an_empty_body_on_every_route(bridge: Bri
             ("PUT", "/messages/m", {"status": "read", "channel_uid": UNKNOWN_CHANNEL}),
             ("PUT", "/channels/c", {"status": "active"}),
             ("PUT", "/sessions/s", {"status": "active"}),
-            ("POST", "/s/typing", {"typing": True}),
         ):
             answer = requests.request(method, f"{base}/{other}{path}", json=body, timeout=60)
             assert (answer.status_code, answer.content) == (404, b""), (method, path)
@@ -607,7 +782,11 @@ def test_vcita_wrong_secret_is_404_with_an_empty_body_on_every_route(bridge: Bri
         ({"Id": UNKNOWN_GUID, "Body": None}, 400, "MalformedBody"),
         ({"Msg": "ES_SL_GETGATEWAYS", "Id": "not-a-guid", "Body": None}, 400, "MalformedBody"),
         ('{"Msg":"ES_SL_GETGATEWAYS","MSG":"ES_SL_GETGATEWAYS","Id":"' + UNKNOWN_GUID + '"}', 400, "MalformedBody"),
-        ("[" * 40 + "]" * 40, 400, "MalformedBody"),
+        (
+            '{"Msg":"ES_SL_GETGATEWAYS","Id":"' + UNKNOWN_GUID + '","Body":' + "[" * 40 + "]" * 40 + "}",
+            400,
+            "MalformedBody",
+        ),
         ({"Msg": "ES_NO_SUCH_THING", "Id": UNKNOWN_GUID, "Body": None}, 400, "UnknownMessage"),
         ({"Msg": "SE_MESSAGE_RECEIVED", "Id": UNKNOWN_GUID, "Body": {}}, 403, "WrongDirection"),
         ({"Msg": "CS_CHAT_TYPING", "Id": UNKNOWN_GUID, "Body": {}}, 403, "WrongDirection"),
@@ -707,6 +886,16 @@ def test_array_of_envelopes_is_200_and_each_item_tells_its_own(bridge: Bridge) -
     assert len(told["answer"]["Replies"]) == 2
 
 
+@pytest.mark.parametrize("item", ["5", "null", "[" * 40 + "]" * 40])
+def test_array_with_something_that_is_no_envelope_rejects_only_that(bridge: Bridge, item: str) -> None:
+    good = json.dumps(envelope("ES_SL_GETGATEWAYS", None))
+    told = bridge.connector.post("raw", body=f"[{item},{good}]")
+    assert told["http_status"] == 200
+    wrong, right = told["answer"]["Results"]
+    assert (wrong["Outcome"], wrong["Error"]["Code"]) == ("Rejected", "MalformedBody")
+    assert right["Outcome"] == "Accepted"
+
+
 def test_frontstage_body_over_4_mb_is_413(bridge: Bridge) -> None:
     told = bridge.connector.post("raw", body="[" + " " * (4 * 1024 * 1024) + "]")
     assert error_of(told) == (413, "TooLarge")
@@ -737,7 +926,6 @@ def test_frontstage_wrong_method_is_405(bridge: Bridge) -> None:
         ("PUT", "/channels/c", {}),
         ("PUT", "/channels/c", "not json"),
         ("PUT", "/sessions/s", {"status": None}),
-        ("POST", "/s/typing", {"typing": "yes"}),
     ],
 )
 def test_vcita_unreadable_body_is_400_with_the_error_envelope(
@@ -758,7 +946,6 @@ def test_vcita_unknown_things_get_the_answer_of_the_table(bridge: Bridge, words:
     assert json.loads(told["body"])["success"] is False
     assert not bridge.is_stored(text)
     assert bridge.vcs.post("message-status", message_uid="no-such-message", status="read")["status"] == 404
-    assert bridge.vcs.post("typing", session_uid=str(uuid.uuid4()), typing=True)["status"] == 404
     assert bridge.vcs.post("session-status", session_uid=str(uuid.uuid4()), status="active")["status"] == 204
     assert bridge.vcs.post("channel-status", channel_uid=str(uuid.uuid4()), status="active")["status"] == 204
     assert bridge.vcs.post("webhook", method="POST", path="/no/such/route", body={})["status"] == 404
@@ -776,7 +963,6 @@ def test_vcita_body_over_256_kib_is_413(bridge: Bridge) -> None:
         ("POST", "/messages/m", {"PUT"}),
         ("POST", "/channels/c", {"PUT"}),
         ("DELETE", "/sessions/s", {"PUT"}),
-        ("DELETE", "/s/typing", {"POST", "PUT"}),
     ],
 )
 def test_vcita_wrong_method_is_405_with_allow(bridge: Bridge, method: str, path: str, allowed: set[str]) -> None:
@@ -790,8 +976,52 @@ def test_vcita_wrong_method_is_405_with_allow(bridge: Bridge, method: str, path:
 # operator
 
 
-def test_operator_timeline_follows_a_message_id(bridge: Bridge, address: str, words: Words) -> None:
+def test_operator_timeline_follows_an_inbound_message_by_any_id(bridge: Bridge, address: str, words: Words) -> None:
     text = words("where is it")
-    message_id = bridge.send(address, text)["message_id"]
-    bridge.wait_injected(text)
-    assert message_id in json.dumps(bridge.stack.invoke("operator-timeline", {"id": message_id}))
+    told = bridge.send(address, text)
+    message_id = told["message_id"]
+    message_uid = bridge.wait_injected(text)["message_uid"]
+    until(lambda: bridge.delivery(message_id, DESK_ACCOUNT)["state"] == "sent", 20, "the relay recorded as sent")
+    story = bridge.timeline(message_id)
+    accepted, *deliveries = story["entries"]
+    assert (accepted["kind"], accepted["message"], accepted["origin"]) == ("accepted", message_id, CONNECTOR_ACCOUNT)
+    assert accepted["origin_id"] == told["envelope"]["Body"]["DeliverySystemId"]
+    assert [one["event"] for one in deliveries][-1] == "acknowledged"
+    # VCS's answer is the delivery's outcome: its uid of the message is the reference.
+    (line,) = story["deliveries"]
+    assert (line["delivery"], line["reference"]) == (f"{message_id}@{DESK_ACCOUNT}", message_uid)
+    for other in (line["delivery"], message_uid, told["envelope"]["Body"]["DeliverySystemId"]):
+        assert bridge.timeline(other) == story, other
+    whole = bridge.timeline(story["conversation"])
+    assert all(entry in whole["entries"] for entry in story["entries"])
+    assert text not in json.dumps(whole)
+    assert address not in json.dumps(whole)
+
+
+def test_operator_timeline_follows_a_staff_message_by_any_id(bridge: Bridge, address: str, words: Words) -> None:
+    session_uid = bridge.open_conversation(address)
+    text = words("and where is this")
+    message_uid = bridge.staff(session_uid, text)
+    bridge.wait_status(message_uid, "sent")
+    content = bridge.pushes(text)[0]["envelope"]["Body"]
+    receipt = f"{content['MessageId']}@{DESK_ACCOUNT}:sent"
+    states = until(
+        lambda: (
+            (lines := {one["delivery"]: one["state"] for one in bridge.timeline(message_uid)["deliveries"]}).get(
+                receipt
+            )
+            == "sent"
+            and lines
+        ),
+        20,
+        "the receipt recorded as sent",
+    )
+    assert states == {f"{content['MessageId']}@{CONNECTOR_ACCOUNT}": "sent", receipt: "sent"}
+    story = bridge.timeline(message_uid)
+    for other in (content["MessageId"], receipt, content["DeliverySystemId"]):
+        assert bridge.timeline(other) == story, other
+
+
+def test_operator_timeline_of_something_unknown_is_an_error(bridge: Bridge) -> None:
+    told = bridge.stack.invoke("operator-timeline", {"id": "no-such-thing"})
+    assert told["error"]["code"] == "unknown"

@@ -366,6 +366,8 @@ def test_tokens_expire_and_are_renewed(vcs: Simulator) -> None:
     foreign = {"business_uid": "otherbusiness001", "type": "transactional"}
     other = call(vcs, "POST", "/business/communication/channels", foreign, token=token["access_token"])
     assert (other.status_code, other.json()["errors"][0]["message"]) == (401, "Unauthorized")
+    assert vcs.control("tokens/search", {"text": f"leaked: {token['access_token']}"}) == {"tokens": 2, "found": 1}
+    assert vcs.control("tokens/search", {"text": "clean"})["found"] == 0
     seen = vcs.control("requests?path=/oauth/service/token$")
     assert [one["body"]["service_secret"] for one in seen] == ["***", "***"]
     noted = vcs.control("requests?path=/clients$&method=GET")[0]

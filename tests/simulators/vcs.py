@@ -99,6 +99,7 @@ vcita simulator: VCS, OAuth, contacts; webhooks to the communication app
               "headers":{},"delay_ms":0,"drop":false,"effect":false}
              drop: close without an answer; effect: take effect first, then fail; times null: until deleted
   POST   /_sim/tokens/expire                         every access token issued so far answers 401
+  POST   /_sim/tokens/search    {"text":".."}        how many of the tokens and codes given out occur in the text
   POST   /_sim/oauth-code       {"redirect_uri":"..","code_challenge":optional,"refresh_token":false}
   POST   /_sim/reset                                 state as at the start, faults and log emptied; tokens stay valid
 
@@ -855,6 +856,12 @@ class Vcs:
         """Every token issued so far is over."""
         return json_answer({"expired": self.tokens.expire_all()})
 
+    async def control_search(self, request: web.Request) -> web.Response:
+        """Whether a token leaked into a text, such as a log: the values themselves are never shown."""
+        data = await read_fields(request, {"text": (str,)}, required=("text",))
+        given_out = self.tokens.valid_until.keys() | self.tokens.refresh | self.tokens.codes.keys()
+        return json_answer({"tokens": len(given_out), "found": sum(token in data["text"] for token in given_out)})
+
     async def control_code(self, request: web.Request) -> web.Response:
         """An authorization code as the consent page would hand it out: 30 s, once."""
         data = await read_fields(
@@ -921,6 +928,7 @@ class Vcs:
                 web.post("/_sim/webhook", self.control_webhook),
                 web.post("/_sim/activation", self.control_activation),
                 web.post("/_sim/tokens/expire", self.control_expire),
+                web.post("/_sim/tokens/search", self.control_search),
                 web.post("/_sim/oauth-code", self.control_code),
                 web.post("/_sim/reset", self.control_reset),
             ]

@@ -4,6 +4,8 @@
 //! the queues and the secrets share one pool of connections. This crate must not read the environment: the edge hands
 //! it plain values. To add a service, give its client's builder [`Connection::config`].
 
+mod http;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,14 +13,14 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+
+use crate::http::PinnedClient;
 
 /// The roots that every AWS endpoint's certificate leads to (AWS documentation, "Amazon Trust Services").
 ///
@@ -93,12 +95,6 @@ impl Connection {
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
         let credentials = Credentials::new(settings.access_key, settings.secret_key, settings.session_token, None, "environment");
-        let roots = ROOTS.iter().fold(TrustStore::empty(), |store, pem| store.with_pem_certificate(pem.as_bytes()));
-        let mut http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-        // Without a context the client would fall back to the system's bundle; building one cannot fail with rustls.
-        if let Ok(tls) = TlsContext::builder().with_trust_store(roots).build() {
-            http = http.tls_context(tls);
-        }
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -108,7 +104,7 @@ impl Connection {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(settings.region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http.build_https())
+            .http_client(PinnedClient::new(&ROOTS, CONNECT_TIMEOUT))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE))
             // Bodies are small and the attempt's timeout bounds them: watching their throughput costs more than it gives.
@@ -128,6 +124,10 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use rustls::RootCertStore;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+
     use super::*;
 
     fn settings(endpoint: Option<&str>) -> ConnectionSettings {
@@ -167,6 +167,8 @@ mod tests {
     fn five_roots_are_pinned() {
         for pem in ROOTS {
             assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), 1);
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+            assert!(RootCertStore::empty().add(certificate).is_ok());
         }
     }
 }

@@ -80,8 +80,9 @@ fn serve_batch_erased(ctx: BatchCtx, handler: Arc<BatchHandler>) -> LocalBoxFutu
     })
 }
 
-/// Works on all records at the same time: a slow one delays no other. Each failed record is reported once.
-pub(crate) async fn run_batch(
+/// Works on one batch, as [`serve_batch`] does for each, until `deadline` at most. All records are worked on at the same
+/// time: a slow one delays no other. Each failed record is reported once.
+pub async fn run_batch(
     ctx: &BatchCtx,
     handler: &BatchHandler,
     event: SqsEvent,
@@ -172,4 +173,187 @@ pub fn task<T: DeserializeOwned>(body: &str) -> Result<T, RecordFailure> {
     serde_json::from_str(body).map_err(|error| {
         RecordFailure::Poison(format!("not a task: {:?} at line {} column {}", error.classify(), error.line(), error.column()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use model::DeliverTask;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use testkit::fixtures::NOW;
+    use testkit::{Fault, InMemoryQueue, ManualClock};
+
+    use super::*;
+
+    /// What becomes of a record, as its body says it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Fate {
+        Done,
+        Fails,
+        Panics,
+        Poison,
+        /// Poison that the dead-letter queue does not take.
+        Stuck,
+    }
+
+    const FATES: [Fate; 5] = [Fate::Done, Fate::Fails, Fate::Panics, Fate::Poison, Fate::Stuck];
+
+    impl Fate {
+        const fn is_handed_back(self) -> bool {
+            match self {
+                Self::Fails | Self::Panics | Self::Stuck => true,
+                Self::Done | Self::Poison => false,
+            }
+        }
+
+        fn meet(self) -> Result<(Platform, Progress), RecordFailure> {
+            match self {
+                Self::Done => Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0 })),
+                Self::Fails => Err(AppError::Internal("fails on purpose").into()),
+                // Unlike `panic!` it does not fill the test's output.
+                Self::Panics => std::panic::resume_unwind(Box::new("panics on purpose")),
+                Self::Poison | Self::Stuck => Err(RecordFailure::Poison("poison on purpose".to_owned())),
+            }
+        }
+    }
+
+    fn id(index: usize) -> String {
+        format!("record-{index}")
+    }
+
+    fn event(fates: &[Fate]) -> SqsEvent {
+        let record = |(index, fate): (usize, &Fate)| {
+            json!({"messageId": id(index), "body": format!("{fate:?} {index}"),
+                   "attributes": {"SentTimestamp": (NOW.millis() - 1000 - i64::try_from(index).unwrap()).to_string()}})
+        };
+        serde_json::from_value(json!({"Records": fates.iter().enumerate().map(record).collect::<Vec<_>>()})).unwrap()
+    }
+
+    struct Ran {
+        handed_back: Vec<String>,
+        dead: Vec<DeadTask>,
+        metrics: BTreeMap<String, f64>,
+        bodies: Vec<String>,
+    }
+
+    /// Runs a batch with `time` until the deadline; each record takes `takes` of it, one after the other.
+    fn run(fates: &[Fate], time: Duration, takes: Duration) -> Ran {
+        let clock = ManualClock::new();
+        let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
+        let poison = fates.iter().filter(|fate| matches!(fate, Fate::Poison | Fate::Stuck));
+        queue.faults().plan(poison.map(|fate| (*fate == Fate::Stuck).then_some(Fault::Refused)));
+        let ctx = BatchCtx { function: "f".to_owned(), queue: queue.clone(), clock: Arc::new(clock.clone()) };
+        let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = bodies.clone();
+        let handler: Box<BatchHandler> = Box::new(move |body, _until| {
+            let (clock, seen) = (clock.clone(), seen.clone());
+            async move {
+                clock.advance(takes);
+                let fate = FATES.into_iter().find(|fate| body.starts_with(&format!("{fate:?} "))).unwrap();
+                seen.lock().unwrap().push(body);
+                fate.meet()
+            }
+            .boxed()
+        });
+        let batch = run_batch(&ctx, &*handler, event(fates), NOW.plus(time));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (response, metrics) = runtime.block_on(batch);
+        let handed_back = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        let mut sums = BTreeMap::new();
+        for line in metrics.lines("f", NOW) {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            for described in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
+                let name = described["Name"].as_str().unwrap();
+                assert!(sums.insert(name.to_owned(), line[name].as_f64().unwrap()).is_none(), "{name} is there twice");
+            }
+        }
+        let bodies = bodies.lock().unwrap().clone();
+        Ran { handed_back, dead: queue.dead_letters(), metrics: sums, bodies }
+    }
+
+    fn count(fates: &[Fate], wanted: impl Fn(Fate) -> bool) -> f64 {
+        f64::from(u32::try_from(fates.iter().filter(|fate| wanted(**fate)).count()).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn each_failed_record_is_reported_once_and_no_other(fates in prop::collection::vec(prop::sample::select(&FATES[..]), 0..=10)) {
+            let ran = run(&fates, Duration::from_secs(60), Duration::ZERO);
+            let listed = |wanted: fn(Fate) -> bool| -> Vec<usize> {
+                fates.iter().enumerate().filter(|(_, fate)| wanted(**fate)).map(|(index, _)| index).collect()
+            };
+            let expected: Vec<String> = listed(Fate::is_handed_back).into_iter().map(id).collect();
+            prop_assert_eq!(&ran.handed_back, &expected);
+
+            let kept: Vec<DeadTask> = listed(|fate| fate == Fate::Poison)
+                .into_iter()
+                .map(|index| DeadTask::PoisonV1 {
+                    function: "f".to_owned(),
+                    queue_message: id(index),
+                    reason: "poison on purpose".to_owned(),
+                    body: format!("Poison {index}"),
+                })
+                .collect();
+            prop_assert_eq!(ran.dead, kept);
+
+            let done = count(&fates, |fate| fate == Fate::Done);
+            let all = [
+                ("BatchItemFailures", count(&fates, Fate::is_handed_back)),
+                ("Poison", count(&fates, |fate| fate == Fate::Poison)),
+                ("Delivered", 2.0 * done),
+                ("Retried", done),
+            ];
+            let mut metrics: BTreeMap<String, f64> =
+                all.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| (name.to_owned(), value)).collect();
+            if let Some(oldest) = fates.len().checked_sub(1) {
+                metrics.insert("QueueAgeMs".to_owned(), 1000.0 + f64::from(u32::try_from(oldest).unwrap()));
+            }
+            prop_assert_eq!(ran.metrics, metrics);
+            prop_assert_eq!(ran.bodies.len(), fates.len());
+        }
+
+        #[test]
+        fn record_without_time_left_is_handed_back_unseen(
+            fates in prop::collection::vec(prop::sample::select(&FATES[..]), 1..=10), seconds in 0u64..40, takes in 0u64..10
+        ) {
+            let ran = run(&fates, Duration::from_secs(seconds), Duration::from_secs(takes));
+            // A record is begun while 5 s and the 2 s margin are left.
+            let begun: Vec<bool> = (0..fates.len() as u64).map(|index| index * takes + 5 + 2 <= seconds).collect();
+            let expected: Vec<String> = fates
+                .iter()
+                .zip(&begun)
+                .enumerate()
+                .filter(|(_, (fate, begun))| !**begun || fate.is_handed_back())
+                .map(|(index, _)| id(index))
+                .collect();
+            prop_assert_eq!(ran.handed_back, expected);
+            prop_assert_eq!(ran.bodies.len(), begun.iter().filter(|begun| **begun).count());
+        }
+
+        #[test]
+        fn text_that_is_no_task_is_poison_and_not_repeated_in_the_reason(text in ".*") {
+            if let Err(failure) = task::<DeliverTask>(&text) {
+                let RecordFailure::Poison(reason) = failure else { panic!("not poison") };
+                prop_assert!(reason.starts_with("not a task: "));
+                prop_assert!(reason.len() < 80, "{}", reason);
+            }
+        }
+    }
+
+    #[test]
+    fn long_poison_is_cut_at_a_character() {
+        let clock = ManualClock::new();
+        let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
+        let ctx = BatchCtx { function: "f".to_owned(), queue: queue.clone(), clock: Arc::new(clock) };
+        let handler: Box<BatchHandler> = Box::new(|_, _| async { Err(RecordFailure::Poison("too long".to_owned())) }.boxed());
+        let event = json!({"Records": [{"messageId": "m-1", "body": "ž".repeat(5000)}]});
+        let batch = run_batch(&ctx, &*handler, serde_json::from_value(event).unwrap(), NOW.plus(Duration::from_secs(60)));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(runtime.block_on(batch).0.batch_item_failures.is_empty());
+        let [DeadTask::PoisonV1 { body, .. }] = &queue.dead_letters()[..] else { panic!("not kept") };
+        assert_eq!(*body, "ž".repeat(4096));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use app::AppError;
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use http::StatusCode;
@@ -50,21 +50,24 @@ fn serve_http_erased(
     Box::pin(async move {
         lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
             let handler = handler.clone();
-            async move { Ok::<_, Error>(gateway::response(answer(&*handler, render, event).await)) }
+            async move { Ok::<_, Error>(answer(&*handler, render, event.payload, &event.context.request_id).await) }
         }))
         .await
     })
 }
 
-/// Answers one request and logs it: one line, without path, query, headers or body.
-async fn answer(
+/// Answers one gateway event, as [`serve_http`] does for each, and logs it: one line, without path, query, headers or
+/// body. `invocation` is the Lambda service's id of it.
+pub async fn answer(
     handler: &HttpHandler,
     render: fn(&AppError, &str) -> Reply,
-    event: LambdaEvent<ApiGatewayV2httpRequest>,
-) -> Reply {
+    event: ApiGatewayV2httpRequest,
+    invocation: &str,
+) -> ApiGatewayV2httpResponse {
     let started = Instant::now();
-    let invocation = event.context.request_id;
-    let Ok(request) = gateway::request(event.payload) else { return Reply::empty(StatusCode::BAD_REQUEST) };
+    let Ok(request) = gateway::request(event) else {
+        return gateway::response(Reply::empty(StatusCode::BAD_REQUEST));
+    };
     let (method, request_id, body_bytes) = (request.method.clone(), request.request_id.clone(), request.body.len());
     let result = std::panic::AssertUnwindSafe(handler(request)).catch_unwind().await;
     let result = result.unwrap_or(Err(AppError::Internal("handler panicked")));
@@ -86,7 +89,7 @@ async fn answer(
             warn!(http.method = %method, http.status_code = status, duration_ms, body_bytes, aws.request_id = %invocation, request_id, "{method} answered {status}: {cause}");
         }
     }
-    reply
+    gateway::response(reply)
 }
 
 /// Serves direct invocations: the operator's functions and the schedule.
@@ -114,4 +117,41 @@ fn serve_invoke_erased(handler: Arc<InvokeHandler>) -> LocalBoxFuture<'static, R
         }))
         .await
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn render(error: &AppError, request_id: &str) -> Reply {
+        Reply::json(StatusCode::IM_A_TEAPOT, &json!({"error": error.to_string(), "request": request_id}))
+    }
+
+    async fn answered(handler: &HttpHandler, event: Value) -> (i64, Value) {
+        let response = answer(handler, render, serde_json::from_value(event).unwrap(), "i-1").await;
+        let response = serde_json::to_value(response).unwrap();
+        let body = response["body"].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+        (response["statusCode"].as_i64().unwrap(), body)
+    }
+
+    fn event(body: &str, is_base64: bool) -> Value {
+        json!({"version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
+               "requestContext": {"http": {"method": "POST", "path": "/"}, "requestId": "r-1"},
+               "body": body, "isBase64Encoded": is_base64})
+    }
+
+    #[tokio::test]
+    async fn handler_that_panics_is_answered_as_an_internal_error() {
+        let handler: Box<HttpHandler> = Box::new(|_| async { std::panic::resume_unwind(Box::new("panics on purpose")) }.boxed());
+        let expected = json!({"error": "internal error: handler panicked", "request": "r-1"});
+        assert_eq!(answered(&*handler, event("{}", false)).await, (418, expected));
+    }
+
+    #[tokio::test]
+    async fn body_that_is_no_base64_never_reaches_the_handler() {
+        let handler: Box<HttpHandler> = Box::new(|_| panic!("reached"));
+        assert_eq!(answered(&*handler, event("a%", true)).await, (400, Value::Null));
+    }
 }

@@ -14,9 +14,9 @@ mod roster;
 mod services;
 mod system;
 
-pub use batch::{BatchCtx, BatchHandler, RecordFailure, serve_batch, task};
+pub use batch::{BatchCtx, BatchHandler, RecordFailure, run_batch, serve_batch, task};
 pub use config::{Config, ConfigError};
-pub use edge::{Error, HttpHandler, InvokeHandler, block_on, serve_http, serve_invoke};
+pub use edge::{Error, HttpHandler, InvokeHandler, answer, block_on, serve_http, serve_invoke};
 pub use metrics::{Metric, Metrics};
 pub use roster::{Roster, Snapshot};
 pub use services::Services;

@@ -76,7 +76,7 @@ impl Metrics {
     }
 
     /// The lines to write: one for each set of dimensions.
-    fn lines(&self, function: &str, now: EpochMillis) -> Vec<String> {
+    pub(crate) fn lines(&self, function: &str, now: EpochMillis) -> Vec<String> {
         let mut groups: BTreeMap<Option<Platform>, Vec<(Metric, f64)>> = BTreeMap::new();
         for ((platform, metric), value) in &self.values {
             groups.entry(*platform).or_default().push((*metric, *value));

@@ -44,13 +44,15 @@ pub struct Roster {
     clock: Arc<dyn Clock>,
     platforms: Vec<Platform>,
     held: Mutex<Option<Arc<Snapshot>>>,
+    /// Held while reading: whoever comes meanwhile waits for the same answer.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Roster {
     /// A roster that has read nothing yet.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, platforms: Vec<Platform>) -> Self {
-        Self { store, secrets, clock, platforms, held: Mutex::new(None) }
+        Self { store, secrets, clock, platforms, held: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
     }
 
     /// What is known now; read again first if it is too old.
@@ -71,8 +73,11 @@ impl Roster {
     }
 
     async fn not_older_than(&self, age: Duration) -> Result<Arc<Snapshot>, AppError> {
-        let now = self.clock.now();
-        let held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(snapshot) = self.held().filter(|s| self.clock.now().since(s.loaded_at) < age) {
+            return Ok(snapshot);
+        }
+        let _reading = self.reading.lock().await;
+        let (now, held) = (self.clock.now(), self.held());
         if let Some(snapshot) = held.as_ref().filter(|s| now.since(s.loaded_at) < age) {
             return Ok(snapshot.clone());
         }
@@ -90,6 +95,10 @@ impl Roster {
                 None => Err(error),
             },
         }
+    }
+
+    fn held(&self) -> Option<Arc<Snapshot>> {
+        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     async fn load(&self, now: EpochMillis) -> Result<Snapshot, AppError> {

@@ -914,6 +914,7 @@ mod tests {
         accepted_at = N("2")
         author = S("visitor")
         entity_type = S("message")
+        memo = M({"gateway": S("g-1")})
         message = S("00112233-4455-8667-9e22-640000000007")
         origin = S("vcita/demo")
         origin_id = S("m-1")

@@ -4,10 +4,12 @@
 //! A development dependency only. It must not know a platform, an adapter or a function. To add a fake for one more
 //! port, name it `InMemory...` or `Scripted...`, give it [`Faults`], and state where it differs from the real thing.
 
-#![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken invariant in a test must stop the test")]
 
 mod clock;
+pub mod conformance;
 mod emulator;
+pub mod events;
 mod faults;
 pub mod fixtures;
 mod queue;

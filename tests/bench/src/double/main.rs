@@ -28,7 +28,8 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 /// After this long without a word a program is taken to hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Time a program gets to fall asleep before its CPU time is read: the kernel books it when the program stops running.
+/// Time a program gets to come to rest before its CPU time or what it called is read: the kernel books the time when
+/// the program stops running.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// Bytes of a program's output that are kept.
@@ -70,6 +71,8 @@ impl Bench {
                 if round >= warm_up {
                     measured[index].push(u64::try_from(took)?);
                 }
+                // On demand the accounts are read beside the first question for an event: let that end, too.
+                thread::sleep(SETTLE);
                 let calls = std::mem::take(&mut self.aws.seen().calls);
                 drop(reply);
                 let log = running.end();

@@ -1,0 +1,227 @@
+//! What is not taken, and what that leaves behind: nothing.
+
+use std::time::Duration;
+
+use model::DeliveryState;
+use serde_json::{Value, json};
+use testkit::fixtures::NOW;
+use testkit::{Fault, events};
+
+use crate::world::World;
+
+/// The error of an answer whose request failed as a whole, without the id of the request.
+fn error(code: &str, message: &str, field: Option<&str>, is_retryable: bool) -> Value {
+    json!({"Code": code, "Message": message, "Field": field, "Retryable": is_retryable, "RequestId": null})
+}
+
+/// The error in an answer, without the id of the request, which must be there.
+fn error_of(body: &Value) -> Value {
+    let mut error = body["Error"].clone();
+    assert!(error["RequestId"].take().as_str().is_some_and(|id| id.starts_with("Req")), "{body}");
+    error
+}
+
+/// What everybody is told who is not believed: not even the id of the request differs.
+fn unauthorized() -> Value {
+    json!({"Error": error("Unauthorized", "the request is not signed by this gateway", None, false)})
+}
+
+#[tokio::test]
+async fn unproven_sender_is_told_the_same_whatever_is_wrong() {
+    for case in ["signature_wrong", "signature_missing", "key_unknown"] {
+        let world = World::new().await;
+        let answer = world.send(case).await;
+        assert_eq!((answer.status, answer.body), (401, unauthorized()), "{case}");
+        assert_eq!(world.store.operations(), [""; 0], "{case}");
+        assert_eq!(world.queue.calls(), 0, "{case}");
+        world.assert_untouched(case);
+    }
+    for seconds in [301, -301] {
+        let world = World::new().await;
+        world.clock.set(model::EpochMillis::new(NOW.millis() + seconds * 1000));
+        // Old enough accounts are read again, which is no answer to the stranger.
+        let answer = world.send("ok").await;
+        assert_eq!((answer.status, answer.body), (401, unauthorized()), "{seconds} s");
+        world.assert_untouched("outside the window");
+    }
+}
+
+#[tokio::test]
+async fn tampered_body_path_query_or_method_is_unauthorized() {
+    for (pointer, value) in [
+        ("/body", json!("{}")),
+        ("/rawPath", json!("/v1/frontstage/gw-mail/messages/ES_MESSAGE_RECEIVING")),
+        ("/rawQueryString", json!("a=1")),
+        ("/headers/x-fs-nonce", json!("n-other")),
+        ("/headers/x-fs-time", json!("1767225601")),
+    ] {
+        let world = World::new().await;
+        let mut event: Value = events::event("frontstage-messages", "ok");
+        *event.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(world.send_event(event).await.status, 401, "{pointer}");
+        assert_eq!(world.store.operations(), [""; 0], "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn replayed_nonce_is_unauthorized_and_stores_nothing_more() {
+    for case in ["ok", "gateways"] {
+        let world = World::new().await;
+        assert_eq!(world.send(case).await.status, 200, "{case}");
+        let stored = world.store.messages().len();
+        let enqueued = world.queue.waiting().len();
+        let answer = world.send(case).await;
+        assert_eq!((answer.status, answer.body), (401, unauthorized()), "{case}");
+        assert_eq!(world.store.messages().len(), stored, "{case}");
+        assert_eq!(world.queue.waiting().len(), enqueued, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn gateway_nobody_configured_is_unknown() {
+    let world = World::new().await;
+    let answer = world.send("account_unknown").await;
+    assert_eq!((answer.status, error_of(&answer.body)), (404, error("UnknownGateway", "no such gateway", None, false)));
+    assert_eq!(world.store.counts().writes, 0);
+}
+
+#[tokio::test]
+async fn body_that_cannot_be_used_is_the_contracts_error_and_nothing_is_stored() {
+    for (case, status, expected) in [
+        ("malformed", 400, error("MalformedBody", "the body is not JSON", None, false)),
+        ("wrong_type", 422, error("ValidationFailed", "GatewayId is not a string", Some("Body.GatewayId"), false)),
+        ("unknown_type", 400, error("UnknownMessage", "no message has this name", Some("Msg"), false)),
+        ("wrong_direction", 403, error("WrongDirection", "connectors send ES_ messages only", Some("Msg"), false)),
+        ("foreign_gateway", 403, error("GatewayMismatch", "RefId is not a gateway of the caller", Some("Body.RefId"), false)),
+        ("msgpack", 415, error("UnsupportedMediaType", "application/json only", None, false)),
+    ] {
+        let world = World::new().await;
+        let answer = world.send(case).await;
+        assert_eq!((answer.status, error_of(&answer.body)), (status, expected), "{case}");
+        assert_eq!(world.store.operations(), [""; 0], "{case}");
+        world.assert_untouched(case);
+    }
+}
+
+#[tokio::test]
+async fn message_that_breaks_the_rules_is_answered_false_and_not_remembered() {
+    let world = World::new().await;
+    let answer = world.send("invalid").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["Results"][0]["Outcome"], "Accepted");
+    let reply = &answer.body["Replies"][0];
+    assert_eq!(reply["Msg"], "SE_MESSAGE_RECEIVED");
+    assert_eq!((&reply["Body"]["Data"], &reply["Body"]["Id"]), (&json!("false"), &Value::Null));
+    let fields: Vec<_> = reply["Warnings"].as_array().unwrap().iter().map(|w| w["Field"].clone()).collect();
+    assert_eq!(fields, ["Body.DeliverySystemId", "Body.RemoteAddress", "Body.InReplyToId"]);
+    assert_eq!(world.store.counts().writes, 0);
+    world.assert_untouched("invalid");
+}
+
+#[tokio::test]
+async fn acknowledgement_of_an_unknown_message_is_404_and_changes_nothing() {
+    let world = World::new().await;
+    events::given_attempt(&*world.store).await;
+    let before = world.store.delivery(&events::delivery_key(2)).unwrap();
+    let answer = world.send("unknown_message").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(error_of(&answer.body)["Code"], "UnknownMessageId");
+    assert_eq!(answer.body["Results"][0]["Outcome"], "Rejected");
+    assert!(matches!(before.state, DeliveryState::Sending { .. }));
+    assert_eq!(world.store.delivery(&events::delivery_key(2)).unwrap(), before);
+}
+
+#[tokio::test]
+async fn envelope_id_with_another_body_is_a_conflict() {
+    let world = World::new().await;
+    world.send("ok").await;
+    let answer = world.send("duplicate_other_body").await;
+    let expected = error("IdReused", "this envelope Id was used with another body", Some("Id"), false);
+    assert_eq!((answer.status, error_of(&answer.body)), (409, expected));
+    assert_eq!(world.texts().len(), 1);
+}
+
+#[tokio::test]
+async fn other_method_is_405_with_allow() {
+    let world = World::new().await;
+    let answer = world.send("wrong_method").await;
+    assert_eq!((answer.status, &answer.headers["allow"]), (405, &json!("POST")));
+    assert_eq!(error_of(&answer.body), error("MethodNotAllowed", "only POST", None, false));
+    assert_eq!(world.store.operations(), [""; 0]);
+}
+
+#[tokio::test]
+async fn body_above_4_mb_is_413() {
+    let world = World::new().await;
+    let mut event: Value = events::event("frontstage-messages", "ok");
+    event["body"] = Value::String("x".repeat(4 * 1024 * 1024 + 1));
+    let answer = world.send_event(event).await;
+    assert_eq!((answer.status, error_of(&answer.body)["Code"].clone()), (413, json!("TooLarge")));
+    assert_eq!(world.store.operations(), [""; 0]);
+}
+
+#[tokio::test]
+async fn body_that_only_claims_to_be_base64_is_400() {
+    let world = World::new().await;
+    let mut event: Value = events::event("frontstage-messages", "ok");
+    event["isBase64Encoded"] = json!(true);
+    assert_eq!(world.send_event(event).await.status, 400);
+    world.assert_untouched("no base64");
+}
+
+#[tokio::test]
+async fn store_down_is_503_and_the_repetition_finds_everything_as_before() {
+    let unavailable = error("Unavailable", "try again", None, true);
+    // Which of the two operations fails, and how.
+    for plan in [vec![Some(Fault::Refused)], vec![None, Some(Fault::Refused)]] {
+        let world = World::new().await;
+        world.store.faults().plan(plan);
+        let answer = world.send("ok").await;
+        assert_eq!((answer.status, error_of(&answer.body)), (503, unavailable.clone()));
+        assert_eq!(answer.headers["retry-after"], "5");
+        world.assert_untouched("store down");
+        // Nothing was stored, so not even the nonce was used up.
+        let again = world.send("ok").await;
+        assert_eq!((again.status, &again.body["Results"][0]["Outcome"]), (200, &json!("Accepted")));
+        assert_eq!((world.texts().len(), world.queue.waiting().len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn lost_answer_of_store_or_queue_is_503_and_the_resent_envelope_finds_the_message() {
+    let world = World::new().await;
+    world.store.faults().plan([None, Some(Fault::AnswerLost)]);
+    assert_eq!(world.send("ok").await.status, 503);
+    let again = world.send("duplicate").await;
+    assert_eq!((again.status, &again.body["Replies"][0]["Body"]["Data"]), (200, &json!("true")));
+    assert_eq!(world.texts().len(), 1);
+
+    let world = World::new().await;
+    world.queue.fail_next(1);
+    assert_eq!(world.send("ok").await.status, 503);
+    let again = world.send("duplicate").await;
+    assert_eq!((again.status, &again.body["Replies"][0]["Body"]["Data"]), (200, &json!("true")));
+    assert_eq!(world.texts().len(), 1);
+    // The task that was not enqueued is the sweep's to make up for.
+    let lane = world.store.lane(&events::delivery_key(1).lane()).unwrap();
+    assert_eq!(lane.due_at, Some(NOW.plus(Duration::from_secs(15))));
+}
+
+#[tokio::test]
+async fn accounts_or_secrets_that_cannot_be_read_are_503_never_401() {
+    let world = World::before_init();
+    world.secrets.fail_next(1);
+    assert_eq!(world.send("ok").await.status, 503);
+    world.store.fail_next(1);
+    assert_eq!(world.send("ok").await.status, 503);
+    assert_eq!(world.send("ok").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_event_is_answered_without_a_5xx() {
+    for case in events::cases("frontstage-messages") {
+        let world = World::new().await;
+        let answer = world.send(&case).await;
+        assert!((200..500).contains(&answer.status), "{case}: {}", answer.status);
+    }
+}

@@ -1,0 +1,69 @@
+//! `operator-configure`.
+
+use model::Directory;
+use ports::Store as _;
+use serde_json::json;
+use testkit::events;
+
+use crate::world::{World, code};
+
+/// What is configured, apart from the salts.
+async fn stored(world: &World) -> Directory {
+    let mut directory = world.store.directory().await.unwrap();
+    let salt = events::configured().accounts.into_values().next().unwrap().salt;
+    directory.accounts.values_mut().for_each(|account| account.salt.clone_from(&salt));
+    directory
+}
+
+#[tokio::test]
+async fn document_is_stored_as_it_is_and_its_repetition_changes_nothing() {
+    let world = World::empty();
+    let configured = json!({"configured": ["frontstage/gw-mail", "vcita/demo"]});
+    assert_eq!(world.invoke("configure", "ok").await, configured);
+    assert_eq!(world.store.operations(), ["directory", "configure"]);
+    assert_eq!(stored(&world).await, events::configured());
+
+    let before = world.store.directory().await.unwrap();
+    let salts: Vec<_> = before.accounts.values().map(|account| account.salt.as_str()).collect();
+    assert_eq!(salts, ["00000000000000000000000000000001", "00000000000000000000000000000002"]);
+    assert_eq!(world.invoke("configure", "duplicate").await, configured);
+    assert_eq!(world.store.directory().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
+    for (case, expected, message) in [
+        ("malformed", "malformed", "missing field `tenant`"),
+        ("unknown_member", "malformed", "unknown field `secrets`, expected `tenant` or `accounts`"),
+        ("unknown_platform", "malformed", "unknown variant `pigeon`, expected `frontstage` or `vcita`"),
+        ("unknown_desk", "invalid", "the desk vcita/nobody of a route is not an account of this tenant"),
+        ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `channel_uid`"),
+    ] {
+        let world = World::empty();
+        let answer = world.invoke("configure", case).await;
+        assert_eq!(code(&answer), expected, "{case}");
+        assert_eq!(answer["error"]["message"], message, "{case}");
+        assert_eq!(world.store.counts().writes, 0, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn account_of_another_tenant_is_not_taken_over() {
+    let world = World::configured();
+    let mut event: serde_json::Value = events::event("operator-configure", "ok");
+    event["tenant"]["id"] = json!("rival");
+    let answer = world.try_invoke_with("configure", event).await.unwrap();
+    assert_eq!(answer["error"]["message"], "account frontstage/gw-mail belongs to another tenant");
+    assert_eq!(world.store.directory().await.unwrap(), events::configured());
+}
+
+#[tokio::test]
+async fn store_down_is_a_failed_invocation() {
+    for before in 0..2 {
+        let world = World::empty();
+        world.store.faults().plan(std::iter::repeat_n(None, before).chain([Some(testkit::Fault::Refused)]));
+        let failed = world.try_invoke("configure", "ok").await;
+        assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
+        assert_eq!(world.invoke("configure", "ok").await["configured"].as_array().unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,8 @@
+//! What the operator invokes, event in and answer out, with everything behind it in memory.
+
+#![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
+
+mod configure;
+mod replay;
+mod timeline;
+mod world;

@@ -1,0 +1,58 @@
+//! The functions with ports in memory.
+
+use std::sync::Arc;
+
+use app::AppError;
+use operator_functions::{configure, replay, timeline};
+use serde_json::Value;
+use testkit::{FixedDice, InMemoryQueue, InMemoryStore, ManualClock, events};
+
+pub(crate) struct World {
+    pub(crate) store: Arc<InMemoryStore>,
+    pub(crate) queue: Arc<InMemoryQueue>,
+    pub(crate) ctx: app::Ctx,
+}
+
+impl World {
+    /// Nothing is configured and nothing stored.
+    pub(crate) fn empty() -> Self {
+        Self::with(InMemoryStore::new())
+    }
+
+    /// The tenant of the events is configured.
+    pub(crate) fn configured() -> Self {
+        Self::with(InMemoryStore::with_directory(&events::configured()))
+    }
+
+    fn with(store: InMemoryStore) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        let (store, queue) = (Arc::new(store), Arc::new(InMemoryQueue::new(clock.clone())));
+        let ctx = app::Ctx { store: store.clone(), queue: queue.clone(), clock, dice: Arc::new(FixedDice::new(0)) };
+        Self { store, queue, ctx }
+    }
+
+    /// Answers an event of `events/operator-<function>`.
+    pub(crate) async fn try_invoke(&self, function: &str, case: &str) -> Result<Value, AppError> {
+        self.try_invoke_with(function, events::event(&format!("operator-{function}"), case)).await
+    }
+
+    pub(crate) async fn try_invoke_with(&self, function: &str, event: Value) -> Result<Value, AppError> {
+        let ctx = self.ctx.clone();
+        match function {
+            "configure" => configure::handle(ctx, event).await,
+            "timeline" => timeline::handle(ctx, event).await,
+            "replay" => replay::handle(ctx, event).await,
+            other => panic!("no function {other}"),
+        }
+    }
+
+    pub(crate) async fn invoke(&self, function: &str, case: &str) -> Value {
+        self.try_invoke(function, case).await.unwrap()
+    }
+}
+
+/// The code of an answer that refuses.
+pub(crate) fn code(answer: &Value) -> &str {
+    assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
+    answer["error"]["code"].as_str().unwrap()
+}

@@ -1,0 +1,64 @@
+//! Every platform passes the conformance suite.
+
+use app::Registry as _;
+use model::{Delivery, Platform};
+use serde_json::{Value, json};
+use testkit::conformance::{self, Subject};
+use testkit::events;
+use wire::Job;
+
+use crate::world::registry;
+
+/// A message to an account of the platform, the secrets of that account as texts, and what the platform answers.
+fn subject_of(platform: Platform) -> (u64, Value, Vec<&'static str>, Vec<(u16, Value)>) {
+    match platform {
+        Platform::Frontstage => (
+            2,
+            json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]}),
+            vec!["contract-demo-secret-001"],
+            vec![
+                (202, json!({})),
+                (
+                    200,
+                    json!({"Messages": [{"Msg": "ES_MESSAGE_SENT", "Id": "a0000000-0000-4000-8000-000000000003",
+                        "Body": {"Id": "26be4b95-b346-8f78-9003-680000000002", "RefId": events::GATEWAY}}]}),
+                ),
+            ],
+        ),
+        Platform::Vcita => (
+            1,
+            json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "client_id": "invented-app", "client_secret": "invented-client-secret"}),
+            vec!["7a1e0c94d25b4f63b8e95d107c3fa286", "invented-client-secret", "invented-bearer"],
+            vec![
+                (200, json!({"access_token": "invented-bearer", "token_type": "Bearer", "expires_in": 3600})),
+                (200, json!({"data": {"clients": []}})),
+                (201, json!({"data": {"client": {"id": "contact-1"}, "id": "contact-1", "uid": "contact-1"}})),
+                (201, json!({"success": true, "data": {"session": {"uid": "session-1", "status": "pending"}}})),
+                (200, json!({"success": true, "data": {"sessions": [{"uid": "session-1", "status": "inactive"}]}})),
+                (201, json!({"success": true, "data": {"message": {"uid": "message-1"}}})),
+                (422, json!({"success": false, "errors": [{"code": "already_exists", "message": "Session already exist"}]})),
+                (422, json!({"success": false, "errors": [{"code": "invalid", "message": "session is not active"}]})),
+                (404, json!({"success": false, "errors": [{"code": "invalid", "message": "session not found"}]})),
+                (422, json!({"success": false, "errors": [{"code": "too_long", "message": "message is too long"}]})),
+            ],
+        ),
+    }
+}
+
+#[test]
+fn every_platform_conforms() {
+    for platform in Platform::ALL {
+        let (seq, secrets, private, answers) = subject_of(platform);
+        let registry = registry();
+        let outbound = registry.outbound(platform);
+        let key = events::delivery_key(seq);
+        let mut message = events::message(seq);
+        message.content.text = "Words that stay between the two of them".to_owned();
+        let account = events::configured().accounts[&key.recipient].clone();
+        let mut delivery = Delivery::queued(key, message.tenant.clone(), message.accepted_at);
+        delivery.route = outbound.route(&account, &message);
+        let conversation = events::conversation(seq);
+        let job = Job { account, secrets, conversation, message, delivery, thread: None, installation: None };
+        conformance::run(&Subject { outbound, job, answers, secrets: private });
+    }
+}

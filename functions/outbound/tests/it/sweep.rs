@@ -1,0 +1,56 @@
+//! The schedule.
+
+use std::time::Duration;
+
+use model::DeliverTask;
+use ports::Clock as _;
+use serde_json::json;
+use testkit::fixtures::DUE_AFTER;
+use testkit::{QueuedTask, events};
+
+use crate::world::World;
+
+impl World {
+    async fn sweep(&self, case: &str) -> serde_json::Value {
+        let event = events::event("outbound-sweep", case);
+        outbound_functions::sweep::handle(self.outbound.settle.base.clone(), event).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn lanes_that_are_due_are_enqueued_once() {
+    let world = World::new();
+    events::given_messages(&*world.store, 2).await;
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0}));
+    world.clock.advance(DUE_AFTER);
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2}));
+    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0}));
+    let mut tasks: Vec<_> = world.queue.waiting().into_iter().map(|(_, task)| task).collect();
+    tasks.sort_by_key(|task| format!("{task:?}"));
+    let wake = |seq| QueuedTask::Deliver(DeliverTask::V1 { lane: events::delivery_key(seq).lane(), entry: None });
+    assert_eq!(tasks, [wake(2), wake(1)]);
+}
+
+#[tokio::test]
+async fn whatever_invokes_it_makes_it_sweep() {
+    for case in ["malformed", "unknown_type"] {
+        let world = World::new();
+        events::given_messages(&*world.store, 2).await;
+        world.clock.advance(DUE_AFTER);
+        assert_eq!(world.sweep(case).await, json!({"swept": 2}), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn lanes_whose_tasks_were_not_enqueued_are_swept_again() {
+    let world = World::new();
+    events::given_messages(&*world.store, 2).await;
+    world.clock.advance(DUE_AFTER);
+    world.queue.fail_next(1);
+    let event = events::event("outbound-sweep", "ok");
+    let failed = outbound_functions::sweep::handle(world.outbound.settle.base.clone(), event).await;
+    assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
+    let failed_at = world.clock.now();
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2}), "{failed_at}");
+}

@@ -1,0 +1,89 @@
+//! The functions with ports in memory, and recipients that answer as the test says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::{OutboundCtx, SettleCtx};
+use lambda::{BatchCtx, BatchHandler, Config, Roster};
+use model::{DeadTask, Delivery, Platform};
+use outbound_functions::{Platforms, ack_timer, deliver};
+use ports::Clock as _;
+use serde_json::{Value, json};
+use testkit::fixtures::desk_account_id;
+use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ScriptedSender, events};
+
+pub(crate) const DELIVER: &str = "outbound-deliver";
+pub(crate) const ACK_TIMER: &str = "outbound-ack-timer";
+
+/// What the Lambda service gives the function: the timeout of the template.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Arc<InMemoryStore>,
+    pub(crate) queue: Arc<InMemoryQueue>,
+    pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) outbound: OutboundCtx,
+}
+
+/// The registry with the contract's schedule.
+pub(crate) fn registry() -> Platforms {
+    let variables = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"), ("DESKBRIDGE_TABLE", "t")];
+    let var = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Platforms::new(&Config::from_vars(&var).unwrap())
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let clock = ManualClock::new();
+        let store = Arc::new(InMemoryStore::with_directory(&events::configured()));
+        let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
+        let secrets = InMemorySecrets::new();
+        let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
+        secrets.set(&events::visitor_account_id(), keys);
+        let vcita = json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "token": "invented-token"});
+        secrets.set(&desk_account_id(), vcita);
+        let sender = Arc::new(ScriptedSender::new());
+        let base = app::Ctx {
+            store: store.clone(),
+            queue: queue.clone(),
+            clock: Arc::new(clock.clone()),
+            dice: Arc::new(FixedDice::new(0)),
+        };
+        let roster = Roster::new(store.clone(), Arc::new(secrets), Arc::new(clock.clone()), Platform::ALL.to_vec());
+        let outbound = OutboundCtx {
+            settle: SettleCtx { base, registry: Arc::new(registry()) },
+            sender: sender.clone(),
+            recipients: Arc::new(roster),
+        };
+        Self { clock, store, queue, sender, outbound }
+    }
+
+    /// Works on an event of `events/<function>`. Returns the ids of the records that are handed back.
+    pub(crate) async fn run(&self, function: &str, case: &str) -> Vec<String> {
+        let (outbound, settle) = (self.outbound.clone(), self.outbound.settle.clone());
+        let handler: Box<BatchHandler> = match function {
+            DELIVER => Box::new(move |body, until| Box::pin(deliver::handle(outbound.clone(), body, until))),
+            ACK_TIMER => Box::new(move |body, until| Box::pin(ack_timer::handle(settle.clone(), body, until))),
+            other => panic!("no function {other}"),
+        };
+        let base = &self.outbound.settle.base;
+        let ctx = BatchCtx { function: function.to_owned(), queue: base.queue.clone(), clock: base.clock.clone() };
+        let deadline = self.clock.now().plus(TIMEOUT);
+        let (response, _) = lambda::run_batch(&ctx, &*handler, events::event(function, case), deadline).await;
+        let response: Value = serde_json::to_value(response).unwrap();
+        let failures = response["batchItemFailures"].as_array().unwrap();
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The delivery of message 2 as it stands.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.store.delivery(&events::delivery_key(2)).unwrap()
+    }
+
+    /// The dead-letter queue as it is read by people.
+    pub(crate) fn dead_letters(&self) -> Value {
+        let dead: Vec<DeadTask> = self.queue.dead_letters();
+        serde_json::to_value(dead).unwrap()
+    }
+}

@@ -1,0 +1,8 @@
+//! The handlers of the vcita routes, event in and reply out, with everything behind them in memory.
+
+#![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
+
+mod messages;
+mod refusals;
+mod statuses;
+mod world;

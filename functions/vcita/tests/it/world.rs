@@ -1,0 +1,92 @@
+//! The functions with ports in memory.
+
+use std::sync::Arc;
+
+use lambda::{HttpHandler, Roster};
+use model::Platform;
+use serde_json::{Value, json};
+use testkit::fixtures::desk_account_id;
+use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, events};
+use vcita_functions::{Ctx, channel_updated, message_created, message_updated, render, session_updated};
+
+pub(crate) const MESSAGE_CREATED: &str = "vcita-message-created";
+pub(crate) const MESSAGE_UPDATED: &str = "vcita-message-updated";
+pub(crate) const CHANNEL_UPDATED: &str = "vcita-channel-updated";
+pub(crate) const SESSION_UPDATED: &str = "vcita-session-updated";
+pub(crate) const FUNCTIONS: [&str; 4] = [MESSAGE_CREATED, MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED];
+
+/// The path secret of the events.
+pub(crate) const SECRET: &str = "7a1e0c94d25b4f63b8e95d107c3fa286";
+/// The channel of the events.
+pub(crate) const CHANNEL: &str = "0d6a6c58-2d1e-4f53-9a5b-6f2a6f5b1c77";
+
+/// What the gateway is given.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u64,
+    pub(crate) headers: Value,
+    pub(crate) body: Value,
+}
+
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Arc<InMemoryStore>,
+    pub(crate) queue: Arc<InMemoryQueue>,
+    pub(crate) secrets: Arc<InMemorySecrets>,
+    ctx: Ctx,
+}
+
+impl World {
+    /// The functions after INIT, with the visitor's message stored.
+    pub(crate) async fn new() -> Self {
+        let world = Self::before_init();
+        events::given_messages(&*world.store, 1).await;
+        assert_eq!(world.send(MESSAGE_CREATED, "secret_wrong").await.status, 404);
+        world.store.forget_operations();
+        world
+    }
+
+    /// The functions when INIT could not read anything, and nobody has written.
+    pub(crate) fn before_init() -> Self {
+        let clock = ManualClock::new();
+        let store = Arc::new(InMemoryStore::with_directory(&events::configured()));
+        let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
+        let secrets = Arc::new(InMemorySecrets::new());
+        secrets.set(&desk_account_id(), json!({"url_secrets": [SECRET], "token": "invented-token"}));
+        let base = app::Ctx {
+            store: store.clone(),
+            queue: queue.clone(),
+            clock: Arc::new(clock.clone()),
+            dice: Arc::new(FixedDice::new(0)),
+        };
+        let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Vcita]);
+        let ctx = Ctx { base, roster: Arc::new(roster), function: "vcita".to_owned() };
+        Self { clock, store, queue, secrets, ctx }
+    }
+
+    /// Answers an event of `events/<function>`.
+    pub(crate) async fn send(&self, function: &str, case: &str) -> Answer {
+        self.send_event(function, events::event(function, case)).await
+    }
+
+    pub(crate) async fn send_event(&self, function: &str, event: Value) -> Answer {
+        let ctx = self.ctx.clone();
+        let handler: Box<HttpHandler> = match function {
+            MESSAGE_CREATED => Box::new(move |request| Box::pin(message_created::handle(ctx.clone(), request))),
+            MESSAGE_UPDATED => Box::new(move |request| Box::pin(message_updated::handle(ctx.clone(), request))),
+            CHANNEL_UPDATED => Box::new(move |request| Box::pin(channel_updated::handle(ctx.clone(), request))),
+            SESSION_UPDATED => Box::new(move |request| Box::pin(session_updated::handle(ctx.clone(), request))),
+            other => panic!("no function {other}"),
+        };
+        let event = serde_json::from_value(event).unwrap();
+        let response = serde_json::to_value(lambda::answer(&*handler, render, event, "i-1").await).unwrap();
+        let body = response["body"].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+        Answer { status: response["statusCode"].as_u64().unwrap(), headers: response["headers"].clone(), body }
+    }
+
+    /// Asserts that this is the empty answer with `status`.
+    #[track_caller]
+    pub(crate) fn assert_empty(answer: &Answer, status: u64, why: &str) {
+        assert_eq!((answer.status, &answer.body), (status, &Value::Null), "{why}");
+    }
+}

@@ -1,0 +1,248 @@
+"""The ledger: how many AWS operations each function makes in each scenario.
+
+Every operation costs time and money in production, so the golden file `ledger.json` pins them. The event sources are
+switched off and each queue message is handed to its function by hand: what one invocation does is counted exactly, and
+nothing has to be waited for. Receiving and deleting queue messages is the event source's work and is not counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from .conftest import Bridge, event_sources, hand_over, running_stack, until
+
+GOLDEN = Path(__file__).with_name("ledger.json")
+
+READS = {"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"}
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+SENDS = {"SendMessage", "SendMessageBatch"}
+
+Counts = dict[str, dict[str, dict[str, int]]]
+"""Scenario, function, operation: how often."""
+
+
+def count_of(counts: Counts, scenario: str, function: str, names: set[str]) -> int:
+    """How many operations with one of these names a function made."""
+    return sum(count for name, count in counts[scenario][function].items() if name.partition(":")[2] in names)
+
+
+def table_of(counts: Counts) -> str:
+    """The ledger as people read it."""
+    lines = [f"{'scenario':<58} {'function':<24} {'read':>4} {'write':>5} {'send':>4} {'other':>5}"]
+    for scenario, functions in counts.items():
+        for function, operations in functions.items():
+            kinds = [count_of(counts, scenario, function, names) for names in (READS, WRITES, SENDS)]
+            other = sum(operations.values()) - sum(kinds)
+            lines.append(f"{scenario:<58} {function:<24} {kinds[0]:>4} {kinds[1]:>5} {kinds[2]:>4} {other:>5}")
+    return "\n".join(lines)
+
+
+class Book:
+    """Plays the scenarios and writes down what they cost."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.stack = bridge.stack
+        self.counts: Counts = {}
+
+    @contextlib.contextmanager
+    def entry(self, scenario: str, function: str, alone: bool = True) -> Iterator[None]:
+        """Counts what `function` does meanwhile. `alone`: nobody else may do anything."""
+        self.stack.gate.forget()
+        yield
+        operations = self.stack.gate.operations()
+        others = {one.function for one in operations} - {function}
+        assert not (alone and others), f"{scenario}: {others} were at work too"
+        operations = [one for one in operations if one.function == function]
+        counted = Counter(f"{one.service}:{one.name}" for one in operations)
+        self.counts[scenario] = {function: dict(sorted(counted.items()))}
+
+    def hand_over(self, queue: str, function: str) -> None:
+        """Takes the next message from a queue to its function, which must be able to work on it."""
+        assert hand_over(self.stack, queue, function) == {"batchItemFailures": []}
+
+    def empty_queues(self) -> None:
+        """Lets everything happen that still waits."""
+        for queue, function in (("ack", "outbound-ack-timer"), ("deliver", "outbound-deliver")):
+            while hand_over(self.stack, queue, function, seconds=0.5) is not None:
+                pass
+
+    # -- scenarios -----------------------------------------------------------------------------------------------
+
+    def inbound(self, address: str) -> None:
+        """A visitor's message, from the connector to vcita."""
+        bridge = self.bridge
+        with self.entry("inbound message accepted", "frontstage-messages"):
+            told = bridge.send(address, "inbound")
+        assert told["http_status"] == 200
+        with self.entry("relay to vcita, session active", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        (message,) = bridge.injected("inbound")
+        with self.entry("inbound message repeated in the same envelope", "frontstage-messages"):
+            bridge.send(address, "inbound", envelope_id=told["envelope"]["Id"], **told["envelope"]["Body"])
+        with self.entry("inbound message repeated in another envelope", "frontstage-messages"):
+            again = bridge.send(address, "inbound", **told["envelope"]["Body"])
+        assert again["message_id"] == told["message_id"]
+        with self.entry("status of an injected message (A4)", "vcita-message-updated"):
+            bridge.vcs.post("message-status", message_uid=message["message_uid"], status="received")
+        with self.entry("same status again (A4)", "vcita-message-updated"):
+            bridge.vcs.post("message-status", message_uid=message["message_uid"], status="received")
+
+    def first_contact(self, address: str) -> None:
+        """The first message of an address: contact and session are created."""
+        bridge = self.bridge
+        bridge.vcs.post("activation", mode="before_answer")
+        with self.entry("inbound message of a new address accepted", "frontstage-messages"):
+            bridge.send(address, "first contact")
+        # vcita announces the session while it is being created (A2): that is another function's work.
+        with self.entry("relay to vcita, session created", "outbound-deliver", alone=False):
+            self.hand_over("deliver", "outbound-deliver")
+        self.empty_queues()
+        bridge.vcs.post("activation", mode="auto", delay_ms=50)
+        assert len(bridge.injected("first contact")) == 1
+
+    def answered_at_once(self, session_uid: str) -> None:
+        """A staff message that the connector acknowledges in its answer to the push."""
+        bridge = self.bridge
+        bridge.mode("at once", ack="reply")
+        with self.entry("staff message accepted (A3)", "vcita-message-created"):
+            message_uid = bridge.staff(session_uid, "at once")
+        with self.entry("attempt acknowledged in the push's answer", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        with self.entry("receipt to vcita", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        assert bridge.statuses(message_uid) == ["sent"]
+        with self.entry("timer of a settled attempt", "outbound-ack-timer"):
+            self.hand_over("ack", "outbound-ack-timer")
+        with self.entry("staff message repeated (A3)", "vcita-message-created"):
+            bridge.staff(session_uid, "at once", message_uid=message_uid)
+
+    def answered_by_webhook(self, session_uid: str) -> None:
+        """A staff message that the connector acknowledges in a call of its own, in the second attempt."""
+        bridge = self.bridge
+        bridge.mode("later", ack="none")
+        message_uid = bridge.staff(session_uid, "later")
+        with self.entry("attempt not acknowledged yet: push", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        with self.entry("attempt not acknowledged in time: timer", "outbound-ack-timer"):
+            self.hand_over("ack", "outbound-ack-timer")
+        with self.entry("second attempt: push", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        message_id = bridge.wait_pushes("later", 2)[0]["message_id"]
+        with self.entry("attempt acknowledged by webhook: acknowledgement", "frontstage-messages"):
+            bridge.connector.post("ack", message_id=message_id)
+        with self.entry("attempt acknowledged by webhook: follow-up", "outbound-deliver"):
+            self.hand_over("deliver", "outbound-deliver")
+        with self.entry("acknowledgement repeated", "frontstage-messages"):
+            bridge.connector.post("ack", message_id=message_id)
+        self.empty_queues()
+        assert bridge.statuses(message_uid) == ["sent"]
+
+    def nothing_to_do(self, session_uid: str) -> None:
+        """Calls that change little or nothing."""
+        bridge = self.bridge
+        with self.entry("gateways asked for", "frontstage-messages"):
+            bridge.connector.post("gateways")
+        with self.entry("wrong signature", "frontstage-messages"):
+            assert bridge.send("+420700000001", "forged", wrong_signature=True)["http_status"] == 401
+        with self.entry("wrong path secret", "vcita-message-created"):
+            base = bridge.vcita_base.rpartition("/")[0]
+            assert requests.post(f"{base}/wrong/messages", json={}, timeout=60).status_code == 404
+        with self.entry("message refused for its content", "frontstage-messages"):
+            assert bridge.send("+420700000001", "no time", omit=["ReceivedSentTime"])["message_id"] is None
+        with self.entry("status of a session, nothing waits (A2)", "vcita-session-updated"):
+            bridge.vcs.post("session-status", session_uid=session_uid, status="active")
+        self.empty_queues()
+        with self.entry("status of the channel (A1)", "vcita-channel-updated"):
+            bridge.vcs.post("channel-status", status="active")
+        with self.entry("sweep, nothing due", "outbound-sweep"):
+            assert self.stack.invoke("outbound-sweep", {}) == {"swept": 0}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
+    """What every scenario cost, each of them played once on warm functions."""
+    with running_stack(tmp_path_factory.mktemp("ledger"), gate=True) as stack:
+        bridge = Bridge(stack)
+        # Every function is called once, so that none reads its accounts while it is counted.
+        session_uid = bridge.open_conversation("+420700000001")
+        bridge.flush_outbound(session_uid)
+        bridge.vcs.post("channel-status", status="active")
+        bridge.vcs.post("session-status", session_uid=session_uid, status="active")
+        assert bridge.vcs.post("message-status", message_uid="unknown", status="read")["status"] == 404
+        stack.invoke("outbound-sweep", {})
+        until(lambda: stack.gate.operations("outbound-ack-timer"), 20, "the timer of the first attempt")
+        with event_sources(stack, enabled=False):
+            book = Book(bridge)
+            book.empty_queues()
+            book.inbound("+420700000001")
+            book.first_contact("+420700000002")
+            book.answered_at_once(session_uid)
+            book.answered_by_webhook(session_uid)
+            book.nothing_to_do(session_uid)
+        yield book.counts
+
+
+def test_operations_are_those_of_the_golden_file(
+    ledger: Counts, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with capsys.disabled():
+        print("\n" + table_of(ledger))
+    measured = tmp_path / GOLDEN.name
+    measured.write_text(json.dumps(ledger, indent=1) + "\n")
+    golden: Counts = json.loads(GOLDEN.read_text())
+
+    def flat(counts: Counts) -> dict[tuple[str, str, str], int]:
+        return {
+            (scenario, function, operation): count
+            for scenario, functions in counts.items()
+            for function, operations in functions.items()
+            for operation, count in operations.items()
+        }
+
+    found, allowed = flat(ledger), flat(golden)
+    keys = sorted(found.keys() | allowed.keys())
+    risen = [f"{key}: {allowed.get(key, 0)} -> {found[key]}" for key in keys if found.get(key, 0) > allowed.get(key, 0)]
+    fallen = [
+        f"{key}: {allowed[key]} -> {found.get(key, 0)}" for key in keys if found.get(key, 0) < allowed.get(key, 0)
+    ]
+    assert not risen, "more operations than before:\n" + "\n".join(risen) + f"\nall that was measured: {measured}"
+    assert not fallen, f"fewer operations, well done: cp {measured} {GOLDEN}\n" + "\n".join(fallen)
+    assert ledger == golden, f"other scenarios than in the golden file: cp {measured} {GOLDEN}"
+
+
+def test_accepted_inbound_is_one_read_one_write_one_send(ledger: Counts) -> None:
+    cost = [
+        count_of(ledger, "inbound message accepted", "frontstage-messages", names) for names in (READS, WRITES, SENDS)
+    ]
+    assert cost[0] <= 1
+    assert cost[1] <= 1
+    assert cost[2] == 1
+
+
+def test_attempt_acknowledged_at_once_is_one_read_two_writes_two_sends(ledger: Counts) -> None:
+    scenario = "attempt acknowledged in the push's answer"
+    cost = [count_of(ledger, scenario, "outbound-deliver", names) for names in (READS, WRITES, SENDS)]
+    assert cost[0] <= 1
+    assert cost[1] <= 2
+    assert cost[2] <= 2
+
+
+@pytest.mark.parametrize(
+    ("scenario", "function"),
+    [("wrong signature", "frontstage-messages"), ("wrong path secret", "vcita-message-created")],
+)
+def test_authentication_failure_costs_nothing(ledger: Counts, scenario: str, function: str) -> None:
+    assert ledger[scenario] == {function: {}}
+
+
+def test_only_known_operations_are_made(ledger: Counts) -> None:
+    made = {operation for functions in ledger.values() for operations in functions.values() for operation in operations}
+    assert {operation.partition(":")[2] for operation in made} <= READS | WRITES | SENDS
