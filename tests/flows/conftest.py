@@ -119,10 +119,12 @@ class Bridge:
         return until(lambda: self.injected(text), seconds, f"'{text}' in vcita")[0]
 
     def open_conversation(self, address: str) -> str:
-        """Let the visitor write first; the uid of the vcita session that came of it."""
+        """Let the visitor write first; the uid of the vcita session that came of it. Nothing is under way afterwards."""
         text = f"first word {secrets.token_hex(4)}"
-        self.send(address, text)
-        return self.wait_injected(text)["session_uid"]
+        message_id = self.send(address, text)["message_id"]
+        session_uid = self.wait_injected(text)["session_uid"]
+        until(lambda: self.delivery(message_id, DESK_ACCOUNT)["state"] == "sent", 20, "the first word recorded as sent")
+        return session_uid
 
     def staff(self, session_uid: str, text: str, **more: Any) -> str:
         """The staff member writes (A3), which must be answered 204; the message_uid."""
