@@ -7,6 +7,7 @@ use model::{
     EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageId, ReceiptStatus, RemoteStatus, Visitor, VisitorMessage,
 };
 use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, NewDelivery, OpenRequest, Opened};
+use tracing::warn;
 
 use crate::{AppError, Ctx, SWEEP_GRACE};
 
@@ -68,11 +69,15 @@ pub async fn accept_visitor(
             id: target,
             tenant: account.tenant.clone(),
             visitor: visitor.clone(),
-            desk: directory.desk_for(&account.tenant, &account.id).cloned(),
+            desk: None,
             last_seq: 0,
             created_at: now,
         });
         conversation.visitor = visitor;
+        // A conversation that found no desk at first gets one as soon as a rule matches.
+        if conversation.desk.is_none() {
+            conversation.desk = directory.desk_for(&account.tenant, &account.id).cloned();
+        }
         let draft = Draft {
             author: Author::Visitor,
             origin: account,
@@ -84,6 +89,10 @@ pub async fn accept_visitor(
         let events = message.event_keys.iter().map(|(key, keep)| (key.clone(), keep.map(|k| now.plus(k)))).collect();
         let acceptance = draft.accept_into(conversation, is_new, now, events, recipients, guards)?;
         if let Some(outcome) = finish(ctx, &acceptance).await? {
+            if acceptance.deliveries.is_empty() {
+                let id = acceptance.message.id;
+                warn!(message.id = %id, account.id = %account.id, "message {id} has no desk");
+            }
             return Ok(outcome);
         }
     }

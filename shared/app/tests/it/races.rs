@@ -1,12 +1,18 @@
 //! The timer and the acknowledgement race at 90 s: one winner, whatever the order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use app::Acknowledged;
+use app::{Acknowledged, OutboundCtx};
+use async_trait::async_trait;
 use futures_util::future::join;
-use model::{DeliveryState, StoryEvent};
-use testkit::QueuedTask;
+use model::{DeliverTask, DeliveryState, FailureReason, StoryEvent};
+use ports::Sender;
+use serde_json::json;
 use testkit::fixtures::{desk_account_id, visitor_account_id};
+use testkit::{QueuedTask, ScriptedSender};
+use tokio::sync::Notify;
+use wire::{CallFailure, HttpAnswer, HttpCall};
 
 use crate::world::World;
 
@@ -15,7 +21,7 @@ use crate::world::World;
 async fn a_thousand_interleavings_of_timer_and_acknowledgement_have_one_winner() {
     let mut timer_first = 0;
     for round in 0..1000_i64 {
-        let world = std::sync::Arc::new(World::new());
+        let world = Arc::new(World::new());
         let answer = world.answer_under_way().await;
         // From 50 ms before the deadline to 50 ms after it.
         let deadline = match world.state(&answer) {
@@ -52,4 +58,46 @@ async fn a_thousand_interleavings_of_timer_and_acknowledgement_have_one_winner()
         assert_eq!(world.receipts_at(&desk_account_id()).len(), 1);
     }
     println!("the timer was first in {timer_first} of 1000 rounds");
+}
+
+/// A recipient that takes its time, and then acknowledges in its answer.
+#[derive(Default)]
+struct Slow {
+    called: Notify,
+    go_on: Notify,
+}
+
+#[async_trait]
+impl Sender for Slow {
+    async fn send(&self, _call: HttpCall) -> Result<HttpAnswer, CallFailure> {
+        self.called.notify_one();
+        self.go_on.notified().await;
+        Ok(ScriptedSender::json(200, &json!({"acknowledged": true})))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_outlasts_the_last_deadline_still_settles() {
+    let world = World::new();
+    let answer = world.answer_under_way().await;
+    world.pass(Duration::from_secs(90 + 30 + 90 + 60)).await;
+    assert!(matches!(world.state(&answer), DeliveryState::RetryWait { attempt: 2, .. }));
+    world.queue.forget_all();
+    world.clock.advance(Duration::from_secs(120));
+
+    let slow = Arc::new(Slow::default());
+    let ctx = OutboundCtx { sender: slow.clone(), ..world.outbound.clone() };
+    let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()) };
+    let until = model::EpochMillis::new(i64::MAX);
+    let worker = tokio::spawn(async move { app::deliver(&ctx, &task, until).await });
+    slow.called.notified().await;
+    world.pass(Duration::from_secs(200)).await;
+    assert!(matches!(world.state(&answer), DeliveryState::Failed { reason: FailureReason::NoAcknowledgement, .. }));
+    assert!(world.is_at_rest(answer.message.conversation()), "it has left its lane");
+
+    slow.go_on.notify_one();
+    worker.await.unwrap().unwrap();
+    assert!(matches!(world.state(&answer), DeliveryState::Sent { .. }));
+    assert_eq!(world.story(&answer).last(), Some(&StoryEvent::Acknowledged { late: true, after_failure: true }));
+    assert!(world.is_at_rest(answer.message.conversation()));
 }
