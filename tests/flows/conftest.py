@@ -119,7 +119,7 @@ class Bridge:
         return until(lambda: self.injected(text), seconds, f"'{text}' in vcita")[0]
 
     def open_conversation(self, address: str) -> str:
-        """Let the visitor write first; the uid of the vcita session that came of it. Nothing is under way afterwards."""
+        """Let the visitor write first, and wait until that is over; the uid of the vcita session that came of it."""
         text = f"first word {secrets.token_hex(4)}"
         message_id = self.send(address, text)["message_id"]
         session_uid = self.wait_injected(text)["session_uid"]

@@ -35,6 +35,9 @@ pub async fn handle(ctx: Ctx, event: Value) -> Result<Value, AppError> {
         TimelineKey::Message(message)
     } else if let Ok(delivery) = input.id.parse::<DeliveryKey>() {
         TimelineKey::Message(delivery.message)
+    } else if let Some(message) = platform_frontstage::own_reply(&input.id) {
+        // The DeliverySystemId that we proposed to a connector.
+        TimelineKey::Message(message)
     } else {
         TimelineKey::Events(events(&ctx.store.directory().await?, &input))
     };

@@ -20,6 +20,9 @@ const RACES: usize = 8;
 /// Most calls and bindings of one attempt; more of them is a defect of the platform's crate.
 const MOST_STEPS: usize = 512;
 
+/// Longest pause between the news that a thread is ready and the next attempt.
+const LONGEST_WAKE: Duration = Duration::from_secs(15);
+
 /// What one task brought about: the source of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -61,6 +64,10 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
                 Saved::Conflict => continue,
             },
             Next::Wait => return Ok(Progress::default()),
+            Next::Later { at } => {
+                base.queue.deliver(&[(task.clone(), at.since(now))]).await?;
+                return Ok(Progress::default());
+            }
             Next::Overdue { attempt } => {
                 let end = Ended::plain(DeliveryEvent::DeadlinePassed { attempt });
                 return apply(&ctx.settle, item, &policy, end).await;
@@ -125,6 +132,8 @@ enum Next {
     Settled,
     /// Its time has not come; something else will bring it back.
     Wait,
+    /// It is woken, and to be looked at again at this time.
+    Later { at: EpochMillis },
     /// Its attempt ran out of time and nobody noticed.
     Overdue { attempt: u32 },
     /// Try this.
@@ -138,17 +147,42 @@ fn next_event(item: &WorkItem, now: EpochMillis) -> Next {
         DeliveryState::Sending { next_push: Some(_), .. } => Next::Go(DeliveryEvent::Repush),
         DeliveryState::Sending { next_push: None, .. } => Next::Wait,
         DeliveryState::Parked { until, .. } if now < until && !is_woken(item) => Next::Wait,
+        DeliveryState::Parked { until, .. } if now < until && now < wake_at(item) => Next::Later { at: wake_at(item) },
         DeliveryState::Queued | DeliveryState::Parked { .. } | DeliveryState::RetryWait { .. } => {
             Next::Go(DeliveryEvent::HandOver)
         }
     }
 }
 
-/// Whether the thread a parked delivery waits for is ready, or gone so that another one is needed.
+/// Whether a parked delivery may be looked at before its time: the thread is ready, or gone so that another one is
+/// needed, or there is none to wait for.
 fn is_woken(item: &WorkItem) -> bool {
-    item.lane.remote.as_ref().is_some_and(|thread| match thread.status {
+    item.lane.remote.as_ref().is_none_or(|thread| match thread.status {
         RemoteStatus::Active | RemoteStatus::Failed | RemoteStatus::Deleted => true,
         RemoteStatus::Pending | RemoteStatus::Inactive | RemoteStatus::Blocked => false,
+    })
+}
+
+/// How long after good news of its thread a delivery is tried again. A recipient that says "active" and refuses all the
+/// same must not be hammered: twice it is believed at once, then ever later. Each try changes the delivery twice.
+fn wake_pause(item: &WorkItem) -> Duration {
+    match (item.delivery.rev / 2).saturating_sub(2) {
+        0 => Duration::ZERO,
+        tries => Duration::from_secs(1 << (tries - 1).min(10)).min(LONGEST_WAKE),
+    }
+}
+
+/// When a parked delivery that is woken may be tried again.
+fn wake_at(item: &WorkItem) -> EpochMillis {
+    item.lane.remote.as_ref().map_or(EpochMillis::new(0), |thread| thread.changed_at.plus(wake_pause(item)))
+}
+
+/// Whether the thread became active while the attempt that is about to be parked was running. `seen` is its status when
+/// the attempt began: whoever announced the change found the delivery under way and left it alone.
+fn was_woken_meanwhile(item: &WorkItem, seen: Option<RemoteStatus>) -> bool {
+    let DeliveryState::Sending { started_at, .. } = item.delivery.state else { return false };
+    item.lane.remote.as_ref().is_some_and(|thread| {
+        thread.status == RemoteStatus::Active && (seen != Some(RemoteStatus::Active) || thread.changed_at > started_at)
     })
 }
 
@@ -294,12 +328,13 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
     let base = &ctx.base;
     let lane = item.lane.key.clone();
     let entry = item.delivery.key.entry();
+    let seen = item.lane.remote.as_ref().map(|thread| thread.status);
     for _ in 0..RACES {
         let now = base.clock.now();
         if let DeliveryEvent::Park { until } = &mut end.event
-            && is_woken(&item)
+            && was_woken_meanwhile(&item, seen)
         {
-            *until = now;
+            *until = now.plus(wake_pause(&item)).min(*until);
         }
         let change = match step(&item.delivery.state, &end.event, policy, item.delivery.created_at, now, base.dice.roll()) {
             Ok(change) => change,

@@ -12,6 +12,12 @@ use crate::{AppError, Ctx};
 /// our own create call (vcita contract, section 5, answer table).
 pub const PARK_STATUS: Duration = Duration::from_secs(15 * 60);
 
+/// No delivery is parked for longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(20 * 60);
+
+/// Lanes that are woken at once when an installation becomes active; the rest looks again by itself.
+const MOST_WAITING: usize = 1000;
+
 /// Stores the status of a thread, and wakes what waits for it, in order.
 ///
 /// # Errors
@@ -25,8 +31,7 @@ pub async fn note_thread(ctx: &Ctx, account: &AccountId, thread: &str, status: R
     Ok(note)
 }
 
-/// Stores the status of an account's installation. What waits for it looks again by itself within the platform's
-/// activation time. `is_known` says whether the account is configured with this installation; otherwise the status is
+/// Stores the status of an account's installation, and wakes what waits for it to become active. `is_known` says whether the account is configured with this installation; otherwise the status is
 /// only parked.
 ///
 /// # Errors
@@ -39,7 +44,21 @@ pub async fn note_installation(
     is_known: bool,
 ) -> Result<Saved, AppError> {
     let keep = (!is_known).then_some(PARK_STATUS);
-    Ok(ctx.store.note_installation(account, installation, status, ctx.clock.now(), keep).await?)
+    let now = ctx.clock.now();
+    let saved = ctx.store.note_installation(account, installation, status, now, keep).await?;
+    if saved == Saved::Yes && is_known && status == RemoteStatus::Active {
+        // Everything that waits is in the index of due lanes. Installations become active rarely enough to look there.
+        let waiting = ctx.store.due(now.plus(LONGEST_WAIT), MOST_WAITING).await?;
+        let tasks: Vec<_> = waiting
+            .into_iter()
+            .filter(|(lane, _)| lane.recipient == *account)
+            .map(|(lane, _)| (DeliverTask::V1 { lane, entry: None }, Duration::ZERO))
+            .collect();
+        for call in tasks.chunks(10) {
+            ctx.queue.deliver(call).await?;
+        }
+    }
+    Ok(saved)
 }
 
 /// Stores what a desk reports about a message it was given. Ranks only rise.

@@ -40,10 +40,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One attempt. DynamoDB and SQS answer in tens of milliseconds; what takes this long is lost, and another attempt
 /// reaches another host. Long enough for the largest transaction (4 MB).
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// All attempts of one call, with the pauses between them: below the 10 s that a platform waits for our answer.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// All attempts of one call, with the pauses between them: below the 5 s after which VCS is to have an answer (vcita
+/// contract, section 5, time budget).
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Attempts of one call, the first one included.
 const ATTEMPTS: u32 = 3;
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(3));
         let timeouts = config.timeout_config().unwrap();
         assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(1)));
-        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(3)));
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(2)));
     }
 
     #[test]

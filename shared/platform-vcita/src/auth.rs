@@ -80,7 +80,9 @@ pub fn route(request: &RawRequest) -> Result<Option<Route>, WireError> {
 }
 
 fn decoded<T: std::str::FromStr<Err = crate::UidProblem>>(segment: &str, field: &'static str) -> Result<T, WireError> {
-    let text = percent_decode_str(segment).decode_utf8().map_err(|_| WireError::Invalid {
+    let text = percent_decode_str(segment).decode_utf8().ok();
+    // Some gateways decode the path themselves and put the replacement character where it was not UTF-8.
+    let text = text.filter(|text| !text.contains(char::REPLACEMENT_CHARACTER)).ok_or(WireError::Invalid {
         code: ErrorCode::Invalid,
         message: "is not UTF-8",
         field: Some(field),

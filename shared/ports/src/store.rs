@@ -194,7 +194,7 @@ pub struct Transition {
     pub leaves_lane: bool,
     /// When the lane is due next.
     pub due_at: Option<EpochMillis>,
-    /// The change holds only if the lane's thread still has the status that was read.
+    /// The change holds only if nothing was heard of the lane's thread since it was read.
     pub needs_same_thread_status: bool,
     /// A receipt to append to the lane of receipts of its recipient.
     pub receipt: Option<NewDelivery>,

@@ -561,8 +561,10 @@ fn saved_lane(transition: &Transition) -> Result<Change, PortError> {
         change = change.if_is(attribute::PENDING, Some(value(&lane.pending)?));
     }
     if transition.needs_same_thread_status {
-        let status = lane.remote.as_ref().map(|thread| value(thread.status)).transpose()?;
-        change = change.if_is(attribute::REMOTE_STATUS, status);
+        let thread = lane.remote.as_ref();
+        let status = thread.map(|thread| value(thread.status)).transpose()?;
+        let changed_at = thread.map(|thread| value(thread.changed_at)).transpose()?;
+        change = change.if_is(attribute::REMOTE_STATUS, status).if_is(attribute::REMOTE_CHANGED_AT, changed_at);
     }
     Ok(change)
 }

@@ -210,7 +210,7 @@ impl Data {
         let key = &change.delivery.key;
         let Some(stored) = self.deliveries.get(key) else { return Saved::Conflict };
         let Some(lane) = self.lanes.get(&change.lane.key) else { return Saved::Conflict };
-        let status = |lane: &Lane| lane.remote.as_ref().map(|thread| thread.status);
+        let status = |lane: &Lane| lane.remote.as_ref().map(|thread| (thread.status, thread.changed_at));
         let is_head_of_what_was_read = lane.pending == change.lane.pending && lane.head() == Some(key.entry());
         if stored.rev != change.delivery.rev
             || (change.leaves_lane && !is_head_of_what_was_read)

@@ -109,3 +109,44 @@ async fn staff_of_a_gone_installation_is_unknown_and_of_a_blocked_one_is_told() 
     app::note_installation(world.base(), &desk, "channel-1", RemoteStatus::Deleted, true).await.unwrap();
     assert_eq!(world.try_staff_says(first, "m2", "hello").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn what_waits_for_an_installation_is_tried_once_until_it_is_woken() {
+    let world = World::with_sessions();
+    let desk = desk_account_id();
+    let first = world.visitor_says("+1", "1", "one").await;
+    world.work().await;
+    app::note_thread(world.base(), &desk, "session-1", RemoteStatus::Active).await.unwrap();
+    world.work().await;
+    world.park_next.store(true, std::sync::atomic::Ordering::SeqCst);
+    let second = world.visitor_says("+1", "2", "two").await;
+    world.work().await;
+    // The session is active all the time; it is something else that is waited for.
+    assert!(matches!(world.state(&delivery(second, &desk)), DeliveryState::Parked { .. }));
+    let story = world.story(&delivery(second, &desk)).len();
+    world.pass(seconds(30)).await;
+    assert_eq!(world.story(&delivery(second, &desk)).len(), story, "nothing happens while it waits");
+    world.park_next.store(false, std::sync::atomic::Ordering::SeqCst);
+    app::note_installation(world.base(), &desk, "channel-1", RemoteStatus::Active, true).await.unwrap();
+    world.work().await;
+    assert_eq!(world.texts_at(&desk), ["one", "two"]);
+    assert!(world.is_at_rest(first.conversation()));
+}
+
+#[tokio::test]
+async fn a_recipient_that_says_active_and_refuses_is_not_hammered() {
+    let world = World::with_sessions();
+    let desk = desk_account_id();
+    let first = world.visitor_says("+1", "1", "one").await;
+    world.work().await;
+    world.park_next.store(true, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..600 {
+        app::note_thread(world.base(), &desk, "session-1", RemoteStatus::Active).await.unwrap();
+        world.pass(Duration::from_millis(100)).await;
+    }
+    let tries = world.story(&delivery(first, &desk)).len() / 2;
+    assert!((3..=15).contains(&tries), "{tries} tries in a minute");
+    world.park_next.store(false, std::sync::atomic::Ordering::SeqCst);
+    world.pass(seconds(90)).await;
+    assert_eq!(world.texts_at(&desk), ["one"]);
+}

@@ -1,6 +1,7 @@
 //! A small world: both ends of a conversation, the queues between them, and a clock that only the test moves.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub(crate) enum Answer {
 struct Recipient {
     separate: bool,
     needs_thread: bool,
+    park_next: Arc<AtomicBool>,
 }
 
 impl Outbound for Recipient {
@@ -66,13 +68,15 @@ impl Outbound for Recipient {
     }
 
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
-        Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, job })
+        let park = self.park_next.load(Ordering::SeqCst);
+        Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, job })
     }
 }
 
 struct Attempt {
     separate: bool,
     needs_thread: bool,
+    park: bool,
     job: Job,
 }
 
@@ -80,6 +84,7 @@ impl Exchange for Attempt {
     fn resume(&mut self, input: Input, now: EpochMillis) -> Step {
         let parked = Outcome::Parked { until: now.plus(Duration::from_secs(60)), reason: "session pending" };
         match input {
+            Input::Start if self.park => Step::Finish(parked),
             Input::Start if self.needs_thread && self.job.delivery.key.content == DeliveryContent::Message => {
                 match self.job.thread.as_ref().map(|thread| thread.status) {
                     Some(RemoteStatus::Active) => self.push(),
@@ -161,6 +166,8 @@ pub(crate) struct World {
     /// Every push that reached a recipient: delivery and text, in order.
     pub(crate) arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>>,
     answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>>,
+    /// The desk is not ready, for a reason outside the conversation.
+    pub(crate) park_next: Arc<AtomicBool>,
     /// Totals of the progress reported so far.
     pub(crate) progress: Mutex<Progress>,
 }
@@ -205,16 +212,17 @@ impl World {
             clock: Arc::new(clock.clone()) as Arc<dyn Clock>,
             dice: Arc::new(FixedDice::new(0)),
         };
+        let park_next: Arc<AtomicBool> = Arc::default();
         let registry = Platforms {
-            frontstage: Recipient { separate: true, needs_thread: false },
-            vcita: Recipient { separate: false, needs_thread },
+            frontstage: Recipient { separate: true, needs_thread: false, park_next: Arc::default() },
+            vcita: Recipient { separate: false, needs_thread, park_next: park_next.clone() },
         };
         let outbound = OutboundCtx {
             settle: SettleCtx { base, registry: Arc::new(registry) },
             sender: Arc::new(sender),
             recipients: Arc::new(Configured(directory.clone())),
         };
-        Self { clock, store, queue, outbound, directory, arrived, answers, progress: Mutex::default() }
+        Self { clock, store, queue, outbound, directory, arrived, answers, park_next, progress: Mutex::default() }
     }
 
     pub(crate) fn base(&self) -> &Ctx {
