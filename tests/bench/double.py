@@ -50,7 +50,7 @@ class Start:
     ns: list[int]
     """From just before the process is made to its first request for an event."""
     calls: dict[str, int]
-    """AWS operations of one start; all starts are alike, or there is no result."""
+    """AWS operations of the first start."""
     log: str
     """What it wrote in its first start."""
 
