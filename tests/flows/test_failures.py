@@ -38,7 +38,7 @@ SECOND_KEY = ("k2", secrets.token_hex(32))
 SECOND_URL_SECRET = secrets.token_hex(16)
 """A second live path secret of the vcita app."""
 
-SWEEP_SECONDS = 40
+SWEEP_SECONDS = 100
 """The sweep takes a queue message for lost 15 s after it was due; the rest is for a busy machine."""
 
 Words = Callable[[str], str]

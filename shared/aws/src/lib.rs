@@ -4,6 +4,7 @@
 //! the queues and the secrets share one pool of connections. This crate must not read the environment: the edge hands
 //! it plain values. To add a service, give its client's builder [`Connection::config`].
 
+mod error;
 mod http;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+pub use crate::error::error_code;
 use crate::http::PinnedClient;
 
 /// The roots that every AWS endpoint's certificate leads to (AWS documentation, "Amazon Trust Services").

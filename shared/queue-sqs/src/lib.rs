@@ -103,17 +103,8 @@ fn delay_seconds(delay: Duration) -> i32 {
     i32::try_from(whole.min(LONGEST_DELAY.as_secs())).unwrap_or(i32::MAX)
 }
 
-/// The service's error code, or which part of the way failed.
 fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> PortError {
-    let code = error.code().unwrap_or(match error {
-        SdkError::ConstructionFailure(_) => "construction",
-        SdkError::TimeoutError(_) => "timeout",
-        SdkError::DispatchFailure(_) => "dispatch",
-        SdkError::ResponseError(_) => "response",
-        SdkError::ServiceError(_) => "service",
-        _ => "unknown",
-    });
-    PortError::Unavailable(format!("sqs: {code}"))
+    PortError::Unavailable(format!("sqs: {}", aws::error_code(error)))
 }
 
 #[cfg(test)]
@@ -245,6 +236,6 @@ mod tests {
         let stub = HttpStub::start(|_| StubAnswer::Close(Vec::new()));
         let queue = SqsQueue::new(&connection(stub.base()), urls(&stub.base()));
         let error = queue.deliver(&tasks(1)).await.unwrap_err();
-        assert_eq!(error.to_string(), "sqs: dispatch");
+        assert_eq!(error.to_string(), "sqs: no connection");
     }
 }

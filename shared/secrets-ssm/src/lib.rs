@@ -109,17 +109,8 @@ fn read(path: &str, name: &str, value: &str) -> Result<(Slug, Value), Flaw> {
     Ok((key.ok_or(Flaw::Name)?, value?))
 }
 
-/// The service's error code, or which part of the way failed.
 fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> PortError {
-    let code = error.code().unwrap_or(match error {
-        SdkError::ConstructionFailure(_) => "construction",
-        SdkError::TimeoutError(_) => "timeout",
-        SdkError::DispatchFailure(_) => "dispatch",
-        SdkError::ResponseError(_) => "response",
-        SdkError::ServiceError(_) => "service",
-        _ => "unknown",
-    });
-    PortError::Unavailable(format!("ssm: {code}"))
+    PortError::Unavailable(format!("ssm: {}", aws::error_code(error)))
 }
 
 #[cfg(test)]

@@ -5,14 +5,7 @@ use ports::PortError;
 
 /// The error of a call that failed.
 pub(crate) fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> PortError {
-    let code = match error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error"),
-        SdkError::TimeoutError(_) => "timeout",
-        SdkError::DispatchFailure(_) => "no connection",
-        SdkError::ResponseError(_) => "unreadable answer",
-        _ => "request not made",
-    };
-    unavailable(code)
+    unavailable(aws::error_code(error))
 }
 
 /// The error of a call that may succeed later.
