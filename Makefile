@@ -79,7 +79,7 @@ flows: .venv/test.stamp ## Template checks, simulators and end-to-end flows over
 
 .PHONY: bench
 bench: .venv/run.stamp build ## Print speed, size and cost
-	@cargo run --release --locked --package deskbridge-bench
+	@$(PY) -m tests.bench.bench
 
 .PHONY: clean
 clean: ## Remove what was built, not what was installed
