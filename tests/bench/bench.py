@@ -19,7 +19,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,28 +120,18 @@ def settle(functions: Functions) -> tuple[World, str]:
 
 
 def start_rows(functions: Functions, world: World, rounds: int) -> list[Row]:
-    """Process start to the first request for an event, each function against the bare one, in turn.
-
-    A function that has accounts to read asks for the first event beside the reading when it starts on demand, and after
-    it when it starts ahead of demand: the second has a row of its own."""
+    """Process start to the first request for an event, each function against the bare one, in turn. What a function
+    reads before that is in its note."""
     rows, bare_medians = [], []
     for name in functions.names:
-        on_demand = functions.program(name)
-        ahead = replace(on_demand, env=on_demand.env | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"})
-        bare, *both = measure_start([functions.bare, on_demand, ahead], world, warm_up=2, rounds=rounds)
-        for one in both:
-            if '"level":"WARN"' in one.log or '"level":"ERROR"' in one.log:
-                raise Impossible(f"{name} did not load what it needs:\n{one.log}")
-        base = statistics.median(bare.ns)
+        bare, one = measure_start([functions.bare, functions.program(name)], world, warm_up=2, rounds=rounds)
+        if '"level":"WARN"' in one.log or '"level":"ERROR"' in one.log:
+            raise Impossible(f"{name} did not load what it needs:\n{one.log}")
+        base, measured = statistics.median(bare.ns), statistics.median(one.ns)
         bare_medians.append(base)
-        measured, with_accounts = (statistics.median(one.ns) for one in both)
-        reads = ", ".join(f"{count} {call}" for call, count in both[0].calls.items())
+        reads = ", ".join(f"{count} {call}" for call, count in one.calls.items())
         ratio = measured / base
-        rows.append(Row(f"start, {name}", measured / 1e6, "ms", f"<= {START_RATIO} x", ratio, ratio <= START_RATIO))
-        if reads:
-            rows.append(
-                Row(f"start, {name}, accounts first", with_accounts / 1e6, "ms", ratio=with_accounts / base, note=reads)
-            )
+        rows.append(Row(f"start, {name}", measured / 1e6, "ms", f"<= {START_RATIO} x", ratio, ratio <= START_RATIO, note=reads))
     rows.insert(0, Row("start, bare", statistics.median(bare_medians) / 1e6, "ms", note=f"medians of {rounds} each"))
     return rows
 

@@ -36,8 +36,6 @@ pub struct Config {
     pub max_attempts: u32,
     /// Whether loopback addresses and plain http may be called: local stacks only.
     pub allow_loopback_targets: bool,
-    /// Whether this sandbox was started for an event that is waiting, and not ahead of time.
-    pub is_on_demand: bool,
     /// `error`, `warn`, `info` or `debug`.
     pub log_level: String,
 }
@@ -94,7 +92,6 @@ impl Config {
             retry_delays,
             max_attempts: number("DESKBRIDGE_MAX_ATTEMPTS", "3", 1..=10)?,
             allow_loopback_targets: or("DESKBRIDGE_ALLOW_LOOPBACK_TARGETS", "false") == "true",
-            is_on_demand: or("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") == "on-demand",
             log_level: or("DESKBRIDGE_LOG_LEVEL", "info"),
         })
     }

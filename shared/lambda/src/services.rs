@@ -38,28 +38,17 @@ impl Services {
         Self { connection, ctx: Ctx { store, queue, clock: Arc::new(SystemClock), dice: Arc::new(SystemDice) } }
     }
 
-    /// Starts reading the accounts of `platforms` and their secrets, in parallel. What cannot be read is read again by
-    /// the first request that needs it. Apart from [`Self::connect`], so that functions without accounts do not carry
-    /// the client of the secret store.
-    ///
-    /// With provisioned concurrency the sandbox may be frozen as soon as it asks for an event, so the reading is awaited
-    /// and the first request finds everything warm. On demand an event is waiting already: asking for it goes on beside
-    /// the reading, and the first request waits for what is left of it.
+    /// Reads the accounts of `platforms` and their secrets, in parallel, now: INIT runs at full speed whatever the memory
+    /// of the function, and the first request finds connections open and everything warm. What cannot be read is read
+    /// again by the first request that needs it. Apart from [`Self::connect`], so that functions without accounts do not
+    /// carry the client of the secret store.
     pub async fn roster(&self, config: &Config, platforms: &[Platform]) -> Arc<Roster> {
         let secrets = SsmSecrets::new(&self.connection, config.secrets_prefix.clone())
             .with_observer(|left_out| error!("secret left out: {left_out}"));
         let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
         let roster = Arc::new(Roster::new(store, Arc::new(secrets), clock, platforms.to_vec()));
-        let reading = roster.clone();
-        let reading = async move {
-            if let Err(error) = reading.current().await {
-                warn!(%error, "accounts could not be read during INIT");
-            }
-        };
-        if config.is_on_demand {
-            tokio::spawn(reading);
-        } else {
-            reading.await;
+        if let Err(error) = roster.current().await {
+            warn!(%error, "accounts could not be read during INIT");
         }
         roster
     }
