@@ -6,7 +6,7 @@ use model::{
     Account, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage, Directory,
     EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageId, ReceiptStatus, RemoteStatus, Visitor, VisitorMessage,
 };
-use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, NewDelivery, OpenRequest, Opened};
+use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, NewDelivery};
 use tracing::warn;
 
 use crate::{AppError, Ctx, SWEEP_GRACE};
@@ -45,39 +45,28 @@ pub async fn accept_visitor(
     guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
 ) -> Result<Accepted, AppError> {
     let derived = ConversationId::derive(&account.salt, &account.id, &message.address);
-    let mut target = message.answers.map_or(derived, MessageId::conversation);
+    let mut target = match message.answers {
+        Some(answered) => answered.conversation(),
+        None => continued(ctx, account, &message).await?.unwrap_or(derived),
+    };
+    // Nothing is read for the usual message: the write says what it expects, and shows what there is if that is wrong.
+    let mut found: Option<Conversation> = None;
     for _ in 0..RACES {
         let now = ctx.clock.now();
-        let opened = ctx.store.open(&open_request(target, account, &message, now)).await?;
-        let is_ours = opened.conversation.as_ref().is_some_and(|c| c.visitor.account == account.id);
-        if target != derived && !is_ours {
-            target = derived;
-            continue;
-        }
-        if let Some(other) = continued(&opened, target, derived) {
-            target = other;
-            continue;
-        }
-        let visitor = Visitor {
-            account: account.id.clone(),
-            address: message.address.clone(),
-            name: message.name.clone(),
-            memo: message.memo.clone(),
-        };
-        let is_new = opened.conversation.is_none();
-        let mut conversation = opened.conversation.unwrap_or_else(|| Conversation {
+        let (desk, last_seq) = found.take().map_or((None, 0), |found| (found.desk, found.last_seq));
+        let conversation = Conversation {
             id: target,
             tenant: account.tenant.clone(),
-            visitor: visitor.clone(),
-            desk: None,
-            last_seq: 0,
-            created_at: now,
-        });
-        conversation.visitor = visitor;
-        // A conversation that found no desk at first gets one as soon as a rule matches.
-        if conversation.desk.is_none() {
-            conversation.desk = directory.desk_for(&account.tenant, &account.id).cloned();
-        }
+            visitor: Visitor {
+                account: account.id.clone(),
+                address: message.address.clone(),
+                name: message.name.clone(),
+                memo: message.memo.clone(),
+            },
+            // A conversation that found no desk at first gets one as soon as a rule matches.
+            desk: desk.or_else(|| directory.desk_for(&account.tenant, &account.id).cloned()),
+            last_seq,
+        };
         let draft = Draft {
             author: Author::Visitor,
             origin: account,
@@ -87,13 +76,18 @@ pub async fn accept_visitor(
         };
         let recipients = conversation.desk.iter().map(|desk| (desk.clone(), DeliveryContent::Message)).collect();
         let events = message.event_keys.iter().map(|(key, keep)| (key.clone(), keep.map(|k| now.plus(k)))).collect();
-        let acceptance = draft.accept_into(conversation, is_new, now, events, recipients, guards)?;
-        if let Some(outcome) = finish(ctx, &acceptance).await? {
-            if acceptance.deliveries.is_empty() {
-                let id = acceptance.message.id;
-                warn!(message.id = %id, account.id = %account.id, "message {id} has no desk");
+        let acceptance = draft.accept_into(conversation, target == derived, now, events, recipients, guards)?;
+        match finish(ctx, &acceptance).await? {
+            Finished::Done(outcome) => {
+                if acceptance.deliveries.is_empty() {
+                    let id = acceptance.message.id;
+                    warn!(message.id = %id, account.id = %account.id, "message {id} has no desk");
+                }
+                return Ok(outcome);
             }
-            return Ok(outcome);
+            Finished::Stale(Some(other)) if other.visitor.account == account.id => found = Some(*other),
+            // What the message answers is gone, or another account's.
+            Finished::Stale(_) => target = derived,
         }
     }
     Err(too_many_races())
@@ -107,14 +101,7 @@ async fn open_desk(
     conversation: ConversationId,
     installation: &str,
 ) -> Result<Option<DeskContext>, AppError> {
-    let request = OpenRequest {
-        conversation,
-        events: Vec::new(),
-        lane: None,
-        installation: Some((account.id.clone(), installation.to_owned())),
-        now: ctx.clock.now(),
-    };
-    let opened = ctx.store.open(&request).await?;
+    let opened = ctx.store.open(conversation, &account.id, installation, ctx.clock.now()).await?;
     Ok(opened
         .conversation
         .filter(|c| c.tenant == account.tenant && c.desk.as_ref() == Some(&account.id))
@@ -154,7 +141,7 @@ pub async fn accept_desk(
         };
         let events = vec![(message.event_key.clone(), None)];
         let acceptance = draft.accept_into(desk.conversation, false, now, events, vec![recipient], &|_| Vec::new())?;
-        if let Some(outcome) = finish(ctx, &acceptance).await? {
+        if let Finished::Done(outcome) = finish(ctx, &acceptance).await? {
             return Ok(Some(outcome));
         }
     }
@@ -173,13 +160,13 @@ impl Draft<'_> {
     fn accept_into(
         self,
         mut conversation: Conversation,
-        is_new: bool,
+        may_create: bool,
         now: EpochMillis,
         events: Vec<(EventKey, Option<EpochMillis>)>,
         recipients: Vec<(model::AccountId, DeliveryContent)>,
         guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
     ) -> Result<Acceptance, AppError> {
-        conversation.last_seq += 1;
+        conversation.last_seq = conversation.next_seq(now);
         let id = MessageId::new(conversation.id, conversation.last_seq).ok_or(AppError::Internal("conversation is full"))?;
         let due_at = now.plus(SWEEP_GRACE);
         let deliveries = recipients
@@ -200,13 +187,20 @@ impl Draft<'_> {
             content: self.content.clone(),
             memo: conversation.visitor.memo.clone(),
         };
-        Ok(Acceptance { conversation, is_new, message, events, deliveries, guards: guards(id) })
+        Ok(Acceptance { conversation, may_create, message, events, deliveries, guards: guards(id) })
     }
 }
 
-/// Stores and enqueues; `None` when the conversation has to be read again.
-async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Option<Accepted>, AppError> {
-    Ok(Some(match ctx.store.accept(acceptance).await? {
+/// What became of one try to accept.
+enum Finished {
+    Done(Accepted),
+    /// The conversation is not what was expected: as it is.
+    Stale(Option<Box<Conversation>>),
+}
+
+/// Stores and enqueues.
+async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Finished, AppError> {
+    Ok(Finished::Done(match ctx.store.accept(acceptance).await? {
         AcceptOutcome::Stored => {
             let tasks: Vec<_> = acceptance
                 .deliveries
@@ -223,26 +217,17 @@ async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Option<Accepted>, 
         }
         AcceptOutcome::Duplicate(id) => Accepted::Duplicate(id),
         AcceptOutcome::Refused(refusal) => Accepted::Refused(refusal),
-        AcceptOutcome::Stale => return Ok(None),
+        AcceptOutcome::Stale(found) => return Ok(Finished::Stale(found)),
     }))
 }
 
-fn open_request(conversation: ConversationId, account: &Account, message: &VisitorMessage, now: EpochMillis) -> OpenRequest {
-    OpenRequest {
-        conversation,
-        events: message.continues.iter().map(|key| (account.id.clone(), key.clone())).collect(),
-        lane: None,
-        installation: None,
-        now,
+/// The conversation of an earlier message that this one names by an event of the account.
+async fn continued(ctx: &Ctx, account: &Account, message: &VisitorMessage) -> Result<Option<ConversationId>, AppError> {
+    if message.continues.is_empty() {
+        return Ok(None);
     }
-}
-
-/// The conversation that the message continues, if it is another one than was opened.
-fn continued(opened: &Opened, target: ConversationId, derived: ConversationId) -> Option<ConversationId> {
-    if target != derived {
-        return None;
-    }
-    opened.events.iter().flatten().map(|id| id.conversation()).find(|other| *other != target)
+    let found = ctx.store.events(&account.id, &message.continues, ctx.clock.now()).await?;
+    Ok(found.into_iter().flatten().next().map(MessageId::conversation))
 }
 
 const fn too_many_races() -> AppError {

@@ -4,6 +4,7 @@
 //! the queues and the secrets share one pool of connections. This crate must not read the environment: the edge hands
 //! it plain values. To add a service, give its client's builder [`Connection::config`].
 
+mod call;
 mod error;
 mod http;
 
@@ -20,7 +21,10 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use bytes::Bytes;
 
+pub use crate::call::CallError;
+use crate::call::Caller;
 pub use crate::error::error_code;
 use crate::http::PinnedClient;
 
@@ -82,6 +86,7 @@ impl fmt::Debug for ConnectionSettings {
 #[derive(Clone)]
 pub struct Connection {
     config: SdkConfig,
+    caller: Caller,
 }
 
 impl fmt::Debug for Connection {
@@ -98,6 +103,12 @@ impl Connection {
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
         let credentials = Credentials::new(settings.access_key, settings.secret_key, settings.session_token, None, "environment");
+        let caller = Caller {
+            client: PinnedClient::new(&ROOTS, CONNECT_TIMEOUT),
+            identity: credentials.clone().into(),
+            region: settings.region.clone(),
+            endpoint: settings.endpoint.clone(),
+        };
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -107,7 +118,7 @@ impl Connection {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(settings.region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(PinnedClient::new(&ROOTS, CONNECT_TIMEOUT))
+            .http_client(caller.client.clone())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE))
             // Bodies are small and the attempt's timeout bounds them: watching their throughput costs more than it gives.
@@ -115,13 +126,22 @@ impl Connection {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .time_source(SharedTimeSource::new(SystemTimeSource::new()));
         config.set_endpoint_url(settings.endpoint);
-        Self { config: config.build() }
+        Self { config: config.build(), caller }
     }
 
     /// What a service client is built from: `aws_sdk_x::Client::new(connection.config())`.
     #[must_use]
     pub const fn config(&self) -> &SdkConfig {
         &self.config
+    }
+
+    /// Calls one operation of a service that speaks AWS JSON 1.1, for services that are not worth an SDK client.
+    /// `target` is the value of `X-Amz-Target`, e.g. `AmazonSSM.GetParametersByPath`; `body` and the answer are JSON.
+    ///
+    /// # Errors
+    /// [`CallError`] when the service refuses, or three attempts did not reach it.
+    pub async fn call(&self, service: &str, target: &str, body: &[u8]) -> Result<Bytes, CallError> {
+        self.caller.call(service, target, body).await
     }
 }
 

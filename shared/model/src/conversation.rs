@@ -41,10 +41,19 @@ pub struct Conversation {
     pub visitor: Visitor,
     /// The account whose staff answers; `None` while no routing rule matches.
     pub desk: Option<AccountId>,
-    /// Place of the newest message; 0 before the first.
+    /// Place of the newest message (see [`Conversation::next_seq`]); 0 before the first.
     pub last_seq: u64,
-    /// When its first message was stored.
-    pub created_at: EpochMillis,
+}
+
+impl Conversation {
+    /// The place of a message that is accepted at `now`: its milliseconds, or one more than the newest message's.
+    ///
+    /// Taken from the clock so that nobody has to read the conversation to know a free place; the write that takes it
+    /// is refused if the conversation is there or past it.
+    #[must_use]
+    pub fn next_seq(&self, now: EpochMillis) -> u64 {
+        u64::try_from(now.millis()).unwrap_or_default().max(self.last_seq.saturating_add(1))
+    }
 }
 
 /// What a lane carries. Receipts have a lane of their own, so that a message that waits for its turn holds up no

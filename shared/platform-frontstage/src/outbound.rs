@@ -255,7 +255,6 @@ mod tests {
                 },
                 desk: None,
                 last_seq: 1,
-                created_at: STARTED,
             },
             message: Message {
                 id: message_id(),

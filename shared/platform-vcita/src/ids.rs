@@ -135,7 +135,7 @@ pub fn our_message(message_uid: &str) -> Option<MessageId> {
 
 #[cfg(test)]
 mod tests {
-    use model::{EpochMillis, Memo, Visitor};
+    use model::{Memo, Visitor};
     use proptest::prelude::*;
 
     use super::*;
@@ -152,7 +152,6 @@ mod tests {
             },
             desk: None,
             last_seq: 0,
-            created_at: EpochMillis::new(0),
         }
     }
 

@@ -16,7 +16,7 @@ use wire::{CallFailure, HttpAnswer, HttpCall};
 
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, OpenRequest, Opened, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
 };
 
 /// Why a backing service did not do what it was asked.

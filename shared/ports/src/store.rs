@@ -38,31 +38,12 @@ pub enum Guard {
     },
 }
 
-/// What to read before a message is accepted: one call.
-#[derive(Debug, Clone)]
-pub struct OpenRequest {
-    /// The conversation it probably belongs to.
-    pub conversation: ConversationId,
-    /// Earlier events of the account that may name another conversation.
-    pub events: Vec<(AccountId, EventKey)>,
-    /// The lane whose thread is to be compared.
-    pub lane: Option<LaneKey>,
-    /// An installation whose status is to be checked: account and the platform's id.
-    pub installation: Option<(AccountId, String)>,
-    /// The current time: what has expired by then counts as absent.
-    pub now: EpochMillis,
-}
-
-/// What was found.
+/// What a desk's message is judged by.
 #[derive(Debug, Clone, Default)]
 pub struct Opened {
     /// The conversation, if it exists.
     pub conversation: Option<Conversation>,
-    /// The message each event brought, in the order asked.
-    pub events: Vec<Option<MessageId>>,
-    /// The lane, if it exists.
-    pub lane: Option<Lane>,
-    /// The installation's status, if known.
+    /// The status of the desk's installation, if known.
     pub installation: Option<RemoteStatus>,
 }
 
@@ -79,9 +60,12 @@ pub struct NewDelivery {
 #[derive(Debug, Clone)]
 pub struct Acceptance {
     /// The conversation after the message: `last_seq` is the message's place.
+    ///
+    /// It need not have been read before. If it exists, it must be the same visitor account's, be at an earlier place,
+    /// and have this desk or none yet.
     pub conversation: Conversation,
-    /// Whether the conversation is new; otherwise it must still be at the place before.
-    pub is_new: bool,
+    /// Whether it is created if it does not exist.
+    pub may_create: bool,
     /// The message.
     pub message: Message,
     /// Names of the platform event and how long each is kept (`None`: as long as the message).
@@ -99,8 +83,8 @@ pub enum AcceptOutcome {
     Stored,
     /// One of its event names is taken: it was stored before, as this message.
     Duplicate(MessageId),
-    /// The conversation has moved on since it was read: read again.
-    Stale,
+    /// The conversation is not what was expected: as it is, `None` if it does not exist.
+    Stale(Option<Box<Conversation>>),
     /// A guard refused. Looked at before everything else.
     Refused(GuardRefusal),
 }
@@ -248,11 +232,17 @@ pub trait Store: Send + Sync {
     /// [`PortError`] when they cannot be stored.
     async fn configure(&self, tenant: &Tenant, accounts: &[Account]) -> Result<(), PortError>;
 
-    /// Reads what accepting a message needs.
+    /// Reads a conversation and the status of an installation of `account`, in one call.
     ///
     /// # Errors
-    /// [`PortError`] when it cannot be read.
-    async fn open(&self, request: &OpenRequest) -> Result<Opened, PortError>;
+    /// [`PortError`] when they cannot be read.
+    async fn open(
+        &self,
+        conversation: ConversationId,
+        account: &AccountId,
+        installation: &str,
+        now: EpochMillis,
+    ) -> Result<Opened, PortError>;
 
     /// Stores a message, its deliveries and its guards, or nothing.
     ///
@@ -265,6 +255,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PortError`] when it cannot be read.
     async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError>;
+
+    /// The messages that events of the account brought, in the order asked, in one call.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn events(&self, account: &AccountId, keys: &[EventKey], now: EpochMillis)
+    -> Result<Vec<Option<MessageId>>, PortError>;
 
     /// Checks and remembers guards that guard no other write. `None` if all of them were free.
     ///

@@ -204,6 +204,26 @@ impl Change {
         self
     }
 
+    /// Only if the conversation is at an earlier place, is this visitor account's, and has this desk or none; or, where it
+    /// may be created, if there is none.
+    #[must_use]
+    pub(crate) fn if_conversation(
+        mut self,
+        place: AttributeValue,
+        visitor: AttributeValue,
+        desk: Option<AttributeValue>,
+        may_create: bool,
+    ) -> Self {
+        let [last_seq, account, own_desk] =
+            [attribute::LAST_SEQ, attribute::VISITOR_ACCOUNT, attribute::DESK].map(|a| self.name(a));
+        let (place, visitor) = (self.value(place), self.value(visitor));
+        let or_same = desk.map_or_else(String::new, |desk| format!(" OR {own_desk} = {}", self.value(desk)));
+        let same = format!("({last_seq} < {place} AND {account} = {visitor} AND (attribute_not_exists({own_desk}){or_same}))");
+        let condition = if may_create { format!("(attribute_not_exists({}) OR {same})", self.name(keys::PK)) } else { same };
+        self.conditions.push(condition);
+        self
+    }
+
     fn condition(&self) -> Option<String> {
         (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
     }

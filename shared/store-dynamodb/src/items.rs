@@ -29,6 +29,8 @@ pub(crate) mod attribute {
     /// The exact end, in milliseconds: what conditions compare.
     pub(crate) const VALID_UNTIL: &str = "valid_until";
     pub(crate) const LAST_SEQ: &str = "last_seq";
+    pub(crate) const VISITOR_ACCOUNT: &str = "visitor_account";
+    pub(crate) const DESK: &str = "desk";
     pub(crate) const REV: &str = "rev";
     pub(crate) const STATE: &str = "state";
     pub(crate) const DEADLINE: &str = "deadline";
@@ -125,7 +127,6 @@ pub(crate) struct ConversationItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     desk: Option<AccountId>,
     last_seq: u64,
-    created_at: EpochMillis,
 }
 
 impl Entity for ConversationItem {
@@ -143,7 +144,6 @@ impl From<&Conversation> for ConversationItem {
             visitor_memo: from.visitor.memo.clone(),
             desk: from.desk.clone(),
             last_seq: from.last_seq,
-            created_at: from.created_at,
         }
     }
 }
@@ -161,7 +161,6 @@ impl From<ConversationItem> for Conversation {
             },
             desk: item.desk,
             last_seq: item.last_seq,
-            created_at: item.created_at,
         }
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use model::{
-    Account, AccountId, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey, LaneKey,
-    MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
+    Account, AccountId, Conversation, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey,
+    LaneKey, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, OpenRequest, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    NewDelivery, OnceKey, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
 };
 
 use crate::DynamoStore;
@@ -60,24 +60,24 @@ impl Store for DynamoStore {
         Ok(())
     }
 
-    async fn open(&self, request: &OpenRequest) -> Result<Opened, PortError> {
-        let conversation = Key::conversation(request.conversation);
-        let events: Vec<_> = request.events.iter().map(|(account, event)| Key::event(account, event)).collect();
-        let lane = request.lane.as_ref().map(Key::lane);
-        let installation = request.installation.as_ref().map(|(account, id)| Key::installation(account, id));
-        let all = [&conversation].into_iter().chain(&events).chain(&lane).chain(&installation).cloned();
-        let found = self.table.get_all(all).await?;
-        let now = request.now;
+    async fn open(
+        &self,
+        conversation: ConversationId,
+        account: &AccountId,
+        installation: &str,
+        now: EpochMillis,
+    ) -> Result<Opened, PortError> {
+        let keys = [Key::conversation(conversation), Key::installation(account, installation)];
+        let found = self.table.get_all(keys.iter().cloned()).await?;
+        let [conversation, installation] = keys.map(|key| found.item(&key));
         Ok(Opened {
-            conversation: found.item(&conversation).map(from_item::<ConversationItem>).transpose()?.map(Into::into),
-            events: events.iter().map(|key| named_message(found.item(key), now)).collect::<Result<_, PortError>>()?,
-            lane: lane.and_then(|key| found.item(&key)).map(items::lane).transpose()?,
-            installation: installation_status(installation.and_then(|key| found.item(&key)), now)?,
+            conversation: conversation.map(conversation_of).transpose()?,
+            installation: installation_status(installation, now)?,
         })
     }
 
     async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError> {
-        let Acceptance { conversation, is_new, message, events, deliveries, guards } = acceptance;
+        let Acceptance { conversation, may_create, message, events, deliveries, guards } = acceptance;
         let now = message.accepted_at;
         let mut changes = guard_changes(guards, now)?;
         let guards_end = changes.len();
@@ -90,12 +90,7 @@ impl Store for DynamoStore {
             }
         }
         let events_end = changes.len();
-        let put = Change::put(Key::conversation(conversation.id), to_item(&ConversationItem::from(conversation))?);
-        changes.push(if *is_new {
-            put.if_absent()
-        } else {
-            put.if_is(attribute::LAST_SEQ, Some(number(conversation.last_seq.saturating_sub(1))))
-        });
+        changes.push(conversation_change(conversation, *may_create)?);
         let (item, parts) = MessageItem::split(message)?;
         changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
         for part in parts {
@@ -108,16 +103,31 @@ impl Store for DynamoStore {
         if let Some(refusal) = refusal(guards, &verdicts)? {
             return Ok(AcceptOutcome::Refused(refusal));
         }
-        for verdict in verdicts.into_iter().take(events_end).skip(guards_end) {
+        let mut verdicts = verdicts.into_iter().skip(guards_end);
+        for verdict in verdicts.by_ref().take(events_end - guards_end) {
             if let Verdict::Refused(Some(item)) = verdict {
                 return Ok(AcceptOutcome::Duplicate(from_item::<EventItem>(item)?.message));
             }
         }
-        Ok(AcceptOutcome::Stale)
+        match verdicts.next() {
+            Some(Verdict::Refused(found)) => Ok(AcceptOutcome::Stale(found.map(conversation_of).transpose()?.map(Box::new))),
+            Some(Verdict::Holds) | None => Err(corrupt("cancellation", "names no refused change")),
+        }
     }
 
     async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
         named_message(self.table.get(&Key::event(account, key)).await?, now)
+    }
+
+    async fn events(
+        &self,
+        account: &AccountId,
+        keys: &[EventKey],
+        now: EpochMillis,
+    ) -> Result<Vec<Option<MessageId>>, PortError> {
+        let keys: Vec<_> = keys.iter().map(|key| Key::event(account, key)).collect();
+        let found = self.table.get_all(keys.iter().cloned()).await?;
+        keys.iter().map(|key| named_message(found.item(key), now)).collect()
     }
 
     async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError> {
@@ -200,7 +210,7 @@ impl Store for DynamoStore {
         let parts = parts.into_items().map(from_item::<MessagePartItem>).collect::<Result<Vec<_>, _>>()?;
         Ok(Some(WorkItem {
             lane: items::lane(lane)?,
-            conversation: from_item::<ConversationItem>(conversation)?.into(),
+            conversation: conversation_of(conversation)?,
             delivery: delivery_of(delivery)?,
             message: message.join(&parts)?,
             installation: installation_status(installation.and_then(|key| found.item(&key)), now)?,
@@ -378,7 +388,7 @@ impl Store for DynamoStore {
         let mut parts: Vec<MessagePartItem> = Vec::new();
         for item in self.table.partition(keys::partition(conversation)).await? {
             match items::entity_type(&item).unwrap_or_default() {
-                "conversation" => story.conversation = Some(from_item::<ConversationItem>(item)?.into()),
+                "conversation" => story.conversation = Some(conversation_of(item)?),
                 "message" => messages.push(from_item(item)?),
                 "message_part" => parts.push(from_item(item)?),
                 "delivery" => story.deliveries.push(delivery_of(item)?),
@@ -441,6 +451,23 @@ fn mark<E: items::Entity>(change: &mut Change) {
     for (name, value) in items::marks::<E>() {
         change.set(name, value);
     }
+}
+
+/// The conversation's place is taken only if it is as expected: see [`Acceptance::conversation`].
+fn conversation_change(conversation: &Conversation, may_create: bool) -> Result<Change, PortError> {
+    let item = to_item(&ConversationItem::from(conversation))?;
+    let visitor = value(&conversation.visitor.account)?;
+    let desk = conversation.desk.as_ref().map(value).transpose()?;
+    Ok(Change::put(Key::conversation(conversation.id), item).if_conversation(
+        number(conversation.last_seq),
+        visitor,
+        desk,
+        may_create,
+    ))
+}
+
+fn conversation_of(item: Item) -> Result<Conversation, PortError> {
+    Ok(from_item::<ConversationItem>(item)?.into())
 }
 
 fn account_change(account: &Account) -> Result<Change, PortError> {

@@ -23,8 +23,8 @@ use model::{
     StoryEvent,
 };
 use ports::{
-    AcceptOutcome, AckExpectation, AckOutcome, AckWrite, Guard, LaneSelector, NewDelivery, OnceKey, OpenRequest, PortError,
-    ReceiptOutcome, Saved, Store, ThreadNote, Transition,
+    AcceptOutcome, AckExpectation, AckOutcome, AckWrite, Guard, LaneSelector, NewDelivery, OnceKey, PortError, ReceiptOutcome,
+    Saved, Store, ThreadNote, Transition,
 };
 use store_dynamodb::DynamoStore;
 use testkit::Emulator;
@@ -144,14 +144,10 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(store.accept(&acceptance).await.unwrap(), AcceptOutcome::Duplicate(acceptance.message.id));
     assert_eq!(calls.take(), ["TransactWriteItems"]);
 
-    let request = OpenRequest {
-        conversation: conversation.id,
-        events: vec![(visitor_account_id(), acceptance.events[0].0.clone())],
-        lane: Some(lane.clone()),
-        installation: Some((desk_account_id(), "ch-1".to_owned())),
-        now: NOW,
-    };
-    assert_eq!(store.open(&request).await.unwrap().events, [Some(acceptance.message.id)]);
+    assert!(store.open(conversation.id, &desk_account_id(), "ch-1", NOW).await.unwrap().conversation.is_some());
+    assert_eq!(calls.take(), ["BatchGetItem"]);
+    let names = [acceptance.events[0].0.clone(), EventKey::new("msg", ["other"])];
+    assert_eq!(store.events(&visitor_account_id(), &names, NOW).await.unwrap(), [Some(acceptance.message.id), None]);
     assert_eq!(calls.take(), ["BatchGetItem"]);
 
     store.work(&lane, LaneSelector::Head, Some("ch-1"), NOW).await.unwrap().unwrap();

@@ -110,7 +110,7 @@ pub async fn given_messages(store: &dyn Store, last_seq: u64) {
         let delivery = sample_delivery(&message(seq), &delivery_key(seq).recipient);
         let acceptance = Acceptance {
             conversation: conversation(seq),
-            is_new: seq == 1,
+            may_create: seq == 1,
             message: message(seq),
             events: Vec::new(),
             deliveries: vec![NewDelivery { delivery, due_at: NOW.plus(DUE_AFTER) }],

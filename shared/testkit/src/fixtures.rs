@@ -88,7 +88,6 @@ pub fn sample_conversation(last_seq: u64) -> Conversation {
         visitor: sample_visitor(),
         desk: Some(desk_account_id()),
         last_seq,
-        created_at: NOW,
     }
 }
 
@@ -128,7 +127,7 @@ pub fn sample_acceptance(conversation: &Conversation) -> Acceptance {
     let message = sample_message(conversation, conversation.last_seq);
     let delivery = conversation.desk.as_ref().map(|desk| sample_delivery(&message, desk));
     Acceptance {
-        is_new: conversation.last_seq == 1,
+        may_create: true,
         events: vec![(EventKey::new("msg", [&message.origin_id]), None)],
         deliveries: delivery.map(|delivery| NewDelivery { delivery, due_at: NOW.plus(DUE_AFTER) }).into_iter().collect(),
         guards: Vec::new(),

@@ -11,7 +11,7 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, OpenRequest, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    NewDelivery, OnceKey, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
 };
 use serde_json::Value;
 
@@ -133,12 +133,13 @@ impl Data {
             }
         }
         let stored = self.conversations.get(&new.conversation.id);
-        let is_next = match stored {
-            None => new.is_new,
-            Some(stored) => !new.is_new && stored.last_seq + 1 == new.conversation.last_seq,
-        };
-        if !is_next {
-            return AcceptOutcome::Stale;
+        let is_expected = stored.map_or(new.may_create, |stored| {
+            stored.last_seq < new.conversation.last_seq
+                && stored.visitor.account == new.conversation.visitor.account
+                && (stored.desk.is_none() || stored.desk == new.conversation.desk)
+        });
+        if !is_expected {
+            return AcceptOutcome::Stale(stored.cloned().map(Box::new));
         }
         self.conversations.insert(new.conversation.id, new.conversation.clone());
         self.messages.insert(new.message.id, new.message.clone());
@@ -443,12 +444,16 @@ impl Store for InMemoryStore {
         })
     }
 
-    async fn open(&self, request: &OpenRequest) -> Result<Opened, PortError> {
+    async fn open(
+        &self,
+        conversation: ConversationId,
+        account: &AccountId,
+        installation: &str,
+        now: EpochMillis,
+    ) -> Result<Opened, PortError> {
         self.read("open", |data| Opened {
-            conversation: data.conversations.get(&request.conversation).cloned(),
-            events: request.events.iter().map(|name| data.event(name, request.now)).collect(),
-            lane: request.lane.as_ref().and_then(|key| data.lanes.get(key)).cloned(),
-            installation: request.installation.as_ref().and_then(|(account, id)| data.installation(account, id, request.now)),
+            conversation: data.conversations.get(&conversation).cloned(),
+            installation: data.installation(account, installation, now),
         })
     }
 
@@ -458,6 +463,15 @@ impl Store for InMemoryStore {
 
     async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
         self.read("event", |data| data.event(&(account.clone(), key.clone()), now))
+    }
+
+    async fn events(
+        &self,
+        account: &AccountId,
+        keys: &[EventKey],
+        now: EpochMillis,
+    ) -> Result<Vec<Option<MessageId>>, PortError> {
+        self.read("events", |data| keys.iter().map(|key| data.event(&(account.clone(), key.clone()), now)).collect())
     }
 
     async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError> {

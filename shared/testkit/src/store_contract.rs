@@ -14,7 +14,7 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, Guard, GuardRefusal, LaneSelector, NewDelivery, OnceKey,
-    OpenRequest, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -48,6 +48,7 @@ pub async fn run(store: Arc<dyn Store>) {
         event_named_twice_is_kept_longest,
         expired_guard_counts_as_absent,
         stale_conversation_stores_nothing,
+        conversation_without_desk_takes_one,
         answered_guard_gives_its_answer_again,
         guards_are_remembered_all_or_none,
         concurrent_acceptances_of_one_event_store_one,
@@ -133,14 +134,7 @@ impl Case {
     fn conversation(&self, last_seq: u64) -> Conversation {
         let mut visitor = fixtures::sample_visitor();
         visitor.account = self.visitor.clone();
-        Conversation {
-            id: self.id,
-            tenant: self.tenant.clone(),
-            visitor,
-            desk: Some(self.desk.clone()),
-            last_seq,
-            created_at: self.now,
-        }
+        Conversation { id: self.id, tenant: self.tenant.clone(), visitor, desk: Some(self.desk.clone()), last_seq }
     }
 
     fn acceptance(&self, seq: u64) -> Acceptance {
@@ -193,22 +187,13 @@ impl Case {
         self.store.guard(&[self.once(name, SOON)], self.now).await.unwrap().is_none()
     }
 
-    async fn open(&self) -> Opened {
-        let request = OpenRequest {
-            conversation: self.id,
-            events: vec![
-                (self.visitor.clone(), EventKey::new("msg", ["m-1"])),
-                (self.desk.clone(), EventKey::new("msg", ["m-1"])),
-            ],
-            lane: Some(self.lane_key()),
-            installation: None,
-            now: self.now,
-        };
-        self.store.open(&request).await.unwrap()
+    async fn conversation_stored(&self) -> Option<Conversation> {
+        self.store.open(self.id, &self.desk, "none", self.now).await.unwrap().conversation
     }
 
     async fn lane(&self) -> Lane {
-        self.open().await.lane.unwrap()
+        let lanes = self.store.story(self.id).await.unwrap().lanes;
+        lanes.into_iter().find(|lane| lane.key == self.lane_key()).unwrap()
     }
 
     async fn work(&self, seq: u64) -> WorkItem {
@@ -343,10 +328,12 @@ pub async fn acceptance_creates_everything(store: Arc<dyn Store>) {
     new.message.content.subject = Some(String::new());
     assert_eq!(case.store.accept(&new).await.unwrap(), AcceptOutcome::Stored);
 
-    let opened = case.open().await;
-    assert_eq!(opened.conversation.as_ref(), Some(&new.conversation));
-    assert_eq!(opened.events, [Some(new.message.id), None]);
-    assert_eq!(case.event(&case.visitor, &EventKey::new("alt", ["a-1"])).await, Some(new.message.id));
+    assert_eq!(case.conversation_stored().await.as_ref(), Some(&new.conversation));
+    let names = [EventKey::new("msg", ["m-1"]), EventKey::new("none", ["m-1"]), EventKey::new("alt", ["a-1"])];
+    let found = case.store.events(&case.visitor, &names, case.now).await.unwrap();
+    assert_eq!(found, [Some(new.message.id), None, Some(new.message.id)]);
+    assert_eq!(case.event(&case.visitor, &names[2]).await, Some(new.message.id));
+    assert_eq!(case.event(&case.desk, &names[2]).await, None);
     assert!(!case.is_free("n-1").await);
     let item = case.work(1).await;
     assert_eq!(item.delivery, new.deliveries[0].delivery);
@@ -356,13 +343,13 @@ pub async fn acceptance_creates_everything(store: Arc<dyn Store>) {
         item.lane,
         Lane { pending: vec![entry(1)], due_at: Some(new.deliveries[0].due_at), ..Lane::empty(case.lane_key()) }
     );
-    assert_eq!(opened.lane, Some(item.lane));
+    assert_eq!(case.lane().await, item.lane);
 }
 
 /// Asserts that nothing of the first message of a case is there.
 async fn assert_nothing_stored(case: &Case) {
-    let opened = case.open().await;
-    assert_eq!((opened.conversation, opened.events, opened.lane), (None, vec![None, None], None));
+    assert_eq!(case.conversation_stored().await, None);
+    assert_eq!(case.event(&case.visitor, &EventKey::new("msg", ["m-1"])).await, None);
     let story = case.store.story(case.id).await.unwrap();
     assert!(story.messages.is_empty() && story.deliveries.is_empty() && story.lanes.is_empty());
 }
@@ -386,7 +373,7 @@ pub async fn duplicate_event_stores_nothing(store: Arc<dyn Store>) {
     again.events = vec![(fresh.clone(), None), (EventKey::new("msg", ["m-1"]), None)];
     again.guards.push(case.once("fresh", SOON));
     assert_eq!(case.store.accept(&again).await.unwrap(), AcceptOutcome::Duplicate(case.message(1)));
-    assert_eq!(case.open().await.conversation, Some(case.conversation(1)));
+    assert_eq!(case.conversation_stored().await, Some(case.conversation(1)));
     assert_eq!(case.lane().await.pending, [entry(1)]);
     assert_eq!(case.event(&case.visitor, &fresh).await, None);
     assert!(case.is_free("fresh").await);
@@ -419,9 +406,7 @@ pub async fn expired_event_counts_as_absent(store: Arc<dyn Store>) {
     for (after, expected) in [(SOON - TICK, Some(case.message(1))), (SOON, None)] {
         let now = case.now.plus(after);
         assert_eq!(case.store.event(&case.visitor, &name, now).await.unwrap(), expected);
-        let events = vec![(case.visitor.clone(), name.clone())];
-        let request = OpenRequest { conversation: case.id, events, lane: None, installation: None, now };
-        assert_eq!(case.store.open(&request).await.unwrap().events, [expected]);
+        assert_eq!(case.store.events(&case.visitor, std::slice::from_ref(&name), now).await.unwrap(), [expected]);
     }
     second.message.accepted_at = case.now.plus(SOON - TICK);
     second.events = vec![(name.clone(), Some(case.now.plus(SOON + SOON)))];
@@ -462,22 +447,41 @@ pub async fn expired_guard_counts_as_absent(store: Arc<dyn Store>) {
     assert_eq!(case.store.accept(&new).await.unwrap(), AcceptOutcome::Stored);
 }
 
-/// A message that is not the next one, or whose conversation exists or not against its word, is not stored.
+/// A message for a conversation that is not as expected is not stored, and the conversation is shown.
 pub async fn stale_conversation_stores_nothing(store: Arc<dyn Store>) {
     let case = Case::new(store);
-    let mut lost = case.acceptance(1);
-    lost.is_new = false;
-    assert_eq!(case.store.accept(&lost).await.unwrap(), AcceptOutcome::Stale);
+    let lost = Acceptance { may_create: false, ..case.acceptance(1) };
+    assert_eq!(case.store.accept(&lost).await.unwrap(), AcceptOutcome::Stale(None));
     assert_nothing_stored(&case).await;
 
-    case.accept(1).await;
+    // A place need not follow the one before.
+    case.accept(3).await;
+    let stale = AcceptOutcome::Stale(Some(Box::new(case.conversation(3))));
     let fresh = |seq| Acceptance { events: vec![(EventKey::new("msg", ["other"]), None)], ..case.acceptance(seq) };
-    assert_eq!(case.store.accept(&fresh(1)).await.unwrap(), AcceptOutcome::Stale);
-    assert_eq!(case.store.accept(&fresh(3)).await.unwrap(), AcceptOutcome::Stale);
-    let new_again = Acceptance { is_new: true, ..fresh(2) };
-    assert_eq!(case.store.accept(&new_again).await.unwrap(), AcceptOutcome::Stale);
+    assert_eq!(case.store.accept(&fresh(2)).await.unwrap(), stale);
+    assert_eq!(case.store.accept(&fresh(3)).await.unwrap(), stale);
+    let mut other_desk = fresh(4);
+    other_desk.conversation.desk = Some(case.visitor.clone());
+    assert_eq!(case.store.accept(&other_desk).await.unwrap(), stale);
+    let mut no_desk = fresh(4);
+    no_desk.conversation.desk = None;
+    assert_eq!(case.store.accept(&no_desk).await.unwrap(), stale);
+    let mut other_visitor = fresh(4);
+    other_visitor.conversation.visitor.account = case.desk.clone();
+    assert_eq!(case.store.accept(&other_visitor).await.unwrap(), stale);
     assert_eq!(case.event(&case.visitor, &EventKey::new("msg", ["other"])).await, None);
-    assert_eq!(case.store.accept(&fresh(2)).await.unwrap(), AcceptOutcome::Stored);
+    assert_eq!(case.store.accept(&fresh(4)).await.unwrap(), AcceptOutcome::Stored);
+}
+
+/// A conversation that has no desk takes the one a message brings; after that it keeps it.
+pub async fn conversation_without_desk_takes_one(store: Arc<dyn Store>) {
+    let case = Case::new(store);
+    let mut first = case.acceptance(1);
+    first.conversation.desk = None;
+    first.deliveries.clear();
+    assert_eq!(case.store.accept(&first).await.unwrap(), AcceptOutcome::Stored);
+    case.accept(2).await;
+    assert_eq!(case.conversation_stored().await, Some(case.conversation(2)));
 }
 
 /// The same request gets the same answer; the same name with another request is told apart.
@@ -496,7 +500,7 @@ pub async fn answered_guard_gives_its_answer_again(store: Arc<dyn Store>) {
     again.guards = vec![case.answered("r-1", "f-2", json!("another"))];
     assert_eq!(case.store.accept(&again).await.unwrap(), AcceptOutcome::Refused(GuardRefusal::FingerprintDiffers));
     assert_eq!(case.store.guard(&again.guards, case.now).await.unwrap(), Some(GuardRefusal::FingerprintDiffers));
-    assert_eq!(case.open().await.conversation, Some(case.conversation(1)));
+    assert_eq!(case.conversation_stored().await, Some(case.conversation(1)));
 }
 
 /// Of several guards none is remembered if one refuses.
@@ -534,7 +538,7 @@ pub async fn concurrent_acceptances_of_one_place_store_one(store: Arc<dyn Store>
         other.events = vec![(EventKey::new("msg", ["other"]), None)];
         let results = together(case.store.accept(&one), case.store.accept(&other)).await;
         let stored = results.iter().filter(|r| matches!(r, Ok(AcceptOutcome::Stored))).count();
-        let told = |r: &Result<AcceptOutcome, PortError>| is_busy(r) || matches!(r, Ok(AcceptOutcome::Stale));
+        let told = |r: &Result<AcceptOutcome, PortError>| is_busy(r) || matches!(r, Ok(AcceptOutcome::Stale(_)));
         assert_eq!(stored, 1, "{results:?}");
         assert_eq!(results.iter().filter(|r| told(r)).count(), 1, "{results:?}");
         assert_eq!(case.lane().await.pending, [entry(1), entry(2)]);
@@ -1052,11 +1056,7 @@ pub async fn replaced_thread_does_not_speak_for_the_lane(store: Arc<dyn Store>) 
 pub async fn installation_note_is_kept_until_deleted(store: Arc<dyn Store>) {
     let case = Case::new(store);
     let note = async |status| case.store.note_installation(&case.desk, "ch-1", status, case.now, None).await.unwrap();
-    let seen_at = async |account: &AccountId, now| {
-        let installation = Some((account.clone(), "ch-1".to_owned()));
-        let request = OpenRequest { conversation: case.id, events: Vec::new(), lane: None, installation, now };
-        case.store.open(&request).await.unwrap().installation
-    };
+    let seen_at = async |account: &AccountId, now| case.store.open(case.id, account, "ch-1", now).await.unwrap().installation;
     let seen = async |account: &AccountId| seen_at(account, case.now).await;
     assert_eq!(seen(&case.desk).await, None);
     assert_eq!(note(RemoteStatus::Pending).await, Saved::Yes);
@@ -1282,7 +1282,7 @@ pub async fn long_text_is_never_cut(store: Arc<dyn Store>) {
         Err(_) => assert_nothing_stored(&case).await,
     }
     // The conversation goes on either way.
-    let next = case.open().await.conversation.map_or(1, |conversation| conversation.last_seq + 1);
+    let next = case.conversation_stored().await.map_or(1, |conversation| conversation.last_seq + 1);
     let mut after = case.acceptance(next);
     after.events = vec![(EventKey::new("msg", ["after"]), None)];
     assert_eq!(case.store.accept(&after).await.unwrap(), AcceptOutcome::Stored);

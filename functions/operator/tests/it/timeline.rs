@@ -72,7 +72,7 @@ async fn platforms_own_id_leads_to_the_message() {
     let delivery = sample_delivery(&message, &events::delivery_key(1).recipient);
     let acceptance = Acceptance {
         conversation: events::conversation(1),
-        is_new: true,
+        may_create: true,
         message,
         events: vec![(EventKey::new("ds", [events::GATEWAY, "<m-1@demo.example>"]), None)],
         deliveries: vec![NewDelivery { delivery, due_at: NOW.plus(DUE_AFTER) }],

@@ -6,6 +6,9 @@ use testkit::{QueuedTask, events};
 
 use crate::world::{CHANNEL_UPDATED, MESSAGE_CREATED, MESSAGE_UPDATED, World};
 
+/// The place of a message that is accepted at the hour of the test world: its millisecond.
+const SEQ: u64 = 1_767_225_600_000;
+
 const TEXT: &str = "Yes, from 10 to 16. See you 🙂";
 
 /// Texts after the visitor's own message.
@@ -19,12 +22,12 @@ async fn message_is_stored_and_its_delivery_enqueued() {
     World::assert_empty(&world.send(MESSAGE_CREATED, "ok").await, 204, "ok");
     assert_eq!(answers(&world), [TEXT]);
     let stored = &world.store.messages()[1];
-    assert_eq!(stored.id.to_string(), "26be4b95-b346-8f78-9003-680000000002");
+    assert_eq!(stored.id.to_string(), "26be4b95-b346-8f78-9003-699b76daa800");
     assert_eq!(
         (stored.origin.to_string().as_str(), stored.origin_id.as_str()),
         ("vcita/demo", "6a0f3d0a-93c8-4b51-8f10-0a4c7f1f2f90")
     );
-    let key = events::delivery_key(2);
+    let key = events::delivery_key(SEQ);
     assert_eq!(key.recipient.to_string(), "frontstage/gw-mail");
     assert_eq!(world.store.delivery(&key).unwrap().state, DeliveryState::Queued);
     let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) };
@@ -73,11 +76,11 @@ async fn message_for_a_blocked_channel_is_stored_and_reported_as_failed_to_staff
     World::assert_empty(&world.send(CHANNEL_UPDATED, "ok").await, 204, "blocked");
     World::assert_empty(&world.send(MESSAGE_CREATED, "ok").await, 204, "ok");
     assert_eq!(answers(&world), [TEXT]);
-    assert_eq!(world.store.delivery(&events::delivery_key(2)), None);
+    assert_eq!(world.store.delivery(&events::delivery_key(SEQ)), None);
     let receipt = DeliveryKey {
         recipient: desk_account_id(),
         content: DeliveryContent::Receipt(ReceiptStatus::Failed),
-        ..events::delivery_key(2)
+        ..events::delivery_key(SEQ)
     };
     assert_eq!(world.store.delivery(&receipt).unwrap().state, DeliveryState::Queued);
 }

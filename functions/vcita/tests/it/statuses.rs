@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{DeliverTask, EpochMillis, Memo, ReceiptStatus, RemoteStatus, RemoteThread};
-use ports::{OpenRequest, Store as _};
+use ports::Store as _;
 use testkit::fixtures::{NOW, desk_account_id};
 use testkit::{QueuedTask, events};
 
@@ -17,14 +17,7 @@ impl World {
     }
 
     async fn installation(&self, channel: &str, now: EpochMillis) -> Option<RemoteStatus> {
-        let request = OpenRequest {
-            conversation: events::conversation(1).id,
-            events: Vec::new(),
-            lane: None,
-            installation: Some((desk_account_id(), channel.to_owned())),
-            now,
-        };
-        self.store.open(&request).await.unwrap().installation
+        self.store.open(events::conversation(1).id, &desk_account_id(), channel, now).await.unwrap().installation
     }
 }
 

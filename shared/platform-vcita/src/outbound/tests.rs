@@ -52,7 +52,6 @@ fn job(content: DeliveryContent) -> Job {
             },
             desk: Some(recipient.id.clone()),
             last_seq: 1,
-            created_at: NOW,
         },
         message: Message {
             id,
