@@ -62,6 +62,16 @@ impl Caller {
         })
     }
 
+    /// Asks for the endpoint's root, which every service answers to anybody, so that the next call finds a connection.
+    pub(crate) async fn open(&self, service: &str) {
+        let Ok(request) = Request::get(format!("{}/", self.url(service).trim_end_matches('/'))).body(SdkBody::empty()) else {
+            return;
+        };
+        let asked = async { self.client.send(request).await.ok()?.into_body().collect().await.ok() };
+        // Whatever went wrong, the call that comes will meet it too and say so.
+        let _opened = tokio::time::timeout(ATTEMPT_TIMEOUT, asked).await;
+    }
+
     /// Calls an operation, again if that may help.
     pub(crate) async fn call(&self, service: &str, target: &str, body: &[u8]) -> Result<Bytes, CallError> {
         let mut pause = PAUSE;

@@ -135,6 +135,11 @@ impl Connection {
         &self.config
     }
 
+    /// Opens a connection to a service and leaves it in the pool. Nothing is asked of the service but whether it is there.
+    pub async fn open(&self, service: &str) {
+        self.caller.open(service).await;
+    }
+
     /// Calls one operation of a service that speaks AWS JSON 1.1, for services that are not worth an SDK client.
     /// `target` is the value of `X-Amz-Target`, e.g. `AmazonSSM.GetParametersByPath`; `body` and the answer are JSON.
     ///

@@ -25,7 +25,7 @@ pub struct Snapshot {
     /// Tenants and accounts.
     pub directory: Directory,
     /// Secrets of the accounts of this function's platforms.
-    pub secrets: BTreeMap<AccountId, Value>,
+    pub secrets: SecretsOf,
     loaded_at: EpochMillis,
 }
 
@@ -37,13 +37,19 @@ impl Snapshot {
     }
 }
 
-/// The accounts of some platforms, read during INIT and again when they grow old.
+type SecretsOf = BTreeMap<AccountId, Value>;
+
+/// The accounts of some platforms and their secrets.
+///
+/// Secrets are read during INIT, accounts by the first request; both again when they grow old.
 pub struct Roster {
     store: Arc<dyn Store>,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
     platforms: Vec<Platform>,
     held: Mutex<Option<Arc<Snapshot>>>,
+    /// Secrets that were read ahead, and when.
+    ahead: Mutex<Option<(SecretsOf, EpochMillis)>>,
     /// Held while reading: whoever comes meanwhile waits for the same answer.
     reading: tokio::sync::Mutex<()>,
 }
@@ -52,7 +58,26 @@ impl Roster {
     /// A roster that has read nothing yet.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, platforms: Vec<Platform>) -> Self {
-        Self { store, secrets, clock, platforms, held: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
+        Self {
+            store,
+            secrets,
+            clock,
+            platforms,
+            held: Mutex::new(None),
+            ahead: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Reads the secrets, for the first snapshot.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] if they cannot be read; whoever asks for a snapshot reads them then.
+    pub async fn read_ahead(&self) -> Result<(), AppError> {
+        let now = self.clock.now();
+        let secrets = self.read_secrets().await?;
+        *lock(&self.ahead) = Some((secrets, now));
+        Ok(())
     }
 
     /// What is known now; read again first if it is too old.
@@ -84,7 +109,7 @@ impl Roster {
         match self.load(now).await {
             Ok(snapshot) => {
                 let snapshot = Arc::new(snapshot);
-                *self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(snapshot.clone());
+                *lock(&self.held) = Some(snapshot.clone());
                 Ok(snapshot)
             }
             Err(error) => match held.filter(|s| now.since(s.loaded_at) < STALE_LIMIT) {
@@ -98,20 +123,32 @@ impl Roster {
     }
 
     fn held(&self) -> Option<Arc<Snapshot>> {
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        lock(&self.held).clone()
     }
 
     async fn load(&self, now: EpochMillis) -> Result<Snapshot, AppError> {
-        let secrets = futures_util::future::try_join_all(self.platforms.iter().map(|p| self.secrets.load(*p)));
-        let (directory, secrets) = futures_util::future::try_join(self.store.directory(), secrets).await?;
-        let secrets = self
-            .platforms
-            .iter()
-            .zip(secrets)
-            .flat_map(|(platform, keys)| keys.into_iter().map(|(key, value)| (AccountId::new(*platform, key), value)))
-            .collect();
+        let ahead = lock(&self.ahead).take().filter(|(_, read_at)| now.since(*read_at) < REFRESH_AFTER);
+        if let Some((secrets, read_at)) = ahead {
+            return Ok(Snapshot { directory: self.store.directory().await?, secrets, loaded_at: read_at });
+        }
+        let (directory, secrets) =
+            futures_util::future::try_join(async { Ok(self.store.directory().await?) }, self.read_secrets()).await?;
         Ok(Snapshot { directory, secrets, loaded_at: now })
     }
+
+    async fn read_secrets(&self) -> Result<SecretsOf, AppError> {
+        let loads = self.platforms.iter().map(|platform| self.secrets.load(*platform));
+        let secrets = futures_util::future::try_join_all(loads).await?;
+        let of = |(platform, keys): (&Platform, BTreeMap<_, _>)| {
+            let platform = *platform;
+            keys.into_iter().map(move |(key, value)| (AccountId::new(platform, key), value))
+        };
+        Ok(self.platforms.iter().zip(secrets).flat_map(of).collect())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[async_trait::async_trait]

@@ -38,17 +38,18 @@ impl Services {
         Self { connection, ctx: Ctx { store, queue, clock: Arc::new(SystemClock), dice: Arc::new(SystemDice) } }
     }
 
-    /// Reads the accounts of `platforms` and their secrets, in parallel, now: INIT runs at full speed whatever the memory
-    /// of the function, and the first request finds connections open and everything warm. What cannot be read is read
-    /// again by the first request that needs it. Apart from [`Self::connect`], so that functions without accounts do not
-    /// carry the client of the secret store.
+    /// Reads the secrets of `platforms` and opens a connection to the table, now: INIT runs at full speed whatever the
+    /// memory of the function, and a TLS handshake is most of what a first call costs. The accounts themselves are one
+    /// short query over that connection, which the first request makes. What fails here is done again by the first
+    /// request that needs it.
     pub async fn roster(&self, config: &Config, platforms: &[Platform]) -> Arc<Roster> {
         let secrets = SsmSecrets::new(&self.connection, config.secrets_prefix.clone())
             .with_observer(|left_out| error!("secret left out: {left_out}"));
         let (store, clock) = (self.ctx.store.clone(), self.ctx.clock.clone());
         let roster = Arc::new(Roster::new(store, Arc::new(secrets), clock, platforms.to_vec()));
-        if let Err(error) = roster.current().await {
-            warn!(%error, "accounts could not be read during INIT");
+        let (read, ()) = futures_util::future::join(roster.read_ahead(), self.connection.open("dynamodb")).await;
+        if let Err(error) = read {
+            warn!(%error, "secrets could not be read during INIT");
         }
         roster
     }

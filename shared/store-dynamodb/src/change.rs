@@ -14,6 +14,7 @@ use crate::keys::{self, Item, Key};
 
 /// A write of one item, with the condition it depends on. Names and values always go through placeholders: half of our
 /// names are reserved words.
+#[derive(Clone)]
 pub(crate) struct Change {
     key: Key,
     /// The whole item, for a put.
@@ -242,8 +243,9 @@ impl Change {
     /// As a member of a transaction, which returns the item as it was if the condition does not hold.
     pub(crate) fn into_member(self, table: &str) -> Result<TransactWriteItem, PortError> {
         let condition = self.condition();
-        let names = Some(self.names.clone()).filter(|names| !names.is_empty());
-        let values = Some(self.values.clone()).filter(|values| !values.is_empty());
+        let update = self.item.is_none().then(|| self.update_expression());
+        let names = Some(self.names).filter(|names| !names.is_empty());
+        let values = Some(self.values).filter(|values| !values.is_empty());
         let old = condition.as_ref().map(|_| ReturnValuesOnConditionCheckFailure::AllOld);
         let member = TransactWriteItem::builder();
         Ok(match self.item {
@@ -261,7 +263,7 @@ impl Change {
             None => {
                 let update = Update::builder()
                     .table_name(table)
-                    .update_expression(self.update_expression())
+                    .set_update_expression(update)
                     .set_key(Some(self.key.to_attributes()))
                     .set_condition_expression(condition)
                     .set_expression_attribute_names(names)

@@ -77,34 +77,15 @@ impl Store for DynamoStore {
     }
 
     async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError> {
-        let Acceptance { conversation, may_create, message, events, deliveries, guards } = acceptance;
-        let now = message.accepted_at;
-        let mut changes = guard_changes(guards, now)?;
-        let guards_end = changes.len();
-        let mut named = HashSet::new();
-        for (event, valid_until) in longest_kept(events) {
-            let key = Key::event(&message.origin, event);
-            if named.insert(key.clone()) {
-                let item = to_item(&EventItem::new(message.id, valid_until))?;
-                changes.push(Change::put(key, item).if_absent_or_expired(now));
-            }
-        }
-        let events_end = changes.len();
-        changes.push(conversation_change(conversation, *may_create)?);
-        let (item, parts) = MessageItem::split(message)?;
-        changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
-        for part in parts {
-            changes.push(Change::put(part.key(), to_item(&part)?));
-        }
-        changes.extend(deliveries.iter().map(delivery_put).collect::<Result<Vec<_>, _>>()?);
-        changes.extend(lane_appends(deliveries)?);
-
-        let Outcome::Cancelled(verdicts) = self.table.transact(changes).await? else { return Ok(AcceptOutcome::Stored) };
+        let guards = &acceptance.guards;
+        let Outcome::Cancelled(verdicts) = self.table.transact_made(&|| acceptance_changes(acceptance)).await? else {
+            return Ok(AcceptOutcome::Stored);
+        };
         if let Some(refusal) = refusal(guards, &verdicts)? {
             return Ok(AcceptOutcome::Refused(refusal));
         }
-        let mut verdicts = verdicts.into_iter().skip(guards_end);
-        for verdict in verdicts.by_ref().take(events_end - guards_end) {
+        let mut verdicts = verdicts.into_iter().skip(guards.len());
+        for verdict in verdicts.by_ref().take(longest_kept(&acceptance.events).len()) {
             if let Verdict::Refused(Some(item)) = verdict {
                 return Ok(AcceptOutcome::Duplicate(from_item::<EventItem>(item)?.message));
             }
@@ -453,6 +434,26 @@ fn mark<E: items::Entity>(change: &mut Change) {
     }
 }
 
+/// Guards, names of the event, the conversation, and then whatever has no condition of its own.
+fn acceptance_changes(acceptance: &Acceptance) -> Result<Vec<Change>, PortError> {
+    let Acceptance { conversation, may_create, message, events, deliveries, guards } = acceptance;
+    let now = message.accepted_at;
+    let mut changes = guard_changes(guards, now)?;
+    for (event, valid_until) in longest_kept(events) {
+        let item = to_item(&EventItem::new(message.id, valid_until))?;
+        changes.push(Change::put(Key::event(&message.origin, event), item).if_absent_or_expired(now));
+    }
+    changes.push(conversation_change(conversation, *may_create)?);
+    let (item, parts) = MessageItem::split(message)?;
+    changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
+    for part in parts {
+        changes.push(Change::put(part.key(), to_item(&part)?));
+    }
+    changes.extend(deliveries.iter().map(delivery_put).collect::<Result<Vec<_>, _>>()?);
+    changes.extend(lane_appends(deliveries)?);
+    Ok(changes)
+}
+
 /// The conversation's place is taken only if it is as expected: see [`Acceptance::conversation`].
 fn conversation_change(conversation: &Conversation, may_create: bool) -> Result<Change, PortError> {
     let item = to_item(&ConversationItem::from(conversation))?;
@@ -533,10 +534,12 @@ fn refusal(guards: &[Guard], verdicts: &[Verdict]) -> Result<Option<GuardRefusal
     Ok(None)
 }
 
-/// Event names with the longest time first: a name given twice is kept as long as its longest.
+/// Each event name once: a transaction may name an item only once, and the longest time is kept.
 fn longest_kept(events: &[(EventKey, Option<EpochMillis>)]) -> Vec<(&EventKey, Option<EpochMillis>)> {
     let mut events: Vec<_> = events.iter().map(|(key, until)| (key, *until)).collect();
     events.sort_by_key(|(_, until)| std::cmp::Reverse(until.map_or(i64::MAX, EpochMillis::millis)));
+    let mut named = HashSet::new();
+    events.retain(|(key, _)| named.insert(*key));
     events
 }
 

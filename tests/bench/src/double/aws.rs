@@ -59,6 +59,10 @@ impl Aws {
 
     fn serve(&self, mut connection: Connection) -> Result<()> {
         while let Some(request) = connection.read()? {
+            if request.line.starts_with("GET ") {
+                connection.write("HTTP/1.1 200 OK\r\nserver: Server\r\n", b"healthy")?;
+                continue;
+            }
             let (service, operation) = request.target.rsplit_once('.').unwrap_or(("", &request.target));
             let content_type = if service.starts_with("AmazonSSM") { "1.1" } else { "1.0" };
             *self.seen().calls.entry(operation.to_owned()).or_default() += 1;
