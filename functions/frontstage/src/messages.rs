@@ -8,8 +8,8 @@ use http::{HeaderValue, Method};
 use lambda::Metric;
 use model::{Account, AccountId, EpochMillis, EventKey, MessageId, Platform, Slug};
 use platform_frontstage::{
-    Answer, Code, Envelope, Form, Head, Item, MAX_BODY, MessageContentInfo, Msg, Nonce, Outcome, Secrets, Settings, WireError,
-    acknowledgement, check_address, gateways_reply, parse, receive, received_reply, verify,
+    Answer, Code, Envelope, Form, Head, Item, MAX_BODY, MessageContentInfo, Msg, Nonce, Outcome, Secrets, Settings, Side,
+    WireError, acknowledgement, gateways_reply, parse, receive, received_reply, verify,
 };
 use ports::{Guard, GuardRefusal, OnceKey};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
     if !is_json {
         return Ok(WireError::new(Code::UnsupportedMediaType, "application/json only").to_reply(&request_id));
     }
-    let batch = match parse(&verified, named.as_deref()) {
+    let batch = match parse(&verified, named.as_deref(), Side::connector(&settings)) {
         Ok(batch) => batch,
         Err(error) => return Ok(error.to_reply(&request_id)),
     };
@@ -75,7 +75,7 @@ pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
     for item in &batch.items {
         match &item.content {
             Ok(envelope) => caller.take(item, envelope, &mut answer).await?,
-            Err(error) => answer.reject(item, error.clone()),
+            Err(error) => answer.reject(item, refusal(item, error)),
         }
     }
     Ok(answer.into_reply())
@@ -99,6 +99,33 @@ const fn replayed() -> AppError {
     AppError::Unauthenticated("nonce used before")
 }
 
+/// Messages of connectors that are read, but have nobody who serves them yet.
+const NOT_SERVED: [&str; 12] = [
+    "ES_CHAT_REQUEST",
+    "ES_CHAT_START",
+    "ES_CHAT_STOP",
+    "ES_CHAT_TYPING",
+    "ES_CHAT_SENTENCE",
+    "ES_CHAT_CONFIRM",
+    "ES_CHAT_RESYNC",
+    "ES_CHAT_STATUS",
+    "ES_SCENARIO_LOAD",
+    "ES_SCENARIO_SAVE",
+    "ES_WS_ROUTING",
+    "ES_WS_LITERALS_GET",
+];
+
+fn not_served() -> WireError {
+    WireError::on(Code::UnknownMessage, "Msg", "this message is not served by this installation yet")
+}
+
+/// What is wrong with an item. A message that is not served is not served, whatever its payload says.
+fn refusal(item: &Item, error: &WireError) -> WireError {
+    let is_about_payload = error.field.as_deref().is_some_and(|field| field.starts_with("Body"));
+    let is_not_served = item.name.as_deref().is_some_and(|name| NOT_SERVED.contains(&name));
+    if is_about_payload && is_not_served { not_served() } else { error.clone() }
+}
+
 /// A connector that has proven who it is, for the length of one request.
 struct Caller<'a> {
     ctx: &'a Ctx,
@@ -113,7 +140,7 @@ struct Caller<'a> {
 impl Caller<'_> {
     async fn take(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
         match &envelope.msg {
-            Msg::GetGateways { address } => self.gateways(item, envelope, address.as_deref(), answer).await,
+            Msg::GetGateways => self.gateways(item, envelope, answer).await,
             Msg::MessageReceiving(info) => self.receive(item, envelope, info, answer).await,
             Msg::MessageSent(info) => match acknowledgement(info, self.settings) {
                 Ok(word) => self.acknowledge(item, envelope, word, answer).await,
@@ -122,20 +149,35 @@ impl Caller<'_> {
                     Ok(())
                 }
             },
+            Msg::ChatRequest(_)
+            | Msg::ChatStart(_)
+            | Msg::ChatStop(_)
+            | Msg::ChatTyping(_)
+            | Msg::ChatSentence(_)
+            | Msg::ChatConfirm(_)
+            | Msg::ChatResync(_)
+            | Msg::ChatStatus(_)
+            | Msg::ScenarioLoad(_)
+            | Msg::ScenarioSave(_)
+            | Msg::WebSiteRouting
+            | Msg::Literals(_)
+            // What agent clients send is refused on a connector's path before it gets here.
+            | Msg::AgentAnswer(_)
+            | Msg::AgentHangup(_)
+            | Msg::AgentConfirm(_)
+            | Msg::AgentTyping(_)
+            | Msg::AgentSentence(_)
+            | Msg::AgentResync(_)
+            | Msg::AgentStatus(_)
+            | Msg::AgentReturn(_)
+            | Msg::AgentSpam(_) => {
+                answer.reject(item, not_served());
+                Ok(())
+            }
         }
     }
 
-    async fn gateways(
-        &self,
-        item: &Item,
-        envelope: &Envelope,
-        address: Option<&str>,
-        answer: &mut Answer,
-    ) -> Result<(), AppError> {
-        if let Err(error) = check_address(address, self.settings) {
-            answer.reject(item, error);
-            return Ok(());
-        }
+    async fn gateways(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
         let refusal = self.ctx.base.store.guard(&self.guards(envelope, None), self.now).await?;
         if let Some((outcome, kept)) = self.repeated(item, refusal, answer)? {
             answer.accept(item, outcome, [gateways_reply(&self.head(envelope, &kept), self.settings)]);

@@ -1,228 +1,168 @@
-//! The vendor's structures (4.5), member by member.
+//! The structures of messages (4.5).
 
 use model::EpochMillis;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use crate::form::{write_date, write_guid, write_plain_guid};
-use crate::json::{Members, Node};
-use crate::settings::Channel;
-use crate::{Code, WireError};
+use crate::node::Node;
+use crate::structure::{ANY_LENGTH, Emission, Reading, Value, Wrong, structure};
+use crate::words::{Channel, Direction};
 
-/// A message as both sides hand it to each other. Absent and null are the same; a nil GUID and the first day of the
-/// calendar count as absent.
-#[derive(Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MessageContentInfo {
-    /// External id of the message; from us, a proposal.
-    pub delivery_system_id: Option<String>,
-    /// External id of the message replied to; inbound only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_reply_to_id: Option<String>,
-    /// Our id of the message; outbound only.
-    #[serde(serialize_with = "write_guid")]
-    pub message_id: Option<Uuid>,
-    /// The connector's correlation id. Called a GUID, but any text (11.16).
-    pub request_id: Option<String>,
-    /// The message gateway.
-    #[serde(serialize_with = "write_guid")]
-    pub gateway_id: Option<Uuid>,
-    /// Sender for display.
-    pub from_field: Option<String>,
-    /// The other party's address.
-    pub remote_address: Option<String>,
-    /// Direct recipient for display.
-    pub to_field: Option<String>,
-    /// Copy recipient for display.
-    pub to_cc_field: Option<String>,
-    /// Hidden recipient for display.
-    pub to_bcc_field: Option<String>,
-    /// `I` inbound, `O` outbound.
-    pub direction: Option<String>,
-    /// Structured recipients, channel-specific.
-    pub extended_fields: Option<String>,
-    /// When the connector received it, or the server handed it over.
-    #[serde(serialize_with = "write_date")]
-    pub received_sent_time: Option<EpochMillis>,
-    /// When the author wrote it.
-    #[serde(serialize_with = "write_date")]
-    pub draft_time: Option<EpochMillis>,
-    /// Subject.
-    pub subject_field: Option<String>,
-    /// HTML content.
-    pub body_html: Option<String>,
-    /// Text content.
-    pub body_text: Option<String>,
-    /// Language hint.
-    pub culture: Option<String>,
-    /// Processing field.
-    pub mark: Option<i64>,
-    /// 0 to 3.
-    pub spam_level: Option<i64>,
-    /// -1 or more.
-    pub signature_validity: Option<i64>,
-    /// Position in a hierarchy.
-    pub hierarchy: Option<i64>,
-    /// Satisfaction, 16 bit.
-    pub rating: Option<i64>,
-}
-
-impl std::fmt::Debug for MessageContentInfo {
-    /// Ids only: everything else is somebody's words or address.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MessageContentInfo")
-            .field("message_id", &self.message_id)
-            .field("gateway_id", &self.gateway_id)
-            .finish_non_exhaustive()
+structure! {
+    /// A message as both sides hand it to each other. Its lengths are judged by the rules of section 7, some of which cut.
+    #[derive(Default)]
+    pub struct MessageContentInfo {
+        /// External id of the message; from us, a proposal.
+        delivery_system_id: Option<String> [ANY_LENGTH] = "DeliverySystemId" in Es Se;
+        /// External id of the message replied to; inbound only.
+        in_reply_to_id: Option<String> [ANY_LENGTH] = "InReplyToId" in Es;
+        /// Our id of the message; outbound only.
+        message_id: Option<Uuid> = "MessageId" in Es Se;
+        /// The connector's correlation id. Called a GUID, but any text (11.16).
+        request_id: Option<String> [ANY_LENGTH] = "RequestId" in Es Se;
+        /// The message gateway.
+        gateway_id: Option<Uuid> = "GatewayId" in Es Se;
+        /// Sender for display.
+        from_field: Option<String> [ANY_LENGTH] = "FromField" in Es Se;
+        /// The other party's address.
+        remote_address: Option<String> [ANY_LENGTH] = "RemoteAddress" in Es Se;
+        /// Direct recipient for display.
+        to_field: Option<String> [ANY_LENGTH] = "ToField" in Es Se;
+        /// Copy recipient for display.
+        to_cc_field: Option<String> [ANY_LENGTH] = "ToCcField" in Es Se;
+        /// Hidden recipient for display.
+        to_bcc_field: Option<String> [ANY_LENGTH] = "ToBccField" in Es Se;
+        /// `I` inbound, `O` outbound.
+        direction: Option<String> [ANY_LENGTH] = "Direction" in Es Se;
+        /// Structured recipients, channel-specific. Not expected from connectors, but kept to its length if it comes.
+        extended_fields: Option<String> [ANY_LENGTH] = "ExtendedFields" in Es Se;
+        /// When the connector received it, or the server handed it over.
+        received_sent_time: Option<EpochMillis> = "ReceivedSentTime" in Es Se;
+        /// When the author wrote it.
+        draft_time: Option<EpochMillis> = "DraftTime" in Es Se;
+        /// Subject.
+        subject_field: Option<String> [ANY_LENGTH] = "SubjectField" in Es Se;
+        /// HTML content.
+        body_html: Option<String> [ANY_LENGTH] = "BodyHtml" in Es Se;
+        /// Text content.
+        body_text: Option<String> [ANY_LENGTH] = "BodyText" in Es Se;
+        /// Language hint.
+        culture: Option<String> [ANY_LENGTH] = "Culture" in Es Se;
+        /// Processing field.
+        mark: Option<i64> = "Mark" in Es Se;
+        /// 0 to 3.
+        spam_level: Option<i64> = "SpamLevel" in Es Se;
+        /// -1 or more.
+        signature_validity: Option<i64> = "SignatureValidity" in Es Se;
+        /// Position in a hierarchy.
+        hierarchy: Option<i64> = "Hierarchy" in Es Se;
+        /// Satisfaction, 16 bit.
+        rating: Option<i64> = "Rating" in Es Se;
     }
 }
 
-impl MessageContentInfo {
-    pub(crate) fn read(node: &Node) -> Result<Self, WireError> {
-        let m = object(node)?;
-        Ok(Self {
-            delivery_system_id: m.text("DeliverySystemId")?,
-            in_reply_to_id: m.text("InReplyToId")?,
-            message_id: m.guid("MessageId")?,
-            request_id: m.text("RequestId")?,
-            gateway_id: m.guid("GatewayId")?,
-            from_field: m.text("FromField")?,
-            remote_address: m.text("RemoteAddress")?,
-            to_field: m.text("ToField")?,
-            to_cc_field: m.text("ToCcField")?,
-            to_bcc_field: m.text("ToBccField")?,
-            direction: m.text("Direction")?,
-            extended_fields: m.text("ExtendedFields")?,
-            received_sent_time: m.date("ReceivedSentTime")?,
-            draft_time: m.date("DraftTime")?,
-            subject_field: m.text("SubjectField")?,
-            body_html: m.text("BodyHtml")?,
-            body_text: m.text("BodyText")?,
-            culture: m.text("Culture")?,
-            mark: m.integer("Mark")?,
-            spam_level: m.integer("SpamLevel")?,
-            signature_validity: m.integer("SignatureValidity")?,
-            hierarchy: m.integer("Hierarchy")?,
-            rating: m.integer("Rating")?,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for MessageContentInfo {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(&Node::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-/// The carrier of answers and acknowledgements. What its members mean depends on the message.
-#[derive(Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct CommandInfo {
-    /// The message's id.
-    #[serde(serialize_with = "write_guid")]
-    pub id: Option<Uuid>,
-    /// The message gateway, mirrored.
-    #[serde(serialize_with = "write_guid")]
-    pub ref_id: Option<Uuid>,
-    /// When it was said.
-    #[serde(serialize_with = "write_date")]
-    pub time_stamp: Option<EpochMillis>,
-    /// Request id mirrored, or the real external id.
-    pub reference: Option<String>,
-    /// `"true"`, `"false"`, or an error text. A boolean is read as its text (11.16).
-    pub data: Option<String>,
-}
-
-impl std::fmt::Debug for CommandInfo {
-    /// Ids only: an error text can hold an address.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CommandInfo").field("id", &self.id).field("ref_id", &self.ref_id).finish_non_exhaustive()
+structure! {
+    /// The carrier of answers and acknowledgements. What its members mean depends on the message.
+    #[derive(Default)]
+    pub struct CommandInfo {
+        /// The message's id, or the form's.
+        id: Option<Uuid> = "Id" in Es Se;
+        /// The message gateway, mirrored.
+        ref_id: Option<Uuid> = "RefId" in Es Se;
+        /// When it was said.
+        time_stamp: Option<EpochMillis> = "TimeStamp" in Es Se;
+        /// Request id mirrored, the real external id, or a culture.
+        reference: Option<String> [ANY_LENGTH] = "Reference" in Es Se;
+        /// `"true"`, `"false"`, or an error text.
+        data: Option<Data> = "Data" in Es Se;
     }
 }
 
 impl CommandInfo {
-    pub(crate) fn read(node: &Node) -> Result<Self, WireError> {
-        let m = object(node)?;
-        Ok(Self {
-            id: m.guid("Id")?,
-            ref_id: m.guid("RefId")?,
-            time_stamp: m.date("TimeStamp")?,
-            reference: m.text("Reference")?,
-            data: if let Node::Bool(value) = m.get("Data") { Some(value.to_string()) } else { m.text("Data")? },
-        })
-    }
-
     /// What `Data` says of success, in any spelling of 11.16; `None` for anything else.
     #[must_use]
     pub fn success(&self) -> Option<bool> {
-        match self.data.as_deref() {
-            Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
-            Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        match self.data.as_ref() {
+            Some(Data(text)) if text.eq_ignore_ascii_case("true") => Some(true),
+            Some(Data(text)) if text.eq_ignore_ascii_case("false") => Some(false),
             _ => None,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for CommandInfo {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(&Node::deserialize(deserializer)?).map_err(D::Error::custom)
+/// The text of a [`CommandInfo`]; a boolean is read as its text (11.16).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data(pub String);
+
+impl Value for Data {
+    const IS_WORDS: bool = true;
+
+    fn from_node(node: &Node, how: Reading) -> Result<Option<Self>, Wrong> {
+        if let Node::Bool(value) = node {
+            return Ok(Some(Self(value.to_string())));
+        }
+        // Cut where it is stored: an error text may not be lost for its length.
+        Ok(String::from_node(node, Reading { limit: ANY_LENGTH, ..how })?.map(Self))
+    }
+
+    fn to_node(&self, _how: Emission) -> Node {
+        self.0.as_str().into()
     }
 }
 
-/// A message gateway as the connector is told of it, one entry per direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GatewayInfo {
-    /// Its key for both sides.
-    #[serde(serialize_with = "write_plain_guid")]
-    pub id: Uuid,
-    /// Its name for people.
-    pub display_name: Option<String>,
-    /// The address of the connector.
-    pub peer_address: Option<String>,
-    /// The sub-address of the connector.
-    pub peer_port: Option<String>,
-    /// What it carries.
-    pub channel: Channel,
-    /// `I` or `O`.
-    pub direction: &'static str,
-    /// The connector's own configuration of it.
-    pub device: Option<String>,
-    /// Default language.
-    #[serde(serialize_with = "write_guid")]
-    pub language_id: Option<Uuid>,
-}
-
-fn object(node: &Node) -> Result<&Members, WireError> {
-    node.as_object().ok_or_else(|| WireError::on(Code::MalformedBody, "Body", "Body is not an object"))
+structure! {
+    /// A message gateway as the connector is told of it, one entry per direction.
+    pub struct GatewayInfo {
+        /// Its key for both sides.
+        id: Uuid = "Id" in Se;
+        /// Its name for people.
+        display_name: Option<String> = "DisplayName" in Se;
+        /// The address of the connector.
+        peer_address: Option<String> = "PeerAddress" in Se;
+        /// The sub-address of the connector.
+        peer_port: Option<String> = "PeerPort" in Se;
+        /// What it carries.
+        channel: Channel = "Channel" in Se;
+        /// `I` or `O`.
+        direction: Direction = "Direction" in Se;
+        /// The connector's own configuration of it.
+        device: Option<String> = "Device" in Se;
+        /// Default language.
+        language_id: Option<Uuid> = "LanguageId" in Se;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::option;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::structure::tests::read;
+    use crate::structure::{Dir, Structure};
+    use crate::{json, msgpack};
 
-    #[test]
-    fn acknowledgements_of_the_contract_are_read() {
-        let sent: CommandInfo = serde_json::from_str(
-            r#"{"Id":"66666666-6666-4666-8666-666666666666","RefId":"44444444-4444-4444-8444-444444444444","Reference":"<real@demo.example>","Data":null}"#,
-        )
-        .unwrap();
-        assert_eq!(sent.reference.as_deref(), Some("<real@demo.example>"));
-        assert_eq!(sent.data, None);
-        let failed: CommandInfo = serde_json::from_str(
-            r#"{"Id":"66666666-6666-4666-8666-666666666666","RefId":"44444444-4444-4444-8444-444444444444","Reference":null,"Data":"550 mailbox full"}"#,
-        )
-        .unwrap();
-        assert_eq!(failed.data.as_deref(), Some("550 mailbox full"));
+    fn command(body: &Json) -> CommandInfo {
+        read(body, Dir::Es).unwrap()
     }
 
     #[test]
-    fn success_is_read_in_every_spelling() {
+    fn acknowledgements_of_the_contract_are_read() {
+        let sent = command(&json!({
+            "Id": "66666666-6666-4666-8666-666666666666", "RefId": "44444444-4444-4444-8444-444444444444",
+            "Reference": "<real@demo.example>", "Data": null
+        }));
+        assert_eq!(sent.reference.as_deref(), Some("<real@demo.example>"));
+        assert_eq!(sent.data, None);
+        let failed = command(&json!({
+            "Id": "66666666-6666-4666-8666-666666666666", "RefId": "44444444-4444-4444-8444-444444444444",
+            "Reference": null, "Data": "550 mailbox full"
+        }));
+        assert_eq!(failed.data, Some(Data("550 mailbox full".into())));
+    }
+
+    #[test]
+    fn row_11_16_success_is_read_in_every_spelling() {
         for (data, success) in [
             (json!(true), Some(true)),
             (json!("true"), Some(true)),
@@ -232,10 +172,25 @@ mod tests {
             (json!("yes"), None),
             (json!(null), None),
         ] {
-            let info: CommandInfo = serde_json::from_value(json!({ "Data": data })).unwrap();
-            assert_eq!(info.success(), success);
+            assert_eq!(command(&json!({ "Data": data })).success(), success);
         }
-        assert!(serde_json::from_value::<CommandInfo>(json!({"Data": 1})).is_err());
+        assert!(read::<CommandInfo>(&json!({"Data": 1}), Dir::Es).is_err());
+        let message: MessageContentInfo = read(&json!({"RequestId": "no GUID at all"}), Dir::Es).unwrap();
+        assert_eq!(message.request_id.as_deref(), Some("no GUID at all"));
+    }
+
+    #[test]
+    fn debug_shows_ids_and_no_words() {
+        let message = MessageContentInfo {
+            message_id: Some(Uuid::from_u128(1)),
+            body_text: Some("secret".into()),
+            remote_address: Some("eva@demo.example".into()),
+            ..MessageContentInfo::default()
+        };
+        let shown = format!("{message:?}");
+        assert!(shown.contains("00000000-0000-0000-0000-000000000001"), "{shown}");
+        assert!(!shown.contains("secret") && !shown.contains("eva"), "{shown}");
+        assert!(!format!("{:?}", command(&json!({"Data": "to eva"}))).contains("eva"));
     }
 
     fn date() -> impl Strategy<Value = Option<EpochMillis>> {
@@ -273,15 +228,16 @@ mod tests {
     proptest! {
         #[test]
         fn message_round_trips(info in message()) {
-            let text = serde_json::to_string(&info).unwrap();
-            prop_assert_eq!(serde_json::from_str::<MessageContentInfo>(&text).unwrap(), info);
+            let node = info.write(Dir::Es.into());
+            prop_assert_eq!(MessageContentInfo::read(&json::parse(&json::write(&node)).unwrap(), Dir::Es).unwrap(), info.clone());
+            prop_assert_eq!(MessageContentInfo::read(&msgpack::parse(&msgpack::write(&node)).unwrap(), Dir::Es).unwrap(), info);
         }
 
         #[test]
         fn command_round_trips(id in guid(), ref_id in guid(), time_stamp in date(), reference in text(), data in text()) {
-            let info = CommandInfo { id, ref_id, time_stamp, reference, data };
-            let text = serde_json::to_string(&info).unwrap();
-            prop_assert_eq!(serde_json::from_str::<CommandInfo>(&text).unwrap(), info);
+            let info = CommandInfo { id, ref_id, time_stamp, reference, data: data.map(Data) };
+            let node = info.write(Dir::Se.into());
+            prop_assert_eq!(CommandInfo::read(&json::parse(&json::write(&node)).unwrap(), Dir::Se).unwrap(), info);
         }
     }
 }

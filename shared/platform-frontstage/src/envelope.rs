@@ -1,14 +1,16 @@
-//! What connectors post: one envelope, an array of them, or a bare payload with its name in the path (10.1, 10.2).
+//! What connectors and agent clients post: one envelope, an array of them, or a bare payload with its name in the path (10.1, 10.2).
 
-use http::header::CONTENT_TYPE;
 use uuid::Uuid;
 use wire::signature::sha256_hex;
 use wire::{RawRequest, Verified};
 
-use crate::content::{CommandInfo, MessageContentInfo};
+use crate::content::CommandInfo;
 use crate::error::{Code, WireError};
-use crate::form::parse_guid;
-use crate::json::{Members, Node};
+use crate::json;
+use crate::media::Format;
+use crate::message::{Msg, Side};
+use crate::node::{Members, Node};
+use crate::structure::{Dir, Structure, guid};
 
 /// Longest body in bytes; a longer one is `TooLarge` (10.1).
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -18,22 +20,6 @@ pub const MAX_ITEMS: usize = 25;
 
 /// Longest message name that is repeated in an answer.
 const MAX_NAME: usize = 64;
-
-/// Messages of the catalogue (section 3) that connectors send and that are not served here.
-const NOT_SERVED: [&str; 12] = [
-    "ES_CHAT_REQUEST",
-    "ES_CHAT_START",
-    "ES_CHAT_STOP",
-    "ES_CHAT_TYPING",
-    "ES_CHAT_SENTENCE",
-    "ES_CHAT_CONFIRM",
-    "ES_CHAT_RESYNC",
-    "ES_CHAT_STATUS",
-    "ES_SCENARIO_LOAD",
-    "ES_SCENARIO_SAVE",
-    "ES_WS_ROUTING",
-    "ES_WS_LITERALS_GET",
-];
 
 /// In which form the caller wrote, and so is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +37,8 @@ pub enum Form {
 pub struct Batch {
     /// How it was written.
     pub form: Form,
+    /// In which format.
+    pub format: Format,
     /// 1 to 25 items.
     pub items: Vec<Item>,
 }
@@ -76,112 +64,66 @@ pub struct Envelope {
     pub msg: Msg,
     /// Lower-case hex SHA-256 of name and payload in one spelling: the same for the same content, however it is written.
     pub body_sha256: String,
+    /// How many members of the payload nobody knows. They are ignored; the number is for diagnosis (2.2).
+    pub unknown_members: usize,
 }
 
-/// The messages that are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Msg {
-    /// `ES_SL_GETGATEWAYS`: which message gateways are mine?
-    GetGateways {
-        /// The gateway address the caller names, if any.
-        address: Option<String>,
-    },
-    /// `ES_MESSAGE_RECEIVING`: a visitor wrote.
-    MessageReceiving(Box<MessageContentInfo>),
-    /// `ES_MESSAGE_SENT`: what became of a message of ours.
-    MessageSent(CommandInfo),
-}
-
-impl Msg {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::GetGateways { .. } => "ES_SL_GETGATEWAYS",
-            Self::MessageReceiving(_) => "ES_MESSAGE_RECEIVING",
-            Self::MessageSent(_) => "ES_MESSAGE_SENT",
-        }
-    }
-
-    fn read(name: &str, body: &Node) -> Result<Self, WireError> {
-        match name {
-            "ES_SL_GETGATEWAYS" => match body {
-                Node::Null => Ok(Self::GetGateways { address: None }),
-                Node::Text(address) => Ok(Self::GetGateways { address: Some(address.clone()).filter(|a| !a.is_empty()) }),
-                Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Object(_) | Node::Bad(_) => {
-                    Err(WireError::on(Code::MalformedBody, "Body", "Body is not a string"))
-                }
-            },
-            "ES_MESSAGE_RECEIVING" => Ok(Self::MessageReceiving(Box::new(MessageContentInfo::read(body)?))),
-            "ES_MESSAGE_SENT" => CommandInfo::read(body).map(Self::MessageSent).map_err(|error| {
-                // What is no GUID is no message of ours either.
-                if error.field.as_deref() == Some("Body.Id") { WireError::unknown_message_id() } else { error }
-            }),
-            _ if ["SE_", "SC_", "CS_"].iter().any(|prefix| name.starts_with(prefix)) => {
-                Err(WireError::on(Code::WrongDirection, "Msg", "connectors send ES_ messages only"))
-            }
-            _ if NOT_SERVED.contains(&name) => {
-                Err(WireError::on(Code::UnknownMessage, "Msg", "this message is not served by this installation yet"))
-            }
-            _ => Err(WireError::on(Code::UnknownMessage, "Msg", "no message has this name")),
-        }
-    }
-}
-
-/// Reads what a proven connector posted. `named` is the message name from the path, for a bare payload.
+/// Reads what a proven sender posted. `named` is the message name from the path, for a bare payload.
 ///
 /// # Errors
-/// [`WireError`] if nothing in it can be read: too long, not JSON, an empty array or one of more than 25. An item that
-/// is wrong by itself carries its own error.
-pub fn parse(request: &Verified<RawRequest>, named: Option<&str>) -> Result<Batch, WireError> {
+/// [`WireError`] if nothing in it can be read: too long, of no known format, an empty array or one of more than 25. An
+/// item that is wrong by itself carries its own error.
+pub fn parse(request: &Verified<RawRequest>, named: Option<&str>, side: Side<'_>) -> Result<Batch, WireError> {
     let request = request.get();
     if request.body.len() > MAX_BODY {
         return Err(WireError::new(Code::TooLarge, "the body is longer than 4 MB"));
     }
-    let media_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if media_type.to_ascii_lowercase().contains("msgpack") {
-        return Err(WireError::new(Code::UnsupportedMediaType, "MessagePack is not read by this installation yet"));
-    }
-    let document = Node::parse(&request.body)?;
-    if let Some(name) = named {
-        return Ok(Batch { form: Form::Bare, items: vec![bare_item(name, &document)] });
-    }
-    match document {
-        Node::List(items) if (1..=MAX_ITEMS).contains(&items.len()) => {
-            Ok(Batch { form: Form::Array, items: items.iter().map(item).collect() })
+    let format = Format::of_body(&request.headers)?;
+    let document = format.parse(&request.body)?;
+    let (form, items) = match (named, document) {
+        (Some(name), document) => (Form::Bare, vec![bare_item(name, &document, side)]),
+        (None, Node::List(items)) if (1..=MAX_ITEMS).contains(&items.len()) => {
+            (Form::Array, items.iter().map(|node| item(node, side)).collect())
         }
-        Node::List(_) => Err(WireError::new(Code::MalformedBody, "an array holds 1 to 25 envelopes")),
-        Node::Object(_) => Ok(Batch { form: Form::Single, items: vec![item(&document)] }),
-        Node::Bad(why) => Err(WireError::new(Code::MalformedBody, why)),
-        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {
-            Err(WireError::new(Code::MalformedBody, "the body is neither an envelope nor an array of envelopes"))
+        (None, Node::List(_)) => return Err(WireError::new(Code::MalformedBody, "an array holds 1 to 25 envelopes")),
+        (None, document @ Node::Object(_)) => (Form::Single, vec![item(&document, side)]),
+        (None, Node::Bad(why)) => return Err(WireError::new(Code::MalformedBody, why)),
+        (None, _) => {
+            return Err(WireError::new(Code::MalformedBody, "the body is neither an envelope nor an array of envelopes"));
         }
-    }
+    };
+    Ok(Batch { form, format, items })
 }
 
 /// The acknowledgements in a connector's answer to a push, `{"Messages":[...]}` (10.3). Whatever else is in it, or wrong
 /// with it, is passed over: a push answered 2xx has arrived.
 pub(crate) fn sent_in_answer(body: &[u8]) -> Vec<CommandInfo> {
-    let Ok(Node::Object(answer)) = Node::parse(body) else { return Vec::new() };
+    let Ok(Node::Object(answer)) = json::parse(body) else { return Vec::new() };
     let Node::List(messages) = answer.get("Messages") else { return Vec::new() };
     let sent = |node: &Node| {
         let members = node.as_object()?;
         let is_sent = members.get("Msg").as_text() == Some("ES_MESSAGE_SENT");
         let body = Some(members.get("Body")).filter(|body| is_sent && body.problem().is_none())?;
-        CommandInfo::read(body).ok()
+        CommandInfo::read(body, Dir::Es).ok()
     };
     messages.iter().filter_map(sent).collect()
 }
 
-fn item(node: &Node) -> Item {
+fn item(node: &Node, side: Side<'_>) -> Item {
     let nothing = Members::default();
     let members = node.as_object().unwrap_or(&nothing);
-    let id = members.get("Id").as_text().and_then(parse_guid).filter(|id| !id.is_nil());
+    let id = guid(members.get("Id")).filter(|id| !id.is_nil());
     let name = members.get("Msg").as_text();
-    Item { id, name: shown(name), content: read_envelope(node, members, id, name) }
+    Item { id, name: shown(name), content: read_envelope(node, members, id, name, side) }
 }
 
-fn read_envelope(node: &Node, members: &Members, id: Option<Uuid>, name: Option<&str>) -> Result<Envelope, WireError> {
+fn read_envelope(
+    node: &Node,
+    members: &Members,
+    id: Option<Uuid>,
+    name: Option<&str>,
+    side: Side<'_>,
+) -> Result<Envelope, WireError> {
     if let Some(why) = node.problem() {
         return Err(WireError::new(Code::MalformedBody, why));
     }
@@ -190,14 +132,18 @@ fn read_envelope(node: &Node, members: &Members, id: Option<Uuid>, name: Option<
     }
     let name = name.ok_or_else(|| WireError::on(Code::MalformedBody, "Msg", "the envelope has no message name"))?;
     let id = id.ok_or_else(|| WireError::on(Code::MalformedBody, "Id", "the envelope has no GUID as its Id"))?;
-    let body = members.get("Body");
-    Ok(Envelope { id: Some(id), msg: Msg::read(name, body)?, body_sha256: hash(name, body) })
+    read_payload(Some(id), name, members.get("Body"), side)
 }
 
-fn bare_item(name: &str, body: &Node) -> Item {
+fn read_payload(id: Option<Uuid>, name: &str, body: &Node, side: Side<'_>) -> Result<Envelope, WireError> {
+    let (msg, unknown_members) = Msg::read(name, body, side)?;
+    Ok(Envelope { id, msg, body_sha256: hash(name, body), unknown_members })
+}
+
+fn bare_item(name: &str, body: &Node, side: Side<'_>) -> Item {
     let content = match body.problem() {
         Some(why) => Err(WireError::new(Code::MalformedBody, why)),
-        None => Msg::read(name, body).map(|msg| Envelope { id: None, msg, body_sha256: hash(name, body) }),
+        None => read_payload(None, name, body, side),
     };
     Item { id: None, name: shown(Some(name)), content }
 }
@@ -207,11 +153,14 @@ fn shown(name: Option<&str>) -> Option<String> {
 }
 
 fn hash(name: &str, body: &Node) -> String {
-    sha256_hex(format!("{name}\n{}", body.canonical()).as_bytes())
+    let mut text = format!("{name}\n").into_bytes();
+    text.extend(json::canonical(body));
+    sha256_hex(&text)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use http::header::CONTENT_TYPE;
     use http::{HeaderMap, Method};
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -230,6 +179,12 @@ pub(crate) mod tests {
     }
 
     const ID: &str = "11111111-1111-4111-8111-111111111111";
+    pub(crate) const CONNECTOR: Side<'_> = Side::Connector { peer: "!MailLink", port: None };
+    const WORKPLACE: Side<'_> = Side::Workplace { number: "501", agent: Uuid::from_u128(5) };
+
+    fn parse(request: &Verified<RawRequest>, named: Option<&str>) -> Result<Batch, WireError> {
+        super::parse(request, named, CONNECTOR)
+    }
 
     fn one(body: Value) -> Item {
         let batch = parse(&posted(body.to_string()), None).unwrap();
@@ -247,7 +202,8 @@ pub(crate) mod tests {
         let batch = parse(&posted(body), None).unwrap();
         let envelope = batch.items[0].content.as_ref().unwrap();
         assert_eq!(envelope.id.unwrap().to_string(), "5b0c1a52-6a0e-4a5e-9a53-0a1f5b6c7d01");
-        assert_eq!(envelope.msg, Msg::GetGateways { address: Some("!MailLink".into()) });
+        assert_eq!(envelope.msg, Msg::GetGateways);
+        assert_eq!((batch.format, envelope.unknown_members), (Format::Json, 0));
         assert_eq!(batch.items[0].name.as_deref(), Some("ES_SL_GETGATEWAYS"));
     }
 
@@ -290,23 +246,60 @@ pub(crate) mod tests {
 
     #[test]
     fn names_are_told_apart() {
-        let code = |name: &str| error(json!({"Msg": name, "Id": ID, "Body": null})).code;
-        for name in
-            ["SE_MESSAGE_RECEIVED", "SC_CHAT_ALERT", "CS_CHAT_RESNYC", "CS_CHAT_RESYNC", "SC_CHAT_CONFIRM", "SE_CHAT_START"]
-        {
-            assert_eq!(code(name), Code::WrongDirection, "{name}");
+        let error = |name: &str, side| {
+            let body = json!({"Msg": name, "Id": ID, "Body": null}).to_string();
+            super::parse(&posted(body), None, side).unwrap().items.remove(0).content.unwrap_err()
+        };
+        for name in ["SE_MESSAGE_RECEIVED", "SC_CHAT_ALERT", "CS_CHAT_RESNYC", "CS_CHAT_RESYNC", "SC_CHAT_CONFIRM", "CS_X"] {
+            assert_eq!(error(name, CONNECTOR).code, Code::WrongDirection, "{name}");
         }
-        for name in ["", "ES_CHAT_REST", "es_sl_getgateways", "XX"] {
-            assert_eq!(error(json!({"Msg": name, "Id": ID})).message, "no message has this name", "{name}");
+        for name in ["SE_MESSAGE_RECEIVED", "SC_CHAT_ALERT", "SC_CHAT_CONFIRM", "ES_CHAT_START", "ES_X"] {
+            assert_eq!(error(name, WORKPLACE).code, Code::WrongDirection, "{name}");
         }
-        for name in NOT_SERVED {
-            let error = error(json!({"Msg": name, "Id": ID}));
-            assert_eq!(error.code, Code::UnknownMessage);
-            assert_eq!(error.message, "this message is not served by this installation yet");
+        for name in ["", "ES_CHAT_REST", "es_sl_getgateways", "XX", "ES_", "ES_CHAT_ANSWER", "Skip"] {
+            assert_eq!(error(name, CONNECTOR).message, "no message has this name", "{name}");
         }
-        // 15 ES_ names in the catalogue (section 3).
-        assert_eq!(NOT_SERVED.len() + 3, 15);
+        for name in ["", "CS_CHAT_START", "cs_chat_answer", "CS_CHAT_ALERT"] {
+            assert_eq!(error(name, WORKPLACE).message, "no message has this name", "{name}");
+        }
         assert_eq!(one(json!({"Msg": "E".repeat(65), "Id": ID})).name, None);
+    }
+
+    #[test]
+    fn row_11_8_server_spellings_are_no_commands() {
+        for name in ["SE_CHAT_START", "SE_CHAT_RESYNC"] {
+            assert_eq!(error(json!({"Msg": name, "Id": ID, "Body": {"TrackingId": "t"}})).code, Code::WrongDirection);
+        }
+    }
+
+    #[test]
+    fn row_11_20_the_same_envelope_is_read_from_messagepack() {
+        let body = json!({"Msg": "ES_MESSAGE_SENT", "Id": ID, "Body": {"Id": ID, "Extra": 1, "Data": "x"}});
+        let packed = |node: &Node| parse(&packed(Format::MsgPack.write(node)), None);
+        let node = json::parse(body.to_string().as_bytes()).unwrap();
+        let batch = packed(&node).unwrap();
+        assert_eq!((batch.form, batch.format), (Form::Single, Format::MsgPack));
+        let envelope = batch.items.into_iter().next().unwrap().content.unwrap();
+        assert_eq!(envelope, one(body).content.unwrap());
+        assert_eq!(envelope.unknown_members, 1);
+
+        // A GUID may be 16 bytes, in the order of .NET.
+        let bytes = hex::decode("11223344556677888899aabbccddeeff").unwrap();
+        let body = Node::object([("Id", Node::Binary(bytes.clone()))]);
+        let batch = packed(&Node::object([("Msg", "ES_MESSAGE_SENT".into()), ("Id", Node::Binary(bytes)), ("Body", body)]));
+        let item = batch.unwrap().items.remove(0);
+        let guid = "44332211-6655-8877-8899-aabbccddeeff".parse().ok();
+        assert_eq!(item.id, guid);
+        let Msg::MessageSent(info) = item.content.unwrap().msg else { panic!() };
+        assert_eq!(info.id, guid);
+
+        // The order of members is not published, so neither an envelope nor a payload can be an array.
+        let positional = Node::List(vec!["ES_MESSAGE_SENT".into(), ID.into()]);
+        for item in packed(&Node::List(vec![positional.clone()])).unwrap().items {
+            assert_eq!(item.content.unwrap_err().code, Code::MalformedBody);
+        }
+        let inside = Node::object([("Msg", "ES_MESSAGE_SENT".into()), ("Id", ID.into()), ("Body", positional)]);
+        assert_eq!(packed(&inside).unwrap().items.remove(0).content.unwrap_err().code, Code::MalformedBody);
     }
 
     #[test]
@@ -325,7 +318,7 @@ pub(crate) mod tests {
         let batch = parse(&posted(r#""!MailLink""#), Some("ES_SL_GETGATEWAYS")).unwrap();
         assert_eq!(batch.form, Form::Bare);
         let envelope = batch.items[0].content.as_ref().unwrap();
-        assert_eq!((envelope.id, &envelope.msg), (None, &Msg::GetGateways { address: Some("!MailLink".into()) }));
+        assert_eq!((envelope.id, &envelope.msg), (None, &Msg::GetGateways));
         let wrong = parse(&posted("{}"), Some("SE_MESSAGE_SENDING")).unwrap();
         assert_eq!(wrong.items[0].content.as_ref().unwrap_err().code, Code::WrongDirection);
         assert_eq!(parse(&posted(""), Some("ES_SL_GETGATEWAYS")).unwrap_err().code, Code::MalformedBody);
@@ -345,9 +338,10 @@ pub(crate) mod tests {
     #[test]
     fn limits_of_the_body_hold() {
         assert_eq!(parse(&posted(vec![b' '; MAX_BODY + 1]), None).unwrap_err().code, Code::TooLarge);
-        let mut packed = posted("\u{2}").get().clone();
-        packed.headers.insert(CONTENT_TYPE, "application/vnd.msgpack".parse().unwrap());
-        assert_eq!(parse(&Verified::vouch(packed), None).unwrap_err().code, Code::UnsupportedMediaType);
+        let mut other = posted("{}").get().clone();
+        other.headers.insert(CONTENT_TYPE, "text/xml".parse().unwrap());
+        assert_eq!(parse(&Verified::vouch(other), None).unwrap_err().code, Code::UnsupportedMediaType);
+        assert_eq!(parse(&posted(b"{\"Msg\":\"\xff\"}"), None).unwrap_err().code, Code::MalformedBody);
         let deep = format!(r#"{{"Msg":"ES_SL_GETGATEWAYS","Id":"{ID}","Body":{}{}}}"#, "[".repeat(40), "]".repeat(40));
         assert_eq!(parse(&posted(deep), None).unwrap().items[0].content.as_ref().unwrap_err().message, "nested deeper than 32");
     }
@@ -365,34 +359,55 @@ pub(crate) mod tests {
         }
     }
 
+    /// Members that mean something somewhere.
+    const NAMES: [&str; 20] = [
+        "Msg",
+        "Id",
+        "ID",
+        "Body",
+        "body",
+        "Peer",
+        "TrackingId",
+        "ChatId",
+        "Text",
+        "Model",
+        "IsTyping",
+        "ResultModel",
+        "Values",
+        "ResultNumeric",
+        "LiteralGroup",
+        "GatewayId",
+        "RemoteAddress",
+        "ReceivedSentTime",
+        "Data",
+        "Reference",
+    ];
+
+    const MESSAGES: [&str; 10] = [
+        "ES_MESSAGE_RECEIVING",
+        "ES_MESSAGE_SENT",
+        "ES_SL_GETGATEWAYS",
+        "ES_CHAT_START",
+        "ES_CHAT_SENTENCE",
+        "ES_CHAT_STATUS",
+        "ES_SCENARIO_SAVE",
+        "ES_WS_LITERALS_GET",
+        "CS_CHAT_SENTENCE",
+        "CS_CHAT_TYPING",
+    ];
+
     fn json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
             "(?s).{0,6}".prop_map(Value::from),
-            prop_oneof![
-                Just("ES_MESSAGE_RECEIVING"),
-                Just("ES_MESSAGE_SENT"),
-                Just("ES_SL_GETGATEWAYS"),
-                Just(ID),
-                Just("2026-01-01T00:00:00Z")
-            ]
-            .prop_map(Value::from),
+            proptest::sample::select(&MESSAGES[..]).prop_map(Value::from),
+            prop_oneof![Just(ID), Just("2026-01-01T00:00:00Z"), Just("!MailLink")].prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 40, 8, |inner| {
-            let name = prop_oneof![
-                Just("Msg"),
-                Just("Id"),
-                Just("Body"),
-                Just("body"),
-                Just("GatewayId"),
-                Just("RemoteAddress"),
-                Just("ReceivedSentTime"),
-                Just("Data"),
-                Just("Reference")
-            ]
-            .prop_map(str::to_owned);
+            let name = proptest::sample::select(&NAMES[..]).prop_map(str::to_owned);
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
                 proptest::collection::btree_map(name, inner, 0..6).prop_map(|m| Value::Object(m.into_iter().collect())),
@@ -400,11 +415,28 @@ pub(crate) mod tests {
         })
     }
 
+    fn packed(body: Vec<u8>) -> Verified<RawRequest> {
+        let mut request = posted(body).get().clone();
+        request.headers.insert(CONTENT_TYPE, "application/vnd.msgpack".parse().unwrap());
+        Verified::vouch(request)
+    }
+
     proptest! {
         #[test]
-        fn parsing_never_panics_on_any_json(value in json(), named in proptest::option::of("ES_[A-Z_]{0,10}|ES_MESSAGE_SENT|ES_MESSAGE_RECEIVING")) {
-            let _ = parse(&posted(value.to_string()), named.as_deref());
-            let _ = sent_in_answer(value.to_string().as_bytes());
+        fn parsing_never_panics_on_any_value(value in json(), named in proptest::option::of(proptest::sample::select(&MESSAGES[..]))) {
+            let text = value.to_string();
+            let _ = sent_in_answer(text.as_bytes());
+            let body = Format::MsgPack.write(&json::parse(text.as_bytes()).unwrap());
+            for side in [CONNECTOR, WORKPLACE] {
+                let _ = super::parse(&posted(&text), named, side);
+                let _ = super::parse(&packed(body.clone()), named, side);
+            }
+        }
+
+        #[test]
+        fn parsing_never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..80), named in proptest::option::of(proptest::sample::select(&MESSAGES[..]))) {
+            let _ = parse(&posted(&bytes), named);
+            let _ = parse(&packed(bytes), named);
         }
     }
 }

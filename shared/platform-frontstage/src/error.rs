@@ -2,9 +2,10 @@
 
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use serde::Serialize;
-use serde_json::json;
 use wire::Reply;
+
+use crate::media::Format;
+use crate::node::Node;
 
 /// Every error code of the contract (10.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -208,22 +209,27 @@ impl WireError {
     }
 
     /// The object under `Error`. An `Unauthorized` one carries no request id: its body is the same for every caller.
-    #[must_use]
-    pub fn to_json(&self, request_id: &str) -> serde_json::Value {
+    pub(crate) fn to_node(&self, request_id: &str) -> Node {
         let request_id = Some(request_id).filter(|_| self.code != Code::Unauthorized);
-        json!({
-            "Code": self.code.as_str(),
-            "Message": self.message,
-            "Field": self.field,
-            "Retryable": self.code.is_retryable(),
-            "RequestId": request_id,
-        })
+        Node::object([
+            ("Code", self.code.as_str().into()),
+            ("Message", self.message.as_str().into()),
+            ("Field", self.field.as_deref().into()),
+            ("Retryable", self.code.is_retryable().into()),
+            ("RequestId", request_id.into()),
+        ])
     }
 
     /// The whole answer, for an error that leaves nothing else to say.
     #[must_use]
     pub fn to_reply(&self, request_id: &str) -> Reply {
-        self.dress(Reply::json(self.status(), &json!({ "Error": self.to_json(request_id) })))
+        self.to_reply_in(Format::Json, request_id)
+    }
+
+    /// The whole answer, in a format that was asked for.
+    #[must_use]
+    pub fn to_reply_in(&self, format: Format, request_id: &str) -> Reply {
+        self.dress(format.reply(self.status(), &Node::object([("Error", self.to_node(request_id))])))
     }
 
     /// Adds the headers the code asks for.
@@ -236,8 +242,7 @@ impl WireError {
 }
 
 /// A remark on a message that was handled: a field that was cut, or the reason of a refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// `Missing`, `TooLong`, `Invalid`, `UnknownGateway` for what refuses; `Cut` for what does not.
     pub code: &'static str,
@@ -247,8 +252,20 @@ pub struct Warning {
     pub message: String,
 }
 
+impl From<&Warning> for Node {
+    fn from(warning: &Warning) -> Self {
+        Self::object([
+            ("Code", warning.code.into()),
+            ("Field", warning.field.as_str().into()),
+            ("Message", warning.message.as_str().into()),
+        ])
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -260,6 +277,29 @@ mod tests {
             body,
             json!({"Error":{"Code":"ValidationFailed","Message":"ID is longer than 64","Field":"Body.ID","Retryable":false,"RequestId":"r-1"}})
         );
+    }
+
+    #[test]
+    fn every_code_has_the_status_of_the_contract() {
+        let table = [
+            (400, &["MalformedBody", "UnknownMessage"][..]),
+            (401, &["Unauthorized"]),
+            (403, &["PeerMismatch", "GatewayMismatch", "WrongDirection"]),
+            (404, &["UnknownGateway", "UnknownChat", "UnknownMessageId", "UnknownScenario"]),
+            (405, &["MethodNotAllowed"]),
+            (406, &["NotAcceptable"]),
+            (415, &["UnsupportedMediaType"]),
+            (409, &["ChatClosed", "GateClosed", "Conflict", "NotYourChat", "AlertOver", "IdReused"]),
+            (410, &["CursorExpired"]),
+            (413, &["TooLarge"]),
+            (422, &["ValidationFailed"]),
+            (429, &["TooManyRequests"]),
+            (500, &["Internal"]),
+            (503, &["Unavailable"]),
+        ];
+        let listed = table.iter().flat_map(|(status, codes)| codes.iter().map(move |code| (*code, *status)));
+        let ours = Code::ALL.into_iter().map(|code| (code.as_str(), code.status().as_u16()));
+        assert_eq!(ours.collect::<Vec<_>>(), listed.collect::<Vec<_>>());
     }
 
     #[test]

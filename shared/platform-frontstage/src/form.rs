@@ -1,7 +1,6 @@
-//! The text forms of GUIDs and dates (2.2), and ids that are derived instead of drawn.
+//! The text forms of GUIDs, dates and decimals (2.2), and ids that are derived instead of drawn.
 
 use model::EpochMillis;
-use serde::Serializer;
 use uuid::Uuid;
 
 /// A GUID in any of the accepted forms: hyphenated, with or without braces, or 32 hex digits, in any case.
@@ -61,24 +60,61 @@ pub(crate) fn is_nil_date(at: EpochMillis) -> bool {
     at.millis() < -62_135_596_800_000 + 86_400_000
 }
 
-/// Writes a GUID, or null.
-pub(crate) fn write_guid<S: Serializer>(guid: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {
-    match guid {
-        Some(guid) => serializer.collect_str(&guid.hyphenated()),
-        None => serializer.serialize_none(),
+/// Whether a date can be written in the contract's form: a year of four digits.
+pub(crate) fn is_writable_date(at: EpochMillis) -> bool {
+    // 9999-12-31T23:59:59.999Z, less what an offset may add: no writer of dates goes further.
+    (-62_135_596_800_000..253_402_207_200_000).contains(&at.millis())
+}
+
+/// Most places after the point, and the largest number without one, of a .NET decimal.
+const MAX_SCALE: usize = 28;
+const MAX_MANTISSA: u128 = (1 << 96) - 1;
+
+/// A decimal number, exact: its digits as text, without an exponent (2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal(String);
+
+impl Decimal {
+    /// Reads a number in JSON's grammar that a .NET decimal can hold without rounding. Zeros at the end are kept, as they
+    /// are there.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+        let (number, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, f)| (whole, Some(f)));
+        let is_digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        let exponent_digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        if !is_digits(whole) || !fraction.is_none_or(is_digits) || !is_digits(exponent_digits) {
+            return None;
+        }
+        // Wider than any number that is in range, and narrow enough for what follows to be small.
+        let exponent = exponent.parse::<i32>().ok().filter(|e| (-1_000..=1_000).contains(e))?;
+        let fraction = fraction.unwrap_or_default();
+        let mut digits = format!("{whole}{fraction}");
+        let mut scale = i32::try_from(fraction.len()).ok()? - exponent;
+        while scale < 0 {
+            digits.push('0');
+            scale += 1;
+        }
+        let mut scale = usize::try_from(scale).ok()?;
+        while scale > MAX_SCALE && digits.ends_with('0') {
+            digits.pop();
+            scale -= 1;
+        }
+        let digits = digits.trim_start_matches('0');
+        if scale > MAX_SCALE || digits.len() > 29 || digits.parse::<u128>().unwrap_or_default() > MAX_MANTISSA {
+            return None;
+        }
+        let padded = format!("{digits:0>width$}", width = scale + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - scale);
+        let (sign, point) = (if digits.is_empty() { "" } else { sign }, if scale > 0 { "." } else { "" });
+        Some(Self(format!("{sign}{whole}{point}{fraction}")))
     }
-}
 
-/// Writes a GUID.
-pub(crate) fn write_plain_guid<S: Serializer>(guid: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&guid.hyphenated())
-}
-
-/// Writes a date, or null.
-pub(crate) fn write_date<S: Serializer>(at: &Option<EpochMillis>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.serialize_str(&at.to_utc_text()),
-        None => serializer.serialize_none(),
+    /// The digits, e.g. `-12.50`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -167,6 +203,42 @@ mod tests {
     }
 
     #[test]
+    fn decimals_are_exact_or_refused() {
+        for (text, digits) in [
+            ("0", "0"),
+            ("-0.0", "0.0"),
+            ("-12.50", "-12.50"),
+            ("1e3", "1000"),
+            ("1.5E-2", "0.015"),
+            ("79228162514264337593543950335", "79228162514264337593543950335"),
+            ("0.0000000000000000000000000001", "0.0000000000000000000000000001"),
+            ("0.00000000000000000000000000010", "0.0000000000000000000000000001"),
+            ("7.9228162514264337593543950335", "7.9228162514264337593543950335"),
+        ] {
+            assert_eq!(Decimal::parse(text).as_ref().map(Decimal::as_str), Some(digits), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            ".5",
+            "5.",
+            "+1",
+            "1,5",
+            " 1",
+            "1e",
+            "1e5000",
+            "1e99999999999",
+            "NaN",
+            "79228162514264337593543950336",
+            "0.00000000000000000000000000001",
+            "1.00000000000000000000000000001",
+            "1e29",
+        ] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn derived_guid_is_stable_and_of_version_8() {
         // sha256 of 0000000000000001 61 0000000000000001 62, first 16 bytes, version and variant set.
         let guid = derived_guid(&["a", "b"]);
@@ -183,9 +255,12 @@ mod tests {
         }
 
         #[test]
-        fn parsing_never_panics(text in "(?s).{0,40}|[0-9T:.+Z-]{0,40}") {
+        fn parsing_never_panics(text in "(?s).{0,40}|[0-9T:.+Z-]{0,40}|[0-9.eE+-]{0,40}") {
             let _ = parse_date(&text);
             let _ = parse_guid(&text);
+            // What was read is read again as the same.
+            let decimal = Decimal::parse(&text);
+            prop_assert_eq!(decimal.as_ref().and_then(|d| Decimal::parse(d.as_str())), decimal);
         }
     }
 }

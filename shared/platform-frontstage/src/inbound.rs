@@ -5,10 +5,11 @@ use std::time::Duration;
 use model::{Account, Acknowledgement, Content, EpochMillis, EventKey, Memo, MessageId, VisitorMessage};
 use uuid::Uuid;
 
-use crate::content::{CommandInfo, MessageContentInfo};
+use crate::content::{CommandInfo, Data, MessageContentInfo};
 use crate::error::{Code, Warning, WireError};
 use crate::form::parse_guid;
 use crate::settings::{MessageGateway, Settings};
+use crate::structure::{MAX_OTHER, MAX_TEXT};
 
 /// Memo name: the message gateway the visitor wrote through.
 pub(crate) const MEMO_GATEWAY: &str = "gateway";
@@ -17,10 +18,6 @@ pub(crate) const MEMO_SUBJECT: &str = "subject";
 /// Memo name: the external id of the visitor's newest message.
 pub(crate) const MEMO_EXTERNAL_ID: &str = "external_id";
 
-/// Longest text body in UTF-16 units (section 4).
-const MAX_TEXT: usize = 1_000_000;
-/// Longest of the strings without a limit of their own (section 4).
-const MAX_OTHER: usize = 4_000;
 /// Longest `DeliverySystemId`, and everything that stands for one.
 const MAX_EXTERNAL_ID: usize = 80;
 /// How far in the future a message may have been received.
@@ -231,19 +228,6 @@ pub fn event_keys(account: &Account, external_id: &str) -> Vec<EventKey> {
     settings.message_gateways.iter().flat_map(by_gateway).collect()
 }
 
-/// Checks the gateway address that a payload names against the caller's own (10.5).
-///
-/// # Errors
-/// `PeerMismatch` when it names another.
-pub fn check_address(address: Option<&str>, settings: &Settings) -> Result<(), WireError> {
-    match address {
-        Some(address) if address != settings.peer_address => {
-            Err(WireError::on(Code::PeerMismatch, "Body", "the address is not this gateway's"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The external id we propose for a message of ours.
 pub(crate) fn proposed_id(message: MessageId) -> String {
     format!("<{message}@deskbridge>")
@@ -276,7 +260,7 @@ pub fn acknowledgement(info: &CommandInfo, settings: &Settings) -> Result<Acknow
     let result = match &info.data {
         None => Ok(reference.map(str::to_owned)),
         // Any text is an error, even an empty one. Its end may be lost, the error itself may not.
-        Some(error) => Err(text::cut_utf16(error, MAX_OTHER).unwrap_or_else(|| error.clone())),
+        Some(Data(error)) => Err(text::cut_utf16(error, MAX_OTHER).unwrap_or_else(|| error.clone())),
     };
     // An answer to the message will name it so in InReplyToId; our own proposed id needs no name, see `own_reply`.
     let alias = result.as_ref().ok().and_then(Option::as_deref).map(|reference| reference_key(gateway.id, reference));
@@ -289,6 +273,8 @@ mod tests {
 
     use super::*;
     use crate::settings::tests::{MAIL, SMS_IN, SMS_OUT, account, demo, settings};
+    use crate::structure::Dir;
+    use crate::structure::tests::read;
 
     const NOW: EpochMillis = EpochMillis::new(1_767_225_601_000);
 
@@ -301,7 +287,7 @@ mod tests {
         for (name, value) in changes.as_object().unwrap() {
             body[name] = value.clone();
         }
-        serde_json::from_value(body).unwrap()
+        read(&body, Dir::Es).unwrap()
     }
 
     fn take(changes: Value) -> Received {
@@ -494,13 +480,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn address_of_another_gateway_is_a_mismatch() {
-        assert!(check_address(None, &settings()).is_ok());
-        assert!(check_address(Some("!MailLink"), &settings()).is_ok());
-        assert_eq!(check_address(Some("!maillink"), &settings()).unwrap_err().code, Code::PeerMismatch);
-    }
-
     const OURS: &str = "00112233-4455-8667-9e22-640000000001";
 
     fn sent(changes: Value) -> Result<Acknowledgement, WireError> {
@@ -508,7 +487,7 @@ mod tests {
         for (name, value) in changes.as_object().unwrap() {
             body[name] = value.clone();
         }
-        acknowledgement(&serde_json::from_value(body).unwrap(), &settings())
+        acknowledgement(&read(&body, Dir::Es).unwrap(), &settings())
     }
 
     #[test]

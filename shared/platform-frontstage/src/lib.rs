@@ -1,29 +1,59 @@
-//! FrontStage message connectors: who calls, what they say, and how they are given what our side says.
+//! FrontStage: what its connectors, agent clients and browsers say and are told.
 //!
-//! The crate holds the vendor's words for the message part of the contract (`ES_MESSAGE_*`, `ES_SL_*` and their
-//! answers): signatures, envelopes, field rules, the translation to and from the model, and the push with its schedule.
-//! It does no I/O and must not know AWS, a store, or another platform. To serve one more message of the contract, give
-//! [`Msg`] a variant, read it in [`parse`] and take its name off the list of messages that are not served yet.
+//! The crate holds the vendor's words: signatures, envelopes, every structure of the contract with its field rules, JSON
+//! and MessagePack; and for messages the translation to and from the model, and the push with its schedule. It does no
+//! I/O and must not know AWS, a store, or another platform.
 //!
-//! The order of use: [`verify`], [`parse`], then per item [`receive`], [`acknowledgement`] or [`check_address`], the
-//! answers built with [`Answer`]. Numbers in comments are sections of the FrontStage contract.
+//! The order of use: [`verify`], [`parse`], then per item what its [`Msg`] asks for ([`receive`], [`acknowledgement`]), the
+//! answers built with [`Answer`] out of [`OutBody`]. Bodies of browsers are read by [`Format::read`] and written by
+//! [`Structure::write`] and [`Format::reply`]. Numbers in comments are sections of the FrontStage contract.
+//!
+//! To add a structure, write its table in the module of its section; to add a message, give [`Msg`] or [`OutBody`] a
+//! variant with its name. Bytes become a [`Node`] first and leave as one, so neither knows a format.
 
 mod auth;
+mod browser;
+mod chat;
 mod content;
+mod culture;
 mod envelope;
 mod error;
 mod form;
 mod inbound;
 mod json;
+mod media;
+mod message;
+mod msgpack;
+mod node;
 mod outbound;
+mod register;
 mod reply;
+mod scenario;
 mod settings;
+mod structure;
+mod words;
 
 pub use auth::{AuthFailure, Nonce, sign, verify};
-pub use content::{CommandInfo, GatewayInfo, MessageContentInfo};
-pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, Msg, parse};
+pub use browser::{
+    ChatModel, CoBrowsingModel, ConfirmModel, ControlModel, NavigationModel, ParameterModel, ResultModel, ResultReceipt,
+    RoutingModel, ScenarioModel, SentenceModel, TypingModel, ValueModel,
+};
+pub use chat::{ChatCommandInfo, ChatInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo, ScenarioResultItemInfo};
+pub use content::{CommandInfo, Data, GatewayInfo, MessageContentInfo};
+pub use culture::closest_culture;
+pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, parse};
 pub use error::{Code, Warning, WireError};
-pub use inbound::{Received, acknowledgement, check_address, event_keys, own_reply, receive};
+pub use form::Decimal;
+pub use inbound::{Received, acknowledgement, event_keys, own_reply, receive};
+pub use media::Format;
+pub use message::{Legacy, Msg, OutBody, Side};
+pub use node::{Members, Node};
 pub use outbound::{Frontstage, FrontstagePolicy};
-pub use reply::{Answer, Head, OutBody, OutEnvelope, Outcome, gateways_reply, received_reply};
-pub use settings::{Channel, Direction, Key, MessageGateway, Secrets, Settings, SettingsProblem};
+pub use register::{LiteralLookupInfo, WebSiteRoutingInfo};
+pub use reply::{Answer, Head, OutEnvelope, Outcome, gateways_reply, received_reply};
+pub use scenario::{
+    ScenarioInfo, ScenarioResultInfo, ScenarioResultValueInfo, ScreenControlInfo, ScreenControlParameterInfo, ScreenInfo,
+};
+pub use settings::{Key, MessageGateway, Secrets, Settings, SettingsProblem};
+pub use structure::{Dir, Emission, Structure};
+pub use words::{Channel, ChatStatus, ChatType, ClosedBy, ControlType, Direction, Model, Signal};

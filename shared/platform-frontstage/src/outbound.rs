@@ -13,7 +13,10 @@ use crate::content::MessageContentInfo;
 use crate::envelope::sent_in_answer;
 use crate::form::{derived_guid, derived_hex, parse_guid};
 use crate::inbound::{MEMO_GATEWAY, MEMO_SUBJECT, acknowledgement, proposed_id};
-use crate::reply::{OutBody, OutEnvelope};
+use crate::media::Format;
+use crate::message::{Legacy, OutBody};
+use crate::node::Node;
+use crate::reply::OutEnvelope;
 use crate::settings::{MessageGateway, Secrets, Settings};
 
 /// A push is acknowledged by 2xx within this time (10.3).
@@ -131,19 +134,18 @@ fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
     let (recipient, message) = (job.account.id.to_string(), job.message.id.to_string());
     let (attempt, pushes) = (attempt.to_string(), pushes.to_string());
     let envelope = OutEnvelope {
-        msg: "SE_MESSAGE_SENDING",
         id: derived_guid(&["push", &recipient, &message, &attempt]),
-        time: Some(started_at),
+        time: started_at,
         seq: None,
         in_reply_to: None,
-        body: OutBody::Message(Box::new(content(job, gateway, started_at))),
+        body: OutBody::MessageSending(Box::new(content(job, gateway, started_at))),
         warnings: None,
     };
-    let body = serde_json::to_vec(&[envelope]).map_err(|_| unanswered("could not be written as JSON"))?;
+    let body = Format::Json.write(&Node::List(vec![envelope.to_node(Legacy::default())]));
     let nonce = derived_hex(&["nonce", &recipient, &message, &attempt, &pushes, &now.millis().to_string()]);
     let url = settings.push_url;
     let mut headers = sign("POST", url.path(), url.query().unwrap_or_default(), &body, key, now.seconds(), &nonce[..32]);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(Format::Json.media_type()));
     Ok(HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT })
 }
 
@@ -337,6 +339,15 @@ mod tests {
                     "SpamLevel": null, "SignatureValidity": null, "Hierarchy": null, "Rating": null
             }}])
         );
+    }
+
+    #[test]
+    fn row_11_17_what_is_mandatory_is_never_null() {
+        let body = body(job());
+        for name in ["DeliverySystemId", "RemoteAddress", "MessageId", "ReceivedSentTime"] {
+            assert!(body[0]["Body"][name].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+        }
+        assert_eq!(body[0]["Body"].get("InReplyToId"), None);
     }
 
     #[test]

@@ -2,51 +2,53 @@
 
 use http::StatusCode;
 use model::{AccountId, EpochMillis, MessageId};
-use serde::Serialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 use wire::Reply;
 
 use crate::auth::Nonce;
-use crate::content::{CommandInfo, GatewayInfo, MessageContentInfo};
+use crate::content::{CommandInfo, Data, GatewayInfo, MessageContentInfo};
 use crate::envelope::{Envelope, Form, Item};
 use crate::error::{Warning, WireError};
-use crate::form::{derived_guid, write_date, write_guid, write_plain_guid};
-use crate::settings::{Direction, Settings};
+use crate::form::derived_guid;
+use crate::media::Format;
+use crate::message::{Legacy, OutBody};
+use crate::node::Node;
+use crate::settings::Settings;
+use crate::words::Direction;
 
 /// An envelope of ours (10.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutEnvelope {
-    /// Message name.
-    pub msg: &'static str,
     /// Our id of the envelope.
-    #[serde(serialize_with = "write_plain_guid")]
     pub id: Uuid,
     /// When it was made.
-    #[serde(serialize_with = "write_date")]
-    pub time: Option<EpochMillis>,
+    pub time: EpochMillis,
     /// Place in the gateway's event stream; null as long as envelopes are not numbered.
     pub seq: Option<u64>,
     /// The envelope it answers.
-    #[serde(serialize_with = "write_guid")]
     pub in_reply_to: Option<Uuid>,
-    /// Payload.
+    /// Message and payload.
     pub body: OutBody,
     /// Remarks on what is answered; null when there are none.
     pub warnings: Option<Vec<Warning>>,
 }
 
-/// What an envelope of ours carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum OutBody {
-    /// Of `SE_SL_MSGGATEWAYS`.
-    Gateways(Vec<GatewayInfo>),
-    /// Of `SE_MESSAGE_RECEIVED`.
-    Command(CommandInfo),
-    /// Of `SE_MESSAGE_SENDING`.
-    Message(Box<MessageContentInfo>),
+impl OutEnvelope {
+    /// The envelope as it is written. To be kept for a reader whose format is not known yet, it is best kept as
+    /// MessagePack, which tells dates from texts.
+    #[must_use]
+    pub fn to_node(&self, legacy: Legacy) -> Node {
+        let warnings = self.warnings.as_ref().map(|warnings| Node::List(warnings.iter().map(Node::from).collect()));
+        Node::object([
+            ("Msg", self.body.name(legacy).into()),
+            ("Id", self.id.into()),
+            ("Time", self.time.into()),
+            ("Seq", self.seq.into()),
+            ("InReplyTo", self.in_reply_to.into()),
+            ("Body", self.body.to_node(legacy)),
+            ("Warnings", warnings.unwrap_or(Node::Null)),
+        ])
+    }
 }
 
 /// The head of an answer: whom it answers and when. Its id follows from the request, so that the answer to a repeated
@@ -69,12 +71,17 @@ impl Head {
         Self { seed, in_reply_to: envelope.id, time: now }
     }
 
-    fn envelope(&self, msg: &'static str, outcome: &str, body: OutBody, warnings: Vec<Warning>) -> OutEnvelope {
+    /// An answer. There may be one of each name.
+    #[must_use]
+    pub fn reply(&self, body: OutBody) -> OutEnvelope {
+        self.envelope("", body, Vec::new())
+    }
+
+    fn envelope(&self, outcome: &str, body: OutBody, warnings: Vec<Warning>) -> OutEnvelope {
         OutEnvelope {
-            msg,
             // A refused message may be sent again and be taken then: another answer, another id.
-            id: derived_guid(&["reply", &self.seed, msg, outcome]),
-            time: Some(self.time),
+            id: derived_guid(&["reply", &self.seed, body.name(Legacy::default()), outcome]),
+            time: self.time,
             seq: None,
             in_reply_to: self.in_reply_to,
             body,
@@ -88,10 +95,10 @@ impl Head {
 pub fn gateways_reply(head: &Head, settings: &Settings) -> OutEnvelope {
     let mut gateways = Vec::new();
     for gateway in &settings.message_gateways {
-        let directions: &[&'static str] = match gateway.direction {
-            Direction::Inbound => &["I"],
-            Direction::Outbound => &["O"],
-            Direction::Both => &["I", "O"],
+        let directions: &[Direction] = match gateway.direction {
+            Direction::Both => &[Direction::Inbound, Direction::Outbound],
+            Direction::Inbound => &[Direction::Inbound],
+            Direction::Outbound => &[Direction::Outbound],
         };
         gateways.extend(directions.iter().map(|&direction| GatewayInfo {
             id: gateway.id,
@@ -104,7 +111,7 @@ pub fn gateways_reply(head: &Head, settings: &Settings) -> OutEnvelope {
             language_id: gateway.language_id,
         }));
     }
-    head.envelope("SE_SL_MSGGATEWAYS", "", OutBody::Gateways(gateways), Vec::new())
+    head.reply(OutBody::Gateways(gateways))
 }
 
 /// `SE_MESSAGE_RECEIVED`: whether `request` was taken. `stored` is the message it became, `None` for a refusal, whose
@@ -122,13 +129,13 @@ pub fn received_reply(
         ref_id: request.gateway_id,
         time_stamp: Some(head.time),
         reference: request.request_id.clone().filter(|r| !r.is_empty()),
-        data: Some(data.to_owned()),
+        data: Some(Data(data.to_owned())),
     };
-    head.envelope("SE_MESSAGE_RECEIVED", data, OutBody::Command(command), warnings)
+    head.envelope(data, OutBody::MessageReceived(command), warnings)
 }
 
 /// What became of an envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It was handled.
     Accepted,
@@ -136,33 +143,70 @@ pub enum Outcome {
     Duplicate,
 }
 
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Duplicate => "Duplicate",
+        }
+    }
+}
+
 /// The answer to a request, item by item.
 #[derive(Debug)]
 pub struct Answer {
     form: Form,
-    results: Vec<Value>,
+    format: Format,
+    legacy: Legacy,
+    results: Vec<Node>,
     replies: Vec<OutEnvelope>,
     last_error: Option<WireError>,
     request_id: String,
 }
 
 impl Answer {
-    /// An answer in the form of the request. `request_id` is what an error quotes.
+    /// An answer in the form of the request, in JSON and without legacy names. `request_id` is what an error quotes.
     #[must_use]
     pub fn new(form: Form, request_id: &str) -> Self {
-        Self { form, results: Vec::new(), replies: Vec::new(), last_error: None, request_id: request_id.to_owned() }
+        Self {
+            form,
+            format: Format::default(),
+            legacy: Legacy::default(),
+            results: Vec::new(),
+            replies: Vec::new(),
+            last_error: None,
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// The same in another format.
+    #[must_use]
+    pub const fn in_format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The same with the names the sender was promised.
+    #[must_use]
+    pub const fn with_legacy(mut self, legacy: Legacy) -> Self {
+        self.legacy = legacy;
+        self
     }
 
     /// Adds an item that was handled, with what is answered to it.
     pub fn accept(&mut self, item: &Item, outcome: Outcome, replies: impl IntoIterator<Item = OutEnvelope>) {
-        self.results.push(json!({"Id": id_text(item), "Msg": item.name, "Outcome": outcome, "Error": null}));
+        self.results.push(result(item, outcome.as_str(), Node::Null));
         self.replies.extend(replies);
+    }
+
+    /// Adds an `ES_SCENARIO_SAVE` that was handled, which is answered by the id of what was stored alone (section 12).
+    pub fn accept_saved(&mut self, item: &Item, outcome: Outcome, result_id: Uuid) {
+        self.results.push(result(item, outcome.as_str(), Node::Null).with("ResultId", result_id.into()));
     }
 
     /// Adds an item that was not.
     pub fn reject(&mut self, item: &Item, error: WireError) {
-        let body = error.to_json(&self.request_id);
-        self.results.push(json!({"Id": id_text(item), "Msg": item.name, "Outcome": "Rejected", "Error": body}));
+        self.results.push(result(item, "Rejected", error.to_node(&self.request_id)));
         self.last_error = Some(error);
     }
 
@@ -170,38 +214,46 @@ impl Answer {
     /// outcome and its error stands at the top as well; for a bare payload it is the answers alone, or the error.
     #[must_use]
     pub fn into_reply(self) -> Reply {
+        let replies = Node::List(self.replies.iter().map(|reply| reply.to_node(self.legacy)).collect());
         let error = self.last_error.filter(|_| self.form != Form::Array);
         match (self.form, error) {
-            (Form::Bare, Some(error)) => error.to_reply(&self.request_id),
-            (Form::Bare, None) => Reply::json(StatusCode::OK, &self.replies),
-            (Form::Single | Form::Array, None) => {
-                Reply::json(StatusCode::OK, &json!({"Results": self.results, "Replies": self.replies}))
-            }
-            (Form::Single | Form::Array, Some(error)) => {
-                let body = json!({"Results": self.results, "Replies": self.replies, "Error": error.to_json(&self.request_id)});
-                error.dress(Reply::json(error.status(), &body))
+            (Form::Bare, Some(error)) => error.to_reply_in(self.format, &self.request_id),
+            (Form::Bare, None) => self.format.reply(StatusCode::OK, &replies),
+            (Form::Single | Form::Array, error) => {
+                let body = Node::object([("Results", Node::List(self.results)), ("Replies", replies)]);
+                match error {
+                    None => self.format.reply(StatusCode::OK, &body),
+                    Some(error) => {
+                        let body = body.with("Error", error.to_node(&self.request_id));
+                        error.dress(self.format.reply(error.status(), &body))
+                    }
+                }
             }
         }
     }
 }
 
-fn id_text(item: &Item) -> Option<String> {
-    item.id.map(|id| id.to_string())
+fn result(item: &Item, outcome: &str, error: Node) -> Node {
+    Node::object([("Id", item.id.into()), ("Msg", item.name.as_deref().into()), ("Outcome", outcome.into()), ("Error", error)])
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::envelope::tests::posted;
+    use crate::envelope::tests::{CONNECTOR, posted};
     use crate::envelope::{Batch, parse};
     use crate::error::Code;
     use crate::settings::tests::{MAIL, SMS_IN, SMS_OUT, settings};
+    use crate::structure::Dir;
+    use crate::structure::tests::{read, shown as as_json};
 
     const ID: &str = "11111111-1111-4111-8111-111111111111";
     const NOW: EpochMillis = EpochMillis::new(1_767_225_601_000);
 
     fn batch(body: &Value, named: Option<&str>) -> Batch {
-        parse(&posted(body.to_string()), named).unwrap()
+        parse(&posted(body.to_string()), named, CONNECTOR).unwrap()
     }
 
     fn nonce() -> Nonce {
@@ -217,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn gateways_are_listed_once_per_direction() {
+    fn row_11_21_gateways_are_listed_once_per_direction() {
         let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
         let mut answer = Answer::new(batch.form, "r-1");
         answer.accept(&batch.items[0], Outcome::Accepted, [gateways_reply(&head(&batch.items[0]), &settings())]);
@@ -254,11 +306,11 @@ mod tests {
     fn received_message_is_answered_as_in_the_contract() {
         let batch = batch(&receiving(), Some("ES_MESSAGE_RECEIVING"));
         let item = &batch.items[0];
-        let request: MessageContentInfo = serde_json::from_value(receiving()).unwrap();
+        let request: MessageContentInfo = read(&receiving(), Dir::Es).unwrap();
         let stored = "00112233-4455-8667-9e22-640000000001".parse().ok();
         let reply = received_reply(&head(item), &request, stored, Vec::new());
         assert_eq!(
-            serde_json::to_string(&reply.body).unwrap(),
+            String::from_utf8(Format::Json.write(&reply.body.to_node(Legacy::default()))).unwrap(),
             r#"{"Id":"00112233-4455-8667-9e22-640000000001","RefId":"44444444-4444-4444-8444-444444444444","TimeStamp":"2026-01-01T00:00:01.000Z","Reference":"33333333-3333-4333-8333-333333333333","Data":"true"}"#
         );
         let mut answer = Answer::new(batch.form, "r-1");
@@ -272,15 +324,15 @@ mod tests {
     #[test]
     fn refused_message_is_answered_false_with_the_reasons() {
         let batch = batch(&json!({"Msg": "ES_MESSAGE_RECEIVING", "Id": ID, "Body": {"GatewayId": MAIL}}), None);
-        let request: MessageContentInfo = serde_json::from_value(json!({"GatewayId": MAIL})).unwrap();
+        let request: MessageContentInfo = read(&json!({"GatewayId": MAIL}), Dir::Es).unwrap();
         let warning = Warning { code: "Missing", field: "Body.RemoteAddress".into(), message: "RemoteAddress is missing".into() };
         let no = received_reply(&head(&batch.items[0]), &request, None, vec![warning]);
         assert_eq!(
-            serde_json::to_value(&no.body).unwrap(),
+            as_json(&no.body.to_node(Legacy::default())),
             json!({"Id": null, "RefId": MAIL, "TimeStamp": "2026-01-01T00:00:01.000Z", "Reference": null, "Data": "false"})
         );
         assert_eq!(
-            serde_json::to_value(&no.warnings).unwrap(),
+            as_json(&no.to_node(Legacy::default()))["Warnings"],
             json!([{"Code": "Missing", "Field": "Body.RemoteAddress", "Message": "RemoteAddress is missing"}])
         );
         let yes =
@@ -302,7 +354,7 @@ mod tests {
     fn status_follows_the_outcome_of_a_single_envelope_only() {
         let single = batch(&json!({"Msg": "ES_X", "Id": ID}), None);
         let mut answer = Answer::new(single.form, "r-1");
-        let Batch { items, form } = single;
+        let Batch { items, form, .. } = single;
         let item = items.into_iter().next().unwrap();
         let error = item.content.as_ref().unwrap_err().clone();
         answer.reject(&item, error.clone());
@@ -328,5 +380,36 @@ mod tests {
         assert_eq!(reply.status, 503);
         assert_eq!(reply.headers["retry-after"], "5");
         assert_eq!(shown(&reply)["Error"]["Code"], "Unavailable");
+    }
+
+    #[test]
+    fn answer_in_messagepack_says_the_same() {
+        let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
+        let reply = |format| {
+            let mut answer = Answer::new(batch.form, "r-1").in_format(format);
+            answer.accept(&batch.items[0], Outcome::Accepted, [gateways_reply(&head(&batch.items[0]), &settings())]);
+            answer.into_reply()
+        };
+        let packed = reply(Format::MsgPack);
+        assert_eq!((packed.status.as_u16(), &packed.headers["content-type"]), (200, &"application/vnd.msgpack".parse().unwrap()));
+        let node = Format::MsgPack.parse(&packed.body).unwrap();
+        assert_eq!(as_json(&node), shown(&reply(Format::Json)));
+        // Dates are timestamps there.
+        let Node::List(replies) = node.as_object().unwrap().get("Replies") else { panic!() };
+        assert_eq!(replies[0].as_object().unwrap().get("Time"), &Node::Time(NOW));
+        let error = WireError::new(Code::Internal, "x").to_reply_in(Format::MsgPack, "r-1");
+        assert_eq!(as_json(&Format::MsgPack.parse(&error.body).unwrap())["Error"]["Code"], "Internal");
+    }
+
+    #[test]
+    fn saved_form_is_answered_by_its_id() {
+        let batch = batch(&json!({"Msg": "ES_SCENARIO_SAVE", "Id": ID, "Body": {}}), None);
+        let mut answer = Answer::new(batch.form, "r-1");
+        answer.accept_saved(&batch.items[0], Outcome::Accepted, MAIL.parse().unwrap());
+        assert_eq!(
+            shown(&answer.into_reply()),
+            json!({"Results": [{"Id": ID, "Msg": "ES_SCENARIO_SAVE", "Outcome": "Accepted", "Error": null, "ResultId": MAIL}],
+                   "Replies": []})
+        );
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use model::Account;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
 use crate::form::parse_guid;
+use crate::words::{Channel, Direction};
 
 /// Why a configuration cannot be used. The text names the member and the rule; a value is repeated only where a member
 /// of the settings (not of the secrets) has the wrong type.
@@ -18,61 +19,6 @@ pub struct SettingsProblem(String);
 
 fn problem(text: impl Into<String>) -> SettingsProblem {
     SettingsProblem(text.into())
-}
-
-/// The kind of messages a gateway carries (4.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Channel {
-    /// E-mail.
-    Email,
-    /// Short messages.
-    #[serde(rename = "SMS")]
-    Sms,
-    /// Fax.
-    Fax,
-    /// Private messages of a social network.
-    SocialMsg,
-    /// Public posts of a social network.
-    SocialWall,
-}
-
-impl Channel {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "Email" => Some(Self::Email),
-            "SMS" => Some(Self::Sms),
-            "Fax" => Some(Self::Fax),
-            "SocialMsg" => Some(Self::SocialMsg),
-            // 11.32: two spellings, one meaning.
-            "SocialWall" | "SocWall" => Some(Self::SocialWall),
-            _ => None,
-        }
-    }
-}
-
-/// Which way a message gateway works (4.6, 11.21).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Only brings messages.
-    Inbound,
-    /// Only takes messages.
-    Outbound,
-    /// Both; listed to the connector once for each.
-    Both,
-}
-
-impl Direction {
-    /// Whether messages come in through it.
-    #[must_use]
-    pub const fn is_inbound(self) -> bool {
-        matches!(self, Self::Inbound | Self::Both)
-    }
-
-    /// Whether messages go out through it.
-    #[must_use]
-    pub const fn is_outbound(self) -> bool {
-        matches!(self, Self::Outbound | Self::Both)
-    }
 }
 
 /// A message gateway behind the connector.
@@ -184,12 +130,7 @@ impl GatewayText {
         let id = parse_guid(&self.id).filter(|id| !id.is_nil()).ok_or_else(|| problem("id is not a GUID"))?;
         let channel = Channel::parse(&self.channel)
             .ok_or_else(|| problem("channel is not one of Email, SMS, Fax, SocialMsg, SocialWall"))?;
-        let direction = match self.direction.as_str() {
-            "I" => Direction::Inbound,
-            "O" => Direction::Outbound,
-            "B" => Direction::Both,
-            _ => return Err(problem("direction is not one of I, O, B")),
-        };
+        let direction = Direction::parse(&self.direction).ok_or_else(|| problem("direction is not one of I, O, B"))?;
         let language_id = match self.language_id.filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => Some(parse_guid(&text).ok_or_else(|| problem("language_id is not a GUID"))?).filter(|id| !id.is_nil()),
@@ -324,15 +265,6 @@ pub(crate) mod tests {
         assert!(settings.unique_delivery_ids);
         assert_eq!(settings.message_gateways.len(), 3);
         assert_eq!(settings.gateway(MAIL.parse().unwrap()).unwrap().direction, Direction::Both);
-    }
-
-    #[test]
-    fn both_spellings_of_the_social_wall_are_read() {
-        for text in ["SocialWall", "SocWall"] {
-            assert_eq!(Channel::parse(text), Some(Channel::SocialWall));
-        }
-        assert_eq!(serde_json::to_value(Channel::SocialWall).unwrap(), "SocialWall");
-        assert_eq!(serde_json::to_value(Channel::Sms).unwrap(), "SMS");
     }
 
     #[test]

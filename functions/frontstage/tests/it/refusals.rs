@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::DeliveryState;
+use platform_frontstage::{Secrets, sign};
 use serde_json::{Value, json};
 use testkit::fixtures::NOW;
 use testkit::{Fault, events};
@@ -100,6 +101,53 @@ async fn body_that_cannot_be_used_is_the_contracts_error_and_nothing_is_stored()
         assert_eq!((answer.status, error_of(&answer.body)), (status, expected), "{case}");
         assert_eq!(world.store.operations(), [""; 0], "{case}");
         world.assert_untouched(case);
+    }
+}
+
+/// The event `ok` with another body, signed as its own.
+fn signed(body: &Value) -> Value {
+    let mut event: Value = events::event("frontstage-messages", "ok");
+    let body = body.to_string();
+    let secrets = Secrets::of(&json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]})).unwrap();
+    let path = event["rawPath"].as_str().unwrap().to_owned();
+    for (name, value) in &sign("POST", &path, "", body.as_bytes(), secrets.signing().unwrap(), NOW.seconds(), "n-signed") {
+        event["headers"][name.as_str()] = json!(value.to_str().unwrap());
+    }
+    event["body"] = Value::String(body);
+    event
+}
+
+#[tokio::test]
+async fn message_that_is_not_served_is_told_so_whatever_it_says() {
+    let names = [
+        "ES_CHAT_REQUEST",
+        "ES_CHAT_START",
+        "ES_CHAT_STOP",
+        "ES_CHAT_TYPING",
+        "ES_CHAT_SENTENCE",
+        "ES_CHAT_CONFIRM",
+        "ES_CHAT_RESYNC",
+        "ES_CHAT_STATUS",
+        "ES_SCENARIO_LOAD",
+        "ES_SCENARIO_SAVE",
+        "ES_WS_ROUTING",
+        "ES_WS_LITERALS_GET",
+    ];
+    let right = json!({"Peer": "!MailLink", "TrackingId": "t", "ID": events::GATEWAY, "Text": "x"});
+    for body in [right, json!(null), json!("!MailLink"), json!({"Peer": "!Other"}), json!({"TrackingId": 5})] {
+        let world = World::new().await;
+        let envelope = |name: &&str| json!({"Msg": name, "Id": events::GATEWAY, "Body": body});
+        let answer = world.send_event(signed(&json!(names.iter().map(envelope).collect::<Vec<_>>()))).await;
+        assert_eq!(answer.body["Results"].as_array().map(Vec::len), Some(names.len()));
+        for result in answer.body["Results"].as_array().unwrap() {
+            let error = &result["Error"];
+            let words = "this message is not served by this installation yet";
+            assert_eq!(
+                (&error["Code"], &error["Message"], &error["Field"]),
+                (&json!("UnknownMessage"), &json!(words), &json!("Msg"))
+            );
+        }
+        world.assert_untouched("not served");
     }
 }
 
