@@ -29,6 +29,7 @@ SHARED: dict[str, set[str]] = {
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"model", "ports", "wire"},
+    "website": {"model"},
 }
 PLATFORM = {"model", "text", "wire"}
 FUNCTION = {"app", "lambda", "model", "ports", "wire"}
