@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Crate under shared/ -> what of ours it may know.
 SHARED: dict[str, set[str]] = {
     "model": set(),
+    "chat": {"model"},
     "text": set(),
     "wire": {"model"},
     "ports": {"model", "wire"},
