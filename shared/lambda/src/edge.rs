@@ -26,11 +26,6 @@ pub type HttpHandler = dyn Fn(RawRequest) -> BoxFuture<'static, Result<Reply, Ap
 /// A handler that is invoked directly, with JSON in and JSON out.
 pub type InvokeHandler = dyn Fn(Value) -> BoxFuture<'static, Result<Value, AppError>> + Send + Sync;
 
-/// A request makes some thousands of short-lived allocations, most of them inside the AWS clients: the system's allocator
-/// is a fifth of its CPU time, this one a twentieth.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Runs a function's process to its end, on one thread: a sandbox handles one event at a time.
 ///
 /// # Errors
