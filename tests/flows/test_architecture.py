@@ -21,19 +21,19 @@ SHARED: dict[str, set[str]] = {
     "chat": {"model"},
     "text": set(),
     "wire": {"model"},
-    "ports": {"model", "wire"},
-    "app": {"model", "ports", "wire"},
+    "ports": {"chat", "model", "wire"},
+    "app": {"chat", "model", "ports", "wire"},
     "aws": set(),
-    "store-dynamodb": {"aws", "model", "ports"},
+    "store-dynamodb": {"aws", "chat", "model", "ports"},
     "queue-sqs": {"aws", "model", "ports"},
     "secrets-ssm": {"aws", "model", "ports"},
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
-    "testkit": {"model", "ports", "wire"},
+    "testkit": {"chat", "model", "ports", "wire"},
     "website": {"model"},
 }
 PLATFORM = {"model", "text", "wire"}
-FUNCTION = {"app", "lambda", "model", "ports", "wire"}
+FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 
 #: The functions that serve no platform of their own and link all of them: the one delivers to each, the other asks each
 #: whether its settings are right.

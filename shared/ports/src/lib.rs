@@ -4,6 +4,7 @@
 //! (`InMemoryStore`) and passes the same contract suite. Nothing here may know which technology it is. Adapters return
 //! errors, they do not log them.
 
+mod chats;
 mod store;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use model::{AckTask, DeadTask, DeliverTask, EpochMillis, Platform, Slug};
 use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
+pub use chats::{
+    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, SaidBefore, StreamEntry, StreamKey, StreamPage, StreamRead,
+};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
     NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
