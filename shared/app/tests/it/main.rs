@@ -2,6 +2,7 @@
 //! its own, as FrontStage does, and one whose answer is the acknowledgement, as vcita's is.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
+mod acceptance;
 mod faults;
 mod races;
 mod section_6;
