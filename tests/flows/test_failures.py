@@ -266,7 +266,9 @@ def test_lost_tasks_and_a_lost_timer_are_made_up_for_by_the_sweep(bridge: Bridge
     bridge.mode(silent, ack="none", times=1)
     with event_sources(bridge.stack, enabled=False):
         silent_message = bridge.staff(silent_uid, silent)
-        assert hand_over(bridge.stack, "deliver", "outbound-deliver") == {"batchItemFailures": []}
+        # A task of the conversations' beginning may still be in the queue: a session that becomes active wakes its lane.
+        while not bridge.pushes(silent):
+            assert hand_over(bridge.stack, "deliver", "outbound-deliver") == {"batchItemFailures": []}
         bridge.send(address, inbound)
         message_uid = bridge.staff(session_uid, outbound)
         lost = [take(bridge.stack, queue) for queue in ("deliver", "deliver", "ack")]

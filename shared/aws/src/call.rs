@@ -4,10 +4,11 @@
 //! is made and used for the first time. A service of which one operation is called once in four minutes is not worth
 //! that; what is called per message goes through the SDK.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub(crate) struct Caller {
     pub(crate) identity: Identity,
     pub(crate) region: String,
     pub(crate) endpoint: Option<String>,
+    /// Signatures carry the time.
+    pub(crate) time: SharedTimeSource,
 }
 
 impl Caller {
@@ -102,7 +105,7 @@ impl Caller {
             .identity(&self.identity)
             .region(&self.region)
             .name(service)
-            .time(SystemTime::now())
+            .time(self.time.now())
             .settings(SigningSettings::default())
             .build()
             .ok()?
@@ -154,6 +157,7 @@ mod tests {
             identity: aws_credential_types::Credentials::new("AKIDEXAMPLE", "hidden", None, None, "test").into(),
             region: region.to_owned(),
             endpoint: endpoint.map(str::to_owned),
+            time: SharedTimeSource::new(aws_smithy_async::time::SystemTimeSource::new()),
         }
     }
 

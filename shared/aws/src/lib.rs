@@ -103,11 +103,13 @@ impl Connection {
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
         let credentials = Credentials::new(settings.access_key, settings.secret_key, settings.session_token, None, "environment");
+        let time = SharedTimeSource::new(SystemTimeSource::new());
         let caller = Caller {
             client: PinnedClient::new(&ROOTS, CONNECT_TIMEOUT),
             identity: credentials.clone().into(),
             region: settings.region.clone(),
             endpoint: settings.endpoint.clone(),
+            time: time.clone(),
         };
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -124,7 +126,7 @@ impl Connection {
             // Bodies are small and the attempt's timeout bounds them: watching their throughput costs more than it gives.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(SharedTimeSource::new(SystemTimeSource::new()));
+            .time_source(time);
         config.set_endpoint_url(settings.endpoint);
         Self { config: config.build(), caller }
     }
