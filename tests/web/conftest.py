@@ -1,0 +1,130 @@
+"""Runs the browser tests, which are JavaScript for node's own test runner, as tests of pytest, each under its real name.
+
+A file ``*.test.mjs`` is a collector and every ``test('...')`` in it an item. The first item of a file that runs starts a
+simulator of the WebSite side and one node process for all chosen items of that file; the reporter writes one line of
+JSON for each finished test. Installed beforehand: ``npm ci`` in this folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+sys.path.insert(0, str(PROJECT))
+
+FILE_SECONDS = 300
+"""Limit of one file's run. A browser that hangs must not hang the build."""
+
+TEST = re.compile(r"^test\('((?:[^'\\]|\\.)+)'", re.MULTILINE)
+
+
+class NodeFailure(Exception):
+    """A browser test failed; its text is what node said."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class NodeFile(pytest.File):
+    """One file of browser tests."""
+
+    results: dict[str, dict[str, Any]] | None = None
+    output = ""
+
+    def collect(self):
+        """Every test by its name."""
+        text = self.path.read_text(encoding="utf-8")
+        names = TEST.findall(text)
+        if len(names) != len(re.findall(r"\btest\(", text)) or len(names) != len(set(names)):
+            raise self.CollectError(f"{self.path.name}: every test needs a plain name of its own at the start of a line")
+        for name in names:
+            yield NodeTest.from_parent(self, name=name)
+
+    def run_all(self) -> None:
+        """Run the chosen tests of this file, once."""
+        if self.results is not None:
+            return
+        self.results = {}
+        node = shutil.which("node")
+        if node is None or not (HERE / "node_modules" / "playwright-core").is_dir():
+            raise NodeFailure("the browser tests need node 20.11 or newer, and `npm ci` in tests/web")
+        chosen = [item.name for item in self.session.items if item.parent is self]
+        patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
+        port, shop_port = free_port(), free_port()
+        simulator = subprocess.Popen(
+            [sys.executable, "-m", "tests.simulators.website", "--port", str(port), "--shop-port", str(shop_port)],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert simulator.stdout is not None
+            assert "listening on" in simulator.stdout.readline()
+            done = subprocess.run(
+                [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],
+                cwd=HERE,
+                env={**os.environ, "WEBSITE": f"http://127.0.0.1:{port}"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=FILE_SECONDS,
+            )
+        finally:
+            simulator.terminate()
+            simulator.wait(timeout=10)
+        said = []
+        for line in done.stdout.splitlines():
+            if line.startswith("result "):
+                result = json.loads(line.removeprefix("result "))
+                self.results[result["name"]] = result
+            else:
+                said.append(line)
+        self.output = "\n".join(said)
+
+
+class NodeTest(pytest.Item):
+    """One browser test."""
+
+    parent: NodeFile
+
+    def runtest(self) -> None:
+        """Look up what became of this test."""
+        self.parent.run_all()
+        assert self.parent.results is not None
+        result = self.parent.results.get(self.name)
+        if result is None:
+            raise NodeFailure(f"the test did not run\n{self.parent.output}")
+        if not result["passed"]:
+            raise NodeFailure(result["error"])
+
+    def repr_failure(self, excinfo):
+        """Node's own words rather than a Python trace."""
+        if isinstance(excinfo.value, NodeFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        """Where it stands and what it is called."""
+        return self.path, None, self.name
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> NodeFile | None:
+    """Browser tests are collected beside Python's."""
+    if file_path.name.endswith(".test.mjs"):
+        return NodeFile.from_parent(parent, path=file_path)
+    return None
