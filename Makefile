@@ -13,6 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 # What `make build` and `make deploy` build for: this machine's own architecture, or ARCHITECTURE=arm64 / x86_64. Building for
 # another one, or for an older glibc than this machine's (ZIG=1), takes cargo-zigbuild.
@@ -74,7 +75,7 @@ unit: ## Unit and property tests
 	cargo test --workspace --locked
 
 .PHONY: flows
-flows: .venv/test.stamp ## Template checks, simulators and end-to-end flows over a stack of their own; needs `make build`
+flows: .venv/test.stamp tests/web/node_modules/.stamp ## Template checks, simulators, pages and end-to-end flows over a stack of their own; needs `make build`
 	$(PY) -m pytest -q tests
 
 .PHONY: bench
@@ -93,6 +94,10 @@ clean: ## Remove what was built, not what was installed
 
 .venv/run.stamp: tests/requirements-run.txt | .venv/bin/python
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r tests/requirements-run.txt
+	@touch $@
+
+tests/web/node_modules/.stamp: tests/web/package-lock.json
+	npm ci --prefix tests/web --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv/test.stamp: tests/requirements-test.txt .venv/run.stamp
