@@ -8,5 +8,10 @@ fn main() {
     // pinned toolchain brings for this target can do it; that of the other targets is the system's.
     if std::env::var("TARGET").as_deref() == Ok("x86_64-unknown-linux-gnu") {
         println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
+        // What is alike lies side by side, where the archive's compression finds it: a tenth of the upload. A linker that
+        // somebody chose may not know how.
+        if std::env::var_os("RUSTC_LINKER").is_none() {
+            println!("cargo:rustc-link-arg-bins=-Wl,--bp-compression-sort=both");
+        }
     }
 }

@@ -8,13 +8,16 @@ use app::AppError;
 use lambda::{Config, Metric, Metrics, Roster, Services};
 use model::{EpochMillis, Platform};
 use platform_frontstage::{Code, WireError};
+use ports::{AckStore, InboundStore};
 use wire::Reply;
 
 /// What the handlers need.
 #[derive(Clone)]
 pub struct Ctx {
-    /// Store, queues, clock and randomness.
-    pub base: app::Ctx,
+    /// What taking messages needs.
+    pub base: app::Ctx<dyn InboundStore>,
+    /// What acknowledgements need.
+    pub acks: app::Ctx<dyn AckStore>,
     /// Accounts and secrets.
     pub roster: Arc<Roster>,
     /// Name of the function, for metrics.
@@ -32,9 +35,8 @@ impl Ctx {
 
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
-    let services = Services::connect(config);
-    let roster = services.roster(config, &[Platform::Frontstage]).await;
-    Ctx { base: services.ctx, roster, function: config.function.clone() }
+    let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
+    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), roster, function: config.function.clone() }
 }
 
 /// What a connector is told when a request did not happen (FrontStage contract 10.6).

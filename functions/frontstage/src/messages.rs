@@ -227,7 +227,7 @@ impl Caller<'_> {
         answer: &mut Answer,
     ) -> Result<(), AppError> {
         let message = word.message;
-        let outcome = app::acknowledge(&self.ctx.base, &self.account.id, word, self.guards(envelope, None)).await?;
+        let outcome = app::acknowledge(&self.ctx.acks, &self.account.id, word, self.guards(envelope, None)).await?;
         match outcome {
             Acknowledged::Settled => {
                 tracing::info!(message.id = %message, account.id = %self.account.id, "message {message} acknowledged");

@@ -2,6 +2,7 @@
 
 use app::{AppError, ConfigureError, Ctx, Document};
 use model::{Account, Platform};
+use ports::DirectoryStore;
 use serde_json::{Value, json};
 
 use crate::refused;
@@ -13,7 +14,7 @@ use crate::refused;
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down.
-pub async fn handle(ctx: Ctx, event: Value) -> Result<Value, AppError> {
+pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value, AppError> {
     let document: Document = match serde_json::from_value(event) {
         Ok(document) => document,
         Err(error) => return Ok(refused("malformed", error)),

@@ -5,12 +5,20 @@ pub mod configure;
 pub mod replay;
 pub mod timeline;
 
+use app::Ctx;
 use lambda::{Config, Services};
+use ports::{DirectoryStore, StoryStore};
 
-/// Connects what the operator's functions need. Secrets are none of it.
+/// Connects what configuring needs. Secrets are none of it.
 #[must_use]
-pub fn connect(config: &Config) -> app::Ctx {
-    Services::connect(config).ctx
+pub fn connect_directory(config: &Config) -> Ctx<dyn DirectoryStore> {
+    Services::connect(config).ctx(|store| store)
+}
+
+/// Connects what looking and putting back need.
+#[must_use]
+pub fn connect_story(config: &Config) -> Ctx<dyn StoryStore> {
+    Services::connect(config).ctx(|store| store)
 }
 
 /// The answer to an input that cannot be used.

@@ -2,6 +2,7 @@
 
 use app::{AppError, Ctx, Replayed};
 use model::DeliveryKey;
+use ports::StoryStore;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ const MOST: usize = 100;
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down; what was put back by then stays so.
-pub async fn handle(ctx: Ctx, event: Value) -> Result<Value, AppError> {
+pub async fn handle(ctx: Ctx<dyn StoryStore>, event: Value) -> Result<Value, AppError> {
     let input: Input = match serde_json::from_value(event) {
         Ok(input) => input,
         Err(error) => return Ok(refused("malformed", error)),

@@ -2,6 +2,7 @@
 
 use app::{AppError, Ctx, TimelineKey};
 use model::{AccountId, DeliveryKey, Directory, EventKey, Platform};
+use ports::StoryStore;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ struct Input {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down.
-pub async fn handle(ctx: Ctx, event: Value) -> Result<Value, AppError> {
+pub async fn handle(ctx: Ctx<dyn StoryStore>, event: Value) -> Result<Value, AppError> {
     let input: Input = match serde_json::from_value(event) {
         Ok(input) => input,
         Err(error) => return Ok(refused("malformed", error)),

@@ -8,13 +8,14 @@ pub mod sweep;
 
 use std::sync::Arc;
 
-use app::{OutboundCtx, Registry, SettleCtx};
+use app::{Ctx, OutboundCtx, Registry, SettleCtx, TermsRegistry};
 use lambda::{BatchCtx, Config, Services};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
-use wire::Outbound;
+use ports::{DeliveryStore, LaneStore};
+use wire::{Outbound, Terms};
 
 /// Every platform as a recipient.
 pub struct Platforms {
@@ -35,6 +36,15 @@ impl Platforms {
     }
 }
 
+impl TermsRegistry for Platforms {
+    fn terms(&self, platform: Platform) -> &dyn Terms {
+        match platform {
+            Platform::Frontstage => &self.frontstage,
+            Platform::Vcita => &self.vcita,
+        }
+    }
+}
+
 impl Registry for Platforms {
     fn outbound(&self, platform: Platform) -> &dyn Outbound {
         match platform {
@@ -47,20 +57,27 @@ impl Registry for Platforms {
 /// Connects what settling deliveries needs: no secrets, no calls to platforms.
 #[must_use]
 pub fn connect_settle(config: &Config) -> (SettleCtx, BatchCtx) {
-    settle(config, &Services::connect(config))
+    settle(config, &Services::connect(config), Arc::new(Platforms::new(config)))
+}
+
+/// Connects what the sweep needs.
+#[must_use]
+pub fn connect_sweep(config: &Config) -> Ctx<dyn LaneStore> {
+    Services::connect(config).ctx(|store| store)
 }
 
 /// Connects what making deliveries needs.
 pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
-    let services = Services::connect(config);
-    let (settle, batch) = settle(config, &services);
+    let (services, recipients) = Services::connect_reading(config, &Platform::ALL).await;
+    let registry = Arc::new(Platforms::new(config));
+    let (settle, batch) = settle(config, &services, registry.clone());
     let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
-    let recipients = services.roster(config, &Platform::ALL).await;
-    (OutboundCtx { settle, sender: Arc::new(HttpSender::new(targets)), recipients }, batch)
+    let sender = Arc::new(HttpSender::new(targets));
+    (OutboundCtx { settle, acks: services.ctx(|store| store), registry, sender, recipients }, batch)
 }
 
-fn settle(config: &Config, services: &Services) -> (SettleCtx, BatchCtx) {
-    let base = services.ctx.clone();
+fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {
+    let base: Ctx<dyn DeliveryStore> = services.ctx(|store| store);
     let batch = BatchCtx { function: config.function.clone(), queue: base.queue.clone(), clock: base.clock.clone() };
-    (SettleCtx { base, registry: Arc::new(Platforms::new(config)) }, batch)
+    (SettleCtx { base, terms }, batch)
 }

@@ -13,17 +13,23 @@ use http::{HeaderValue, StatusCode};
 use lambda::{Config, Metric, Metrics, Roster, Services};
 use model::{Account, AccountId, Platform};
 use platform_vcita::{MAX_BODY, Secrets, Settings, app_key, verify};
+use ports::{InboundStore, StatusStore};
 use wire::{RawRequest, Reply, Verified};
 
-/// What the handlers need.
-#[derive(Clone)]
-pub struct Ctx {
+/// What the handlers need. `S` is the part of the store that the route uses.
+pub struct Ctx<S: ?Sized> {
     /// Store, queues, clock and randomness.
-    pub base: app::Ctx,
+    pub base: app::Ctx<S>,
     /// Accounts and secrets.
     pub roster: Arc<Roster>,
     /// Name of the function, for metrics.
     pub function: String,
+}
+
+impl<S: ?Sized> Clone for Ctx<S> {
+    fn clone(&self) -> Self {
+        Self { base: self.base.clone(), roster: self.roster.clone(), function: self.function.clone() }
+    }
 }
 
 /// A request whose sender knows the path secret of an account.
@@ -33,7 +39,7 @@ struct Call {
     request: Verified<RawRequest>,
 }
 
-impl Ctx {
+impl<S: ?Sized> Ctx<S> {
     /// Finds the account the path names and proves that the sender knows its secret.
     async fn verify(&self, request: RawRequest) -> Result<Call, AppError> {
         let Some(key) = app_key(&request).and_then(|key| key.parse().ok()) else {
@@ -64,11 +70,16 @@ impl Ctx {
     }
 }
 
-/// Connects, during INIT.
-pub async fn connect(config: &Config) -> Ctx {
-    let services = Services::connect(config);
-    let roster = services.roster(config, &[Platform::Vcita]).await;
-    Ctx { base: services.ctx, roster, function: config.function.clone() }
+/// Connects what the route of messages needs, during INIT.
+pub async fn connect_inbound(config: &Config) -> Ctx<dyn InboundStore> {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
+    Ctx { base: services.ctx(|store| store), roster, function: config.function.clone() }
+}
+
+/// Connects what the routes of statuses need, during INIT.
+pub async fn connect_status(config: &Config) -> Ctx<dyn StatusStore> {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
+    Ctx { base: services.ctx(|store| store), roster, function: config.function.clone() }
 }
 
 /// What VCS is told when a request did not happen (vcita contract, section 5, answer table). An unknown app and a wrong

@@ -3,6 +3,7 @@
 use app::{Accepted, AppError};
 use lambda::Metric;
 use platform_vcita::{StaffMessage, WireError};
+use ports::InboundStore;
 use wire::{RawRequest, Reply};
 
 use crate::{Call, Ctx, no_content};
@@ -11,7 +12,7 @@ use crate::{Call, Ctx, no_content};
 ///
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
-pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
+pub async fn handle(ctx: Ctx<dyn InboundStore>, request: RawRequest) -> Result<Reply, AppError> {
     let Call { account, settings, request } = ctx.verify(request).await?;
     let staff = match StaffMessage::parse(&request) {
         Ok(staff) => staff,

@@ -3,7 +3,7 @@
 use app::AppError;
 use model::DeliveryContent;
 use platform_vcita::{MessageUpdate, WireError, event_keys, our_message};
-use ports::ReceiptOutcome;
+use ports::{ReceiptOutcome, StatusStore};
 use wire::{RawRequest, Reply};
 
 use crate::{Call, Ctx, no_content};
@@ -12,7 +12,7 @@ use crate::{Call, Ctx, no_content};
 ///
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
-pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
+pub async fn handle(ctx: Ctx<dyn StatusStore>, request: RawRequest) -> Result<Reply, AppError> {
     let Call { account, settings, request } = ctx.verify(request).await?;
     let update = match MessageUpdate::parse(&request) {
         Ok(update) => update,

@@ -2,6 +2,7 @@
 
 use app::AppError;
 use platform_vcita::{Reported, SessionUpdate};
+use ports::StatusStore;
 use wire::{RawRequest, Reply};
 
 use crate::{Call, Ctx, no_content};
@@ -10,7 +11,7 @@ use crate::{Call, Ctx, no_content};
 ///
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
-pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
+pub async fn handle(ctx: Ctx<dyn StatusStore>, request: RawRequest) -> Result<Reply, AppError> {
     let Call { account, request, .. } = ctx.verify(request).await?;
     let update = match SessionUpdate::parse(&request) {
         Ok(update) => update,

@@ -6,7 +6,7 @@ use model::{
     Account, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage, Directory,
     EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageId, ReceiptStatus, RemoteStatus, Visitor, VisitorMessage,
 };
-use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, NewDelivery};
+use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, InboundStore, NewDelivery};
 use tracing::warn;
 
 use crate::{AppError, Ctx, SWEEP_GRACE};
@@ -38,7 +38,7 @@ struct DeskContext {
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the platform is expected to repeat.
 pub async fn accept_visitor(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn InboundStore>,
     directory: &Directory,
     account: &Account,
     message: VisitorMessage,
@@ -96,7 +96,7 @@ pub async fn accept_visitor(
 /// Reads the conversation a desk's message answers, and the status of the desk's installation, in one call. `None` if
 /// there is no such conversation, or its desk is another account.
 async fn open_desk(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn InboundStore>,
     account: &Account,
     conversation: ConversationId,
     installation: &str,
@@ -117,7 +117,7 @@ async fn open_desk(
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the platform is expected to repeat.
 pub async fn accept_desk(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn InboundStore>,
     account: &Account,
     installation: &str,
     message: DeskMessage,
@@ -199,7 +199,7 @@ enum Finished {
 }
 
 /// Stores and enqueues.
-async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Finished, AppError> {
+async fn finish(ctx: &Ctx<dyn InboundStore>, acceptance: &Acceptance) -> Result<Finished, AppError> {
     Ok(Finished::Done(match ctx.store.accept(acceptance).await? {
         AcceptOutcome::Stored => {
             let tasks: Vec<_> = acceptance
@@ -222,7 +222,11 @@ async fn finish(ctx: &Ctx, acceptance: &Acceptance) -> Result<Finished, AppError
 }
 
 /// The conversation of an earlier message that this one names by an event of the account.
-async fn continued(ctx: &Ctx, account: &Account, message: &VisitorMessage) -> Result<Option<ConversationId>, AppError> {
+async fn continued(
+    ctx: &Ctx<dyn InboundStore>,
+    account: &Account,
+    message: &VisitorMessage,
+) -> Result<Option<ConversationId>, AppError> {
     if message.continues.is_empty() {
         return Ok(None);
     }

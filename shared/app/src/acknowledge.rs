@@ -6,7 +6,7 @@ use model::{
     AccountId, Acknowledgement, DeliverTask, DeliveryContent, DeliveryKey, DeliveryState, FailureReason, StepIgnored, StoryEntry,
     StoryEvent, Verdict, settle,
 };
-use ports::{AckExpectation, AckOutcome, AckWrite, Guard, GuardRefusal, PortError};
+use ports::{AckExpectation, AckOutcome, AckStore, AckWrite, Guard, GuardRefusal, PortError};
 
 use crate::{AppError, Ctx};
 
@@ -34,7 +34,7 @@ pub enum Acknowledged {
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored: the recipient is expected to repeat.
 pub async fn acknowledge(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn AckStore>,
     account: &AccountId,
     acknowledgement: Acknowledgement,
     guards: Vec<Guard>,

@@ -4,6 +4,7 @@ use model::{Account, AccountId, DirectoryProblem, Platform, Slug, Tenant};
 use serde::Deserialize;
 
 use crate::{AppError, Ctx};
+use ports::DirectoryStore;
 
 /// A tenant and its accounts, as the operator writes them down. Secrets are not part of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,7 +53,7 @@ pub enum ConfigureError {
 /// # Errors
 /// [`ConfigureError`]; then nothing was changed.
 pub async fn configure(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn DirectoryStore>,
     document: Document,
     check: &(dyn Fn(&Account) -> Result<(), String> + Sync),
 ) -> Result<Vec<AccountId>, ConfigureError> {

@@ -42,7 +42,7 @@ pub struct Progress {
 pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) -> Result<Progress, AppError> {
     let DeliverTask::V1 { lane, entry } = task;
     let recipient = ctx.recipients.find(&lane.recipient).await?;
-    let outbound = ctx.settle.registry.outbound(lane.recipient.platform());
+    let outbound = ctx.registry.outbound(lane.recipient.platform());
     let installation = recipient.as_ref().and_then(|(account, _)| outbound.installation(account));
     let mut which = entry.map_or(LaneSelector::Head, LaneSelector::Entry);
     let base = &ctx.settle.base;
@@ -114,7 +114,7 @@ pub async fn check_ack(ctx: &SettleCtx, task: &AckTask) -> Result<Progress, AppE
     let Some(item) = ctx.base.store.work(lane, LaneSelector::Entry(*entry), None, ctx.base.clock.now()).await? else {
         return Ok(Progress::default());
     };
-    let policy = ctx.registry.outbound(lane.recipient.platform()).policy(item.delivery.key.content);
+    let policy = ctx.terms.terms(lane.recipient.platform()).policy(item.delivery.key.content);
     let now = ctx.base.clock.now();
     if let DeliveryState::Sending { attempt: running, deadline, .. } = item.delivery.state
         && running == *attempt
@@ -206,7 +206,7 @@ async fn attempt(
     until: EpochMillis,
 ) -> Result<Progress, AppError> {
     let lane = item.lane.key.clone();
-    let exchange = ctx.settle.registry.outbound(lane.recipient.platform()).exchange(Job {
+    let exchange = ctx.registry.outbound(lane.recipient.platform()).exchange(Job {
         account,
         secrets,
         conversation: item.conversation.clone(),
@@ -229,7 +229,7 @@ async fn attempt(
                 if acknowledgement.message == key.message && same_route {
                     own = Some(acknowledgement);
                 } else {
-                    acknowledge(&ctx.settle.base, &lane.recipient, acknowledgement, Vec::new()).await?;
+                    acknowledge(&ctx.acks, &lane.recipient, acknowledgement, Vec::new()).await?;
                 }
             }
             match own.map(|a| (a.result, a.alias)) {
@@ -318,7 +318,7 @@ impl Ended {
 
 /// Gives up a delivery that cannot be handed over.
 async fn give_up(ctx: &OutboundCtx, item: WorkItem, end: Ended) -> Result<Progress, AppError> {
-    let policy = ctx.settle.registry.outbound(item.lane.key.recipient.platform()).policy(item.delivery.key.content);
+    let policy = ctx.settle.terms.terms(item.lane.key.recipient.platform()).policy(item.delivery.key.content);
     apply(&ctx.settle, item, &policy, end).await
 }
 

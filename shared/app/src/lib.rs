@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Account, AccountId, Platform};
-use ports::{Clock, Dice, Queue, Sender, Store};
+use ports::{AckStore, Clock, DeliveryStore, Dice, Queue, Sender};
 use serde_json::Value;
-use wire::Outbound;
+use wire::{Outbound, Terms};
 
 pub use accept::{Accepted, accept_desk, accept_visitor};
 pub use acknowledge::{Acknowledged, acknowledge};
@@ -35,11 +35,10 @@ pub use timeline::{DeliveryLine, Timeline, TimelineEntry, TimelineKey, What, tim
 /// How long after its due time the sweep waits before it takes a queue message for lost.
 pub const SWEEP_GRACE: Duration = Duration::from_secs(15);
 
-/// What every use case needs.
-#[derive(Clone)]
-pub struct Ctx {
-    /// Everything that is kept.
-    pub store: Arc<dyn Store>,
+/// What every use case needs. `S` is the part of the store that it uses: a function links the calls of that part only.
+pub struct Ctx<S: ?Sized> {
+    /// What is kept.
+    pub store: Arc<S>,
     /// The queues.
     pub queue: Arc<dyn Queue>,
     /// The time.
@@ -48,7 +47,26 @@ pub struct Ctx {
     pub dice: Arc<dyn Dice>,
 }
 
-/// The platforms as recipients: one exhaustive match in the function that links them all.
+impl<S: ?Sized> Ctx<S> {
+    /// The same with another store, or another part of it.
+    pub fn with<T: ?Sized>(&self, store: Arc<T>) -> Ctx<T> {
+        Ctx { store, queue: self.queue.clone(), clock: self.clock.clone(), dice: self.dice.clone() }
+    }
+}
+
+impl<S: ?Sized> Clone for Ctx<S> {
+    fn clone(&self) -> Self {
+        self.with(self.store.clone())
+    }
+}
+
+/// On what terms each platform takes deliveries: one exhaustive match.
+pub trait TermsRegistry: Send + Sync {
+    /// The platform's terms.
+    fn terms(&self, platform: Platform) -> &dyn Terms;
+}
+
+/// The platforms as recipients: one exhaustive match. Whoever makes an object of it links them all.
 pub trait Registry: Send + Sync {
     /// The platform's way to deliver.
     fn outbound(&self, platform: Platform) -> &dyn Outbound;
@@ -68,9 +86,9 @@ pub trait Recipients: Send + Sync {
 #[derive(Clone)]
 pub struct SettleCtx {
     /// The common part.
-    pub base: Ctx,
-    /// The platforms.
-    pub registry: Arc<dyn Registry>,
+    pub base: Ctx<dyn DeliveryStore>,
+    /// The platforms' terms.
+    pub terms: Arc<dyn TermsRegistry>,
 }
 
 /// What making a delivery needs beyond [`SettleCtx`].
@@ -78,6 +96,10 @@ pub struct SettleCtx {
 pub struct OutboundCtx {
     /// What settling needs.
     pub settle: SettleCtx,
+    /// What acknowledgements in a push's answer need.
+    pub acks: Ctx<dyn AckStore>,
+    /// The platforms.
+    pub registry: Arc<dyn Registry>,
     /// Calls to platforms.
     pub sender: Arc<dyn Sender>,
     /// The accounts.

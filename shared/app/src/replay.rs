@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{DeliverTask, DeliveryKey, StoryEntry, StoryEvent};
-use ports::Saved;
+use ports::{Saved, StoryStore};
 
 use crate::{AppError, Ctx, SWEEP_GRACE};
 
@@ -20,7 +20,7 @@ pub enum Replayed {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
-pub async fn replay(ctx: &Ctx, delivery: &DeliveryKey) -> Result<Replayed, AppError> {
+pub async fn replay(ctx: &Ctx<dyn StoryStore>, delivery: &DeliveryKey) -> Result<Replayed, AppError> {
     let now = ctx.clock.now();
     let story = StoryEntry { at: now, event: StoryEvent::Replayed, next_at: None, detail: None };
     match ctx.store.requeue(delivery, &story, now.plus(SWEEP_GRACE)).await? {

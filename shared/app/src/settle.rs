@@ -25,7 +25,7 @@ fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, Deliv
     };
     let origin = &item.message.origin;
     let wanted = delivery.key.content == DeliveryContent::Message
-        && ctx.registry.outbound(origin.platform()).capabilities().receipts
+        && ctx.terms.terms(origin.platform()).capabilities().receipts
         && status.supersedes(delivery.reported);
     wanted.then(|| {
         let content = DeliveryContent::Receipt(status);

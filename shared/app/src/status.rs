@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus};
-use ports::{LaneSelector, ReceiptOutcome, Saved, ThreadNote};
+use ports::{LaneSelector, ReceiptOutcome, Saved, StatusStore, ThreadNote};
 
 use crate::accept::messages_lane;
 use crate::{AppError, Ctx};
@@ -22,7 +22,12 @@ const MOST_WAITING: usize = 1000;
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
-pub async fn note_thread(ctx: &Ctx, account: &AccountId, thread: &str, status: RemoteStatus) -> Result<ThreadNote, AppError> {
+pub async fn note_thread(
+    ctx: &Ctx<dyn StatusStore>,
+    account: &AccountId,
+    thread: &str,
+    status: RemoteStatus,
+) -> Result<ThreadNote, AppError> {
     let note = ctx.store.note_thread(account, thread, status, ctx.clock.now(), PARK_STATUS).await?;
     if let ThreadNote::Noted(conversation) = &note {
         let lane = messages_lane(*conversation, account.clone());
@@ -37,7 +42,7 @@ pub async fn note_thread(ctx: &Ctx, account: &AccountId, thread: &str, status: R
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
 pub async fn note_installation(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn StatusStore>,
     account: &AccountId,
     installation: &str,
     status: RemoteStatus,
@@ -66,7 +71,7 @@ pub async fn note_installation(
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
 pub async fn note_receipt(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn StatusStore>,
     account: &AccountId,
     message: MessageId,
     status: ReceiptStatus,
@@ -80,7 +85,7 @@ pub async fn note_receipt(
 /// # Errors
 /// [`AppError::Unavailable`] when it cannot be read.
 pub async fn has_delivery(
-    ctx: &Ctx,
+    ctx: &Ctx<dyn StatusStore>,
     account: &AccountId,
     message: MessageId,
     content: DeliveryContent,
@@ -94,7 +99,7 @@ pub async fn has_delivery(
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it cannot be read.
-pub async fn has_event(ctx: &Ctx, account: &AccountId, events: &[EventKey]) -> Result<bool, AppError> {
+pub async fn has_event(ctx: &Ctx<dyn StatusStore>, account: &AccountId, events: &[EventKey]) -> Result<bool, AppError> {
     for event in events {
         if ctx.store.event(account, event, ctx.clock.now()).await?.is_some() {
             return Ok(true);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::DeliverTask;
-use ports::Saved;
+use ports::{LaneStore, Saved};
 
 use crate::{AppError, Ctx};
 
@@ -21,7 +21,7 @@ const CALL: usize = 10;
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down.
-pub async fn sweep(ctx: &Ctx) -> Result<usize, AppError> {
+pub async fn sweep(ctx: &Ctx<dyn LaneStore>) -> Result<usize, AppError> {
     let now = ctx.clock.now();
     let due = ctx.store.due(now, ROUND).await?;
     let mut swept = 0;

@@ -4,6 +4,7 @@ use model::{AccountId, Author, ConversationId, DeliveryKey, EpochMillis, EventKe
 use serde::Serialize;
 
 use crate::{AppError, Ctx};
+use ports::StoryStore;
 
 /// What the operator has in hand.
 #[derive(Debug, Clone)]
@@ -92,7 +93,7 @@ pub struct DeliveryLine {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it cannot be read.
-pub async fn timeline(ctx: &Ctx, key: TimelineKey) -> Result<Option<Timeline>, AppError> {
+pub async fn timeline(ctx: &Ctx<dyn StoryStore>, key: TimelineKey) -> Result<Option<Timeline>, AppError> {
     let (conversation, only) = match key {
         TimelineKey::Conversation(conversation) => (conversation, None),
         TimelineKey::Message(message) => (message.conversation(), Some(message)),

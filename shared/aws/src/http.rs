@@ -20,7 +20,6 @@ use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::client::legacy::{Client, Error as ConnectionError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 /// AWS closes idle connections after 20 s at the earliest; we are the ones who close them.
@@ -33,11 +32,11 @@ pub(crate) struct PinnedClient {
 }
 
 impl PinnedClient {
-    /// A client that trusts `roots` (PEM) and nothing else. `connect_timeout` bounds the TCP handshake; whole attempts
+    /// A client that trusts `roots` (DER) and nothing else. `connect_timeout` bounds the TCP handshake; whole attempts
     /// are bounded by the SDK.
-    pub(crate) fn new(roots: &[&str], connect_timeout: Duration) -> Self {
+    pub(crate) fn new(roots: &[&'static [u8]], connect_timeout: Duration) -> Self {
         let mut trusted = RootCertStore::empty();
-        trusted.add_parsable_certificates(roots.iter().filter_map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).ok()));
+        trusted.add_parsable_certificates(roots.iter().map(|root| CertificateDer::from(*root)));
         #[expect(clippy::expect_used, reason = "start-up: the provider and the protocol versions are chosen at compile time")]
         let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
             .with_safe_default_protocol_versions()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::{AppError, Recipients};
 use model::{Account, AccountId, Directory, EpochMillis, Platform};
-use ports::{Clock, Secrets, Store};
+use ports::{Clock, DirectoryStore, Secrets};
 use serde_json::Value;
 use tracing::warn;
 
@@ -43,7 +43,7 @@ type SecretsOf = BTreeMap<AccountId, Value>;
 ///
 /// Secrets are read during INIT, accounts by the first request; both again when they grow old.
 pub struct Roster {
-    store: Arc<dyn Store>,
+    store: Arc<dyn DirectoryStore>,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
     platforms: Vec<Platform>,
@@ -57,7 +57,12 @@ pub struct Roster {
 impl Roster {
     /// A roster that has read nothing yet.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, platforms: Vec<Platform>) -> Self {
+    pub fn new(
+        store: Arc<dyn DirectoryStore>,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+        platforms: Vec<Platform>,
+    ) -> Self {
         Self {
             store,
             secrets,
@@ -69,15 +74,9 @@ impl Roster {
         }
     }
 
-    /// Reads the secrets, for the first snapshot.
-    ///
-    /// # Errors
-    /// [`AppError::Unavailable`] if they cannot be read; whoever asks for a snapshot reads them then.
-    pub async fn read_ahead(&self) -> Result<(), AppError> {
-        let now = self.clock.now();
-        let secrets = self.read_secrets().await?;
-        *lock(&self.ahead) = Some((secrets, now));
-        Ok(())
+    /// Takes secrets that were read ahead, for the first snapshot.
+    pub(crate) fn hold_ahead(&self, secrets: SecretsOf, read_at: EpochMillis) {
+        *lock(&self.ahead) = Some((secrets, read_at));
     }
 
     /// What is known now; read again first if it is too old.
@@ -137,14 +136,19 @@ impl Roster {
     }
 
     async fn read_secrets(&self) -> Result<SecretsOf, AppError> {
-        let loads = self.platforms.iter().map(|platform| self.secrets.load(*platform));
-        let secrets = futures_util::future::try_join_all(loads).await?;
-        let of = |(platform, keys): (&Platform, BTreeMap<_, _>)| {
-            let platform = *platform;
-            keys.into_iter().map(move |(key, value)| (AccountId::new(platform, key), value))
-        };
-        Ok(self.platforms.iter().zip(secrets).flat_map(of).collect())
+        read_secrets(&*self.secrets, &self.platforms).await
     }
+}
+
+/// Reads the secrets of all accounts of some platforms.
+pub(crate) async fn read_secrets(secrets: &dyn Secrets, platforms: &[Platform]) -> Result<SecretsOf, AppError> {
+    let loads = platforms.iter().map(|platform| secrets.load(*platform));
+    let secrets = futures_util::future::try_join_all(loads).await?;
+    let of = |(platform, keys): (&Platform, BTreeMap<_, _>)| {
+        let platform = *platform;
+        keys.into_iter().map(move |(key, value)| (AccountId::new(platform, key), value))
+    };
+    Ok(platforms.iter().zip(secrets).flat_map(of).collect())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, DeliveryState, EpochMillis, Message};
 use uuid::Uuid;
-use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 use crate::auth::sign;
 use crate::content::MessageContentInfo;
@@ -64,7 +64,7 @@ impl Frontstage {
     }
 }
 
-impl Outbound for Frontstage {
+impl Terms for Frontstage {
     fn policy(&self, _content: DeliveryContent) -> DeliveryPolicy {
         DeliveryPolicy {
             ack: AckMode::Separate { timeout: self.policy.ack_timeout },
@@ -75,7 +75,9 @@ impl Outbound for Frontstage {
             give_up_after: GIVE_UP_AFTER,
         }
     }
+}
 
+impl Outbound for Frontstage {
     /// The gateway.
     fn route(&self, account: &Account, message: &Message) -> Option<String> {
         let settings = Settings::of(account).ok()?;

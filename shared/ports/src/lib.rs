@@ -19,8 +19,9 @@ pub use chats::{
     AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, SaidBefore, StreamEntry, StreamKey, StreamPage, StreamRead,
 };
 pub use store::{
-    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved,
+    StatusStore, Store, StoryStore, ThreadNote, Transition, WorkItem,
 };
 
 /// Why a backing service did not do what it was asked.

@@ -1,4 +1,8 @@
 //! The store: every operation is one call to the backing service, and says in its type what can come of it.
+//!
+//! One trait for each use of it, and [`Store`] for all together. A trait object brings every operation of its trait into
+//! the function that makes it, and with each the client code of its call: so a use case names the trait it needs, and a
+//! new operation goes where its callers need the others too, or gets a trait of its own.
 
 use std::time::Duration;
 
@@ -217,9 +221,9 @@ pub enum ReceiptOutcome {
     Unknown,
 }
 
-/// Everything that is kept.
+/// Who is connected.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait DirectoryStore: Send + Sync {
     /// Tenants and accounts.
     ///
     /// # Errors
@@ -231,7 +235,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PortError`] when they cannot be stored.
     async fn configure(&self, tenant: &Tenant, accounts: &[Account]) -> Result<(), PortError>;
+}
 
+/// Messages come in: what they are judged by, and the one write that takes them.
+#[async_trait]
+pub trait InboundStore: Send + Sync {
     /// Reads a conversation and the status of an installation of `account`, in one call.
     ///
     /// # Errors
@@ -250,12 +258,6 @@ pub trait Store: Send + Sync {
     /// [`PortError`] when it is not known to be stored.
     async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError>;
 
-    /// The message that an event of the account brought.
-    ///
-    /// # Errors
-    /// [`PortError`] when it cannot be read.
-    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError>;
-
     /// The messages that events of the account brought, in the order asked, in one call.
     ///
     /// # Errors
@@ -268,13 +270,31 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PortError`] when they are not known to be stored.
     async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError>;
+}
 
+/// What a platform's name of an event stands for.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// The message that an event of the account brought.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError>;
+}
+
+/// Recipients acknowledge in calls of their own.
+#[async_trait]
+pub trait AckStore: Send + Sync {
     /// Settles a delivery by an acknowledgement, or nothing. A guard's refusal is reported before anything else.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
     async fn acknowledge(&self, ack: &AckWrite) -> Result<AckOutcome, PortError>;
+}
 
+/// Deliveries are worked on: read, changed, and tied to a thread of their recipient.
+#[async_trait]
+pub trait DeliveryStore: Send + Sync {
     /// Reads a delivery to work on. `None` if it does not exist, or the lane is empty. `installation` is the platform's
     /// id of the recipient's installation.
     ///
@@ -300,7 +320,28 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
     async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError>;
+}
 
+/// Lanes that are due.
+#[async_trait]
+pub trait LaneStore: Send + Sync {
+    /// Lanes that are due at `now` or before, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError>;
+
+    /// Moves the due time of a lane, if it still is `from`.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError>;
+}
+
+/// Platforms report how threads, installations and messages are doing. What they report about, and what waits for it, is
+/// found by the traits above.
+#[async_trait]
+pub trait StatusStore: DeliveryStore + EventStore + LaneStore {
     /// Stores a status of a platform's thread. `keep` is how long it is parked when nobody knows the thread.
     ///
     /// # Errors
@@ -332,19 +373,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
     async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError>;
+}
 
-    /// Lanes that are due at `now` or before, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`PortError`] when they cannot be read.
-    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError>;
-
-    /// Moves the due time of a lane, if it still is `from`.
-    ///
-    /// # Errors
-    /// [`PortError`] when it is not known to be stored.
-    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError>;
-
+/// The operator looks, under any name that a configured account uses, and puts back what failed.
+#[async_trait]
+pub trait StoryStore: DirectoryStore + EventStore {
     /// Everything stored about a conversation, each item as it is kept, in key order: for the operator.
     ///
     /// # Errors
@@ -358,6 +391,11 @@ pub trait Store: Send + Sync {
     /// [`PortError`] when it is not known to be stored.
     async fn requeue(&self, delivery: &DeliveryKey, story: &StoryEntry, due_at: EpochMillis) -> Result<Saved, PortError>;
 }
+
+/// Everything that is kept: what an adapter has to be.
+pub trait Store: InboundStore + AckStore + StatusStore + StoryStore {}
+
+impl<T: InboundStore + AckStore + StatusStore + StoryStore> Store for T {}
 
 /// A conversation with all that happened in it.
 #[derive(Debug, Clone, Default)]

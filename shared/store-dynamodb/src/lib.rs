@@ -1,7 +1,7 @@
 //! The store in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] the shapes of what stands there; the rest turns
-//! the operations of [`Store`] into calls: one call each, except where its documentation says two. Conditions are
+//! the operations of [`ports::Store`] into calls: one call each, except where its documentation says two. Conditions are
 //! evaluated by the table, in the same call as what they guard, and a refused call brings back the item it was refused
 //! for, so that nothing is read twice. This crate must not decide anything about a conversation: states are computed by
 //! the model and stored here. To add a kind of item, add its key, its struct and its line in the list of patterns.

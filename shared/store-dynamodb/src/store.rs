@@ -10,8 +10,9 @@ use model::{
     LaneKey, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
 };
 use ports::{
-    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, PortError,
+    ReceiptOutcome, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
 
 use crate::DynamoStore;
@@ -30,7 +31,7 @@ const TRANSACTION: usize = 100;
 const RACES: usize = 8;
 
 #[async_trait]
-impl Store for DynamoStore {
+impl DirectoryStore for DynamoStore {
     async fn directory(&self) -> Result<Directory, PortError> {
         let mut directory = Directory::default();
         for item in self.table.partition(keys::directory()).await? {
@@ -59,7 +60,10 @@ impl Store for DynamoStore {
         self.table.transact(changes).await?;
         Ok(())
     }
+}
 
+#[async_trait]
+impl InboundStore for DynamoStore {
     async fn open(
         &self,
         conversation: ConversationId,
@@ -96,10 +100,6 @@ impl Store for DynamoStore {
         }
     }
 
-    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
-        named_message(self.table.get(&Key::event(account, key)).await?, now)
-    }
-
     async fn events(
         &self,
         account: &AccountId,
@@ -121,7 +121,17 @@ impl Store for DynamoStore {
             Outcome::Cancelled(verdicts) => refusal(guards, &verdicts),
         }
     }
+}
 
+#[async_trait]
+impl EventStore for DynamoStore {
+    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
+        named_message(self.table.get(&Key::event(account, key)).await?, now)
+    }
+}
+
+#[async_trait]
+impl AckStore for DynamoStore {
     async fn acknowledge(&self, ack: &AckWrite) -> Result<AckOutcome, PortError> {
         let mut changes = guard_changes(&ack.guards, ack.story.at)?;
         let delivery_at = changes.len();
@@ -161,7 +171,10 @@ impl Store for DynamoStore {
             Some(Verdict::Holds) | None => Err(corrupt("cancellation", "names no refused change")),
         }
     }
+}
 
+#[async_trait]
+impl DeliveryStore for DynamoStore {
     async fn work(
         &self,
         lane: &LaneKey,
@@ -250,7 +263,34 @@ impl Store for DynamoStore {
         }
         Err(PortError::Busy)
     }
+}
 
+#[async_trait]
+impl LaneStore for DynamoStore {
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let shards = try_join_all(keys::due_shards().map(|shard| self.table.due(shard, now, limit))).await?;
+        let mut due = Vec::new();
+        for item in shards.into_iter().flatten() {
+            let lane = Key::of(&item).and_then(|key| key.as_lane());
+            due.push(lane.zip(keys::due_at(&item)).ok_or_else(|| corrupt("due lane", "its key does not fit"))?);
+        }
+        due.sort_by(|(a, a_at), (b, b_at)| a_at.cmp(b_at).then_with(|| a.cmp(b)));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
+        let mut change = Change::update(Key::lane(lane));
+        change.assign_due(keys::due_shard(lane.conversation), to);
+        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
+    }
+}
+
+#[async_trait]
+impl StatusStore for DynamoStore {
     async fn note_thread(
         &self,
         account: &AccountId,
@@ -341,28 +381,10 @@ impl Store for DynamoStore {
             Made::No(None) => ReceiptOutcome::Unknown,
         })
     }
+}
 
-    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let shards = try_join_all(keys::due_shards().map(|shard| self.table.due(shard, now, limit))).await?;
-        let mut due = Vec::new();
-        for item in shards.into_iter().flatten() {
-            let lane = Key::of(&item).and_then(|key| key.as_lane());
-            due.push(lane.zip(keys::due_at(&item)).ok_or_else(|| corrupt("due lane", "its key does not fit"))?);
-        }
-        due.sort_by(|(a, a_at), (b, b_at)| a_at.cmp(b_at).then_with(|| a.cmp(b)));
-        due.truncate(limit);
-        Ok(due)
-    }
-
-    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
-        let mut change = Change::update(Key::lane(lane));
-        change.assign_due(keys::due_shard(lane.conversation), to);
-        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
-    }
-
+#[async_trait]
+impl StoryStore for DynamoStore {
     async fn story(&self, conversation: ConversationId) -> Result<ConversationStory, PortError> {
         let mut story = ConversationStory::default();
         let mut messages: Vec<MessageItem> = Vec::new();

@@ -23,8 +23,9 @@ use model::{
     StoryEvent,
 };
 use ports::{
-    AcceptOutcome, AckExpectation, AckOutcome, AckWrite, Guard, LaneSelector, NewDelivery, OnceKey, PortError, ReceiptOutcome,
-    Saved, Store, ThreadNote, Transition,
+    AcceptOutcome, AckExpectation, AckOutcome, AckStore as _, AckWrite, DeliveryStore as _, DirectoryStore as _, EventStore as _,
+    Guard, InboundStore as _, LaneSelector, LaneStore as _, NewDelivery, OnceKey, PortError, ReceiptOutcome, Saved,
+    StatusStore as _, StoryStore as _, ThreadNote, Transition,
 };
 use store_dynamodb::DynamoStore;
 use testkit::Emulator;

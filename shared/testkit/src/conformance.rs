@@ -252,7 +252,7 @@ mod tests {
     use model::{AckMode, Delivery, DeliveryPolicy};
     use serde_json::json;
     use url::Url;
-    use wire::Exchange;
+    use wire::{Exchange, Terms};
 
     use super::*;
     use crate::fixtures::{desk_account_id, sample_account, sample_conversation, sample_delivery, sample_message};
@@ -275,7 +275,7 @@ mod tests {
 
     struct Once(Flaw, Job);
 
-    impl Outbound for Invented {
+    impl Terms for Invented {
         fn policy(&self, _content: DeliveryContent) -> DeliveryPolicy {
             DeliveryPolicy {
                 ack: AckMode::InAnswer { lease: Duration::from_secs(60) },
@@ -286,7 +286,9 @@ mod tests {
                 give_up_after: Duration::from_secs(3600),
             }
         }
+    }
 
+    impl Outbound for Invented {
         fn exchange(&self, job: Job) -> Box<dyn Exchange> {
             Box::new(Once(self.0, job))
         }

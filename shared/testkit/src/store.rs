@@ -10,8 +10,9 @@ use model::{
     Lane, LaneKey, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
 };
 use ports::{
-    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, ConversationStory, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, Opened, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, PortError,
+    ReceiptOutcome, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
 use serde_json::Value;
 
@@ -429,7 +430,7 @@ impl InMemoryStore {
 }
 
 #[async_trait]
-impl Store for InMemoryStore {
+impl DirectoryStore for InMemoryStore {
     async fn directory(&self) -> Result<Directory, PortError> {
         self.read("directory", |data| Directory { accounts: data.accounts.clone(), tenants: data.tenants.clone() })
     }
@@ -443,7 +444,10 @@ impl Store for InMemoryStore {
             }
         })
     }
+}
 
+#[async_trait]
+impl InboundStore for InMemoryStore {
     async fn open(
         &self,
         conversation: ConversationId,
@@ -459,10 +463,6 @@ impl Store for InMemoryStore {
 
     async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError> {
         self.write("accept", |data| data.accept(acceptance))
-    }
-
-    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
-        self.read("event", |data| data.event(&(account.clone(), key.clone()), now))
     }
 
     async fn events(
@@ -483,11 +483,24 @@ impl Store for InMemoryStore {
             refusal
         })
     }
+}
 
+#[async_trait]
+impl EventStore for InMemoryStore {
+    async fn event(&self, account: &AccountId, key: &EventKey, now: EpochMillis) -> Result<Option<MessageId>, PortError> {
+        self.read("event", |data| data.event(&(account.clone(), key.clone()), now))
+    }
+}
+
+#[async_trait]
+impl AckStore for InMemoryStore {
     async fn acknowledge(&self, ack: &AckWrite) -> Result<AckOutcome, PortError> {
         self.write("acknowledge", |data| data.acknowledge(ack))
     }
+}
 
+#[async_trait]
+impl DeliveryStore for InMemoryStore {
     async fn work(
         &self,
         lane: &LaneKey,
@@ -508,7 +521,27 @@ impl Store for InMemoryStore {
     async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
         self.write("bind", |data| data.bind(lane, thread))
     }
+}
 
+#[async_trait]
+impl LaneStore for InMemoryStore {
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
+        self.read("due", |data| data.due(now, limit))
+    }
+
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
+        self.write("postpone", |data| match data.lanes.get_mut(lane) {
+            Some(lane) if lane.due_at == Some(from) => {
+                lane.due_at = to;
+                Saved::Yes
+            }
+            Some(_) | None => Saved::Conflict,
+        })
+    }
+}
+
+#[async_trait]
+impl StatusStore for InMemoryStore {
     async fn note_thread(
         &self,
         account: &AccountId,
@@ -543,21 +576,10 @@ impl Store for InMemoryStore {
     async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError> {
         self.write("note_receipt", |data| data.note_receipt(delivery, status))
     }
+}
 
-    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
-        self.read("due", |data| data.due(now, limit))
-    }
-
-    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
-        self.write("postpone", |data| match data.lanes.get_mut(lane) {
-            Some(lane) if lane.due_at == Some(from) => {
-                lane.due_at = to;
-                Saved::Yes
-            }
-            Some(_) | None => Saved::Conflict,
-        })
-    }
-
+#[async_trait]
+impl StoryStore for InMemoryStore {
     async fn story(&self, conversation: ConversationId) -> Result<ConversationStory, PortError> {
         self.read("story", |data| data.story(conversation))
     }

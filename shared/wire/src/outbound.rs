@@ -116,8 +116,9 @@ pub struct Capabilities {
     pub receipts: bool,
 }
 
-/// A platform as a recipient. Object-safe: the registry hands out one per platform.
-pub trait Outbound: Send + Sync {
+/// On what terms a platform takes deliveries. Apart from [`Outbound`], so that whoever only judges a delivery does not link
+/// what makes one.
+pub trait Terms: Send + Sync {
     /// The schedule for this kind of delivery to this account.
     fn policy(&self, content: DeliveryContent) -> DeliveryPolicy;
 
@@ -125,7 +126,10 @@ pub trait Outbound: Send + Sync {
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
+}
 
+/// A platform as a recipient. Object-safe: the registry hands out one per platform.
+pub trait Outbound: Terms {
     /// The name under which the status of the account's installation is stored, if the platform has such a thing.
     fn installation(&self, account: &Account) -> Option<String> {
         let _ = account;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use frontstage_functions::{Ctx, messages, render};
 use lambda::{HttpHandler, Roster};
 use model::Platform;
+use ports::{AckStore, InboundStore};
 use serde_json::{Value, json};
 use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, events};
 
@@ -42,14 +43,15 @@ impl World {
         let secrets = Arc::new(InMemorySecrets::new());
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
         secrets.set(&events::visitor_account_id(), keys);
-        let base = app::Ctx {
+        let base = app::Ctx::<dyn InboundStore> {
             store: store.clone(),
             queue: queue.clone(),
             clock: Arc::new(clock.clone()),
             dice: Arc::new(FixedDice::new(0)),
         };
+        let acks = base.with::<dyn AckStore>(store.clone());
         let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Frontstage]);
-        let ctx = Ctx { base, roster: Arc::new(roster), function: "frontstage-messages".to_owned() };
+        let ctx = Ctx { base, acks, roster: Arc::new(roster), function: "frontstage-messages".to_owned() };
         let handler = Box::new(move |request| Box::pin(messages::handle(ctx.clone(), request)) as _);
         Self { clock, store, queue, secrets, handler }
     }

@@ -3,7 +3,7 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let ctx = operator_functions::connect(&config);
+        let ctx = operator_functions::connect_story(&config);
         lambda::serve_invoke(move |event| operator_functions::replay::handle(ctx.clone(), event)).await
     }))
 }

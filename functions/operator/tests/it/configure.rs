@@ -1,7 +1,7 @@
 //! `operator-configure`.
 
 use model::Directory;
-use ports::Store as _;
+use ports::DirectoryStore as _;
 use serde_json::json;
 use testkit::events;
 

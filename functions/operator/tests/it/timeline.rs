@@ -1,7 +1,7 @@
 //! `operator-timeline`.
 
 use model::EventKey;
-use ports::{Acceptance, NewDelivery, Store as _};
+use ports::{Acceptance, InboundStore as _, NewDelivery};
 use serde_json::{Value, json};
 use testkit::events;
 use testkit::fixtures::{DUE_AFTER, NOW, sample_delivery};

@@ -10,7 +10,7 @@ use testkit::{FixedDice, InMemoryQueue, InMemoryStore, ManualClock, events};
 pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
-    pub(crate) ctx: app::Ctx,
+    pub(crate) ctx: app::Ctx<InMemoryStore>,
 }
 
 impl World {
@@ -37,11 +37,11 @@ impl World {
     }
 
     pub(crate) async fn try_invoke_with(&self, function: &str, event: Value) -> Result<Value, AppError> {
-        let ctx = self.ctx.clone();
+        let (ctx, store) = (&self.ctx, self.store.clone());
         match function {
-            "configure" => configure::handle(ctx, event).await,
-            "timeline" => timeline::handle(ctx, event).await,
-            "replay" => replay::handle(ctx, event).await,
+            "configure" => configure::handle(ctx.with(store), event).await,
+            "timeline" => timeline::handle(ctx.with(store), event).await,
+            "replay" => replay::handle(ctx.with(store), event).await,
             other => panic!("no function {other}"),
         }
     }

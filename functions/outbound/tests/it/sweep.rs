@@ -13,7 +13,7 @@ use crate::world::World;
 impl World {
     async fn sweep(&self, case: &str) -> serde_json::Value {
         let event = events::event("outbound-sweep", case);
-        outbound_functions::sweep::handle(self.outbound.settle.base.clone(), event).await.unwrap()
+        outbound_functions::sweep::handle(self.outbound.settle.base.with(self.store.clone()), event).await.unwrap()
     }
 }
 
@@ -48,7 +48,7 @@ async fn lanes_whose_tasks_were_not_enqueued_are_swept_again() {
     world.clock.advance(DUE_AFTER);
     world.queue.fail_next(1);
     let event = events::event("outbound-sweep", "ok");
-    let failed = outbound_functions::sweep::handle(world.outbound.settle.base.clone(), event).await;
+    let failed = outbound_functions::sweep::handle(world.outbound.settle.base.with(world.store.clone()), event).await;
     assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
     let failed_at = world.clock.now();
     world.clock.advance(Duration::from_secs(60));

@@ -7,7 +7,7 @@ use app::{OutboundCtx, SettleCtx};
 use lambda::{BatchCtx, BatchHandler, Config, Roster};
 use model::{DeadTask, Delivery, Platform};
 use outbound_functions::{Platforms, ack_timer, deliver};
-use ports::Clock as _;
+use ports::{Clock as _, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ScriptedSender, events};
@@ -44,15 +44,18 @@ impl World {
         let vcita = json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "token": "invented-token"});
         secrets.set(&desk_account_id(), vcita);
         let sender = Arc::new(ScriptedSender::new());
-        let base = app::Ctx {
+        let base = app::Ctx::<dyn DeliveryStore> {
             store: store.clone(),
             queue: queue.clone(),
             clock: Arc::new(clock.clone()),
             dice: Arc::new(FixedDice::new(0)),
         };
+        let registry = Arc::new(registry());
         let roster = Roster::new(store.clone(), Arc::new(secrets), Arc::new(clock.clone()), Platform::ALL.to_vec());
         let outbound = OutboundCtx {
-            settle: SettleCtx { base, registry: Arc::new(registry()) },
+            acks: base.with(store.clone()),
+            settle: SettleCtx { base, terms: registry.clone() },
+            registry,
             sender: sender.clone(),
             recipients: Arc::new(roster),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{DeliverTask, EpochMillis, Memo, ReceiptStatus, RemoteStatus, RemoteThread};
-use ports::Store as _;
+use ports::{DeliveryStore as _, InboundStore as _};
 use testkit::fixtures::{NOW, desk_account_id};
 use testkit::{QueuedTask, events};
 

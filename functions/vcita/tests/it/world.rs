@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lambda::{HttpHandler, Roster};
 use model::Platform;
+use ports::{InboundStore, StatusStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, events};
@@ -33,7 +34,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) secrets: Arc<InMemorySecrets>,
-    ctx: Ctx,
+    inbound: Ctx<dyn InboundStore>,
+    status: Ctx<dyn StatusStore>,
 }
 
 impl World {
@@ -60,8 +62,10 @@ impl World {
             dice: Arc::new(FixedDice::new(0)),
         };
         let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Vcita]);
-        let ctx = Ctx { base, roster: Arc::new(roster), function: "vcita".to_owned() };
-        Self { clock, store, queue, secrets, ctx }
+        let (roster, function) = (Arc::new(roster), "vcita".to_owned());
+        let inbound = Ctx { base: base.with(store.clone() as _), roster: roster.clone(), function: function.clone() };
+        let status = Ctx { base: base.with(store.clone() as _), roster, function };
+        Self { clock, store, queue, secrets, inbound, status }
     }
 
     /// Answers an event of `events/<function>`.
@@ -70,9 +74,9 @@ impl World {
     }
 
     pub(crate) async fn send_event(&self, function: &str, event: Value) -> Answer {
-        let ctx = self.ctx.clone();
+        let (inbound, ctx) = (self.inbound.clone(), self.status.clone());
         let handler: Box<HttpHandler> = match function {
-            MESSAGE_CREATED => Box::new(move |request| Box::pin(message_created::handle(ctx.clone(), request))),
+            MESSAGE_CREATED => Box::new(move |request| Box::pin(message_created::handle(inbound.clone(), request))),
             MESSAGE_UPDATED => Box::new(move |request| Box::pin(message_updated::handle(ctx.clone(), request))),
             CHANNEL_UPDATED => Box::new(move |request| Box::pin(channel_updated::handle(ctx.clone(), request))),
             SESSION_UPDATED => Box::new(move |request| Box::pin(session_updated::handle(ctx.clone(), request))),

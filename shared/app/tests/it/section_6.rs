@@ -223,8 +223,8 @@ async fn a_replayed_failure_goes_out_again() {
     let answer = world.answer_under_way().await;
     world.acknowledge(&answer, Err("mailbox full")).await;
     world.work().await;
-    assert_eq!(app::replay(world.base(), &answer).await.unwrap(), app::Replayed::Queued);
-    assert_eq!(app::replay(world.base(), &answer).await.unwrap(), app::Replayed::NotFailed);
+    assert_eq!(app::replay(&world.ctx(|store| store), &answer).await.unwrap(), app::Replayed::Queued);
+    assert_eq!(app::replay(&world.ctx(|store| store), &answer).await.unwrap(), app::Replayed::NotFailed);
     world.work().await;
     assert_eq!(world.texts_at(&visitor_account_id()), ["Hello", "Hello"]);
     world.acknowledge(&answer, Ok(None)).await;

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use app::{Accepted, AppError, Ctx, OutboundCtx, Progress, Recipients, Registry, SettleCtx};
+use app::{Accepted, AppError, Ctx, OutboundCtx, Progress, Recipients, Registry, SettleCtx, TermsRegistry};
 use async_trait::async_trait;
 use model::{
     Account, AccountId, AckMode, Acknowledgement, Author, Content, Delivery, DeliveryContent, DeliveryKey, DeliveryPolicy,
     DeliveryState, DeskMessage, Directory, EpochMillis, EventKey, Memo, MessageId, Platform, RemoteStatus, StoryEvent,
     VisitorMessage,
 };
-use ports::{Clock, Queue, Store};
+use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::{desk_account_id, sample_directory, visitor_account_id};
 use testkit::{FixedDice, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender};
 use url::Url;
-use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 /// What the invented recipients do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ struct Recipient {
     park_next: Arc<AtomicBool>,
 }
 
-impl Outbound for Recipient {
+impl Terms for Recipient {
     fn policy(&self, _content: DeliveryContent) -> DeliveryPolicy {
         let seconds = Duration::from_secs;
         if self.separate {
@@ -66,7 +66,9 @@ impl Outbound for Recipient {
     fn capabilities(&self) -> Capabilities {
         Capabilities { receipts: !self.separate }
     }
+}
 
+impl Outbound for Recipient {
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
         let park = self.park_next.load(Ordering::SeqCst);
         Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, job })
@@ -138,6 +140,12 @@ struct Platforms {
     vcita: Recipient,
 }
 
+impl TermsRegistry for Platforms {
+    fn terms(&self, platform: Platform) -> &dyn Terms {
+        self.outbound(platform)
+    }
+}
+
 impl Registry for Platforms {
     fn outbound(&self, platform: Platform) -> &dyn Outbound {
         match platform {
@@ -206,27 +214,30 @@ impl World {
                 Answer::Lost => Err(CallFailure::NoAnswer),
             }
         });
-        let base = Ctx {
-            store: store.clone() as Arc<dyn Store>,
-            queue: queue.clone() as Arc<dyn Queue>,
-            clock: Arc::new(clock.clone()) as Arc<dyn Clock>,
+        let base = Ctx::<dyn DeliveryStore> {
+            store: store.clone(),
+            queue: queue.clone(),
+            clock: Arc::new(clock.clone()),
             dice: Arc::new(FixedDice::new(0)),
         };
         let park_next: Arc<AtomicBool> = Arc::default();
-        let registry = Platforms {
+        let registry = Arc::new(Platforms {
             frontstage: Recipient { separate: true, needs_thread: false, park_next: Arc::default() },
             vcita: Recipient { separate: false, needs_thread, park_next: park_next.clone() },
-        };
+        });
         let outbound = OutboundCtx {
-            settle: SettleCtx { base, registry: Arc::new(registry) },
+            acks: base.with(store.clone()),
+            settle: SettleCtx { base, terms: registry.clone() },
+            registry,
             sender: Arc::new(sender),
             recipients: Arc::new(Configured(directory.clone())),
         };
         Self { clock, store, queue, outbound, directory, arrived, answers, park_next, progress: Mutex::default() }
     }
 
-    pub(crate) fn base(&self) -> &Ctx {
-        &self.outbound.settle.base
+    /// What a use case needs, with the part of the store that it asks for: `world.ctx(|store| store)`.
+    pub(crate) fn ctx<S: ?Sized>(&self, part: fn(Arc<InMemoryStore>) -> Arc<S>) -> Ctx<S> {
+        self.outbound.settle.base.with(part(self.store.clone()))
     }
 
     /// What a recipient does with the calls to come; afterwards it takes everything.
@@ -251,7 +262,7 @@ impl World {
             sent_at: self.clock.now(),
             content: Content { text: text.to_owned(), ..Content::default() },
         };
-        app::accept_visitor(self.base(), &self.directory, &account, message, &|_| Vec::new()).await
+        app::accept_visitor(&self.ctx(|store| store), &self.directory, &account, message, &|_| Vec::new()).await
     }
 
     pub(crate) async fn visitor_says(&self, address: &str, id: &str, text: &str) -> MessageId {
@@ -270,7 +281,7 @@ impl World {
             sent_at: self.clock.now(),
             content: Content { text: text.to_owned(), ..Content::default() },
         };
-        app::accept_desk(self.base(), &account, "channel-1", message).await
+        app::accept_desk(&self.ctx(|store| store), &account, "channel-1", message).await
     }
 
     /// Staff answers in the conversation of `to`; the delivery that this makes.
@@ -297,7 +308,7 @@ impl World {
             route: None,
             alias: None,
         };
-        app::acknowledge(self.base(), &key.recipient, acknowledgement, Vec::new()).await.unwrap()
+        app::acknowledge(&self.ctx(|store| store), &key.recipient, acknowledgement, Vec::new()).await.unwrap()
     }
 
     /// Works on one task as a function would: what fails goes back to its queue.
@@ -341,7 +352,7 @@ impl World {
             let next = self.queue.next_due().unwrap_or(end).min(next_sweep).min(end);
             self.clock.set(next.max(self.clock.now()));
             if next == next_sweep {
-                let _tried_again_in_a_minute = app::sweep(self.base()).await;
+                let _tried_again_in_a_minute = app::sweep(&self.ctx(|store| store)).await;
                 next_sweep = next_sweep.plus(Duration::from_secs(60));
             }
             if next >= end {

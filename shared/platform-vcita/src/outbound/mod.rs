@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
-use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 use self::answer::{Read, Refusal, Unauthorized, unanswered};
 use self::message::MessageFlow;
@@ -50,7 +50,7 @@ impl Vcita {
     }
 }
 
-impl Outbound for Vcita {
+impl Terms for Vcita {
     fn policy(&self, content: DeliveryContent) -> DeliveryPolicy {
         // Section 10. A message is tried for a day, however often. A receipt older than an hour informs nobody, and a
         // later one says more: twelve attempts (half an hour at full delay) outlast a short outage and no more.
@@ -71,7 +71,9 @@ impl Outbound for Vcita {
     fn capabilities(&self) -> Capabilities {
         Capabilities { receipts: true }
     }
+}
 
+impl Outbound for Vcita {
     fn installation(&self, account: &Account) -> Option<String> {
         Settings::of(account).ok().map(|settings| settings.channel_uid.into())
     }

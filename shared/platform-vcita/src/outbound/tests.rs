@@ -11,7 +11,7 @@ use model::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms as _};
 
 use super::Vcita;
 
