@@ -25,6 +25,8 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
+CHAT_GATEWAY, DESK = "gw-chat", "desk-demo"
+WORKPLACES = ("101", "102")
 QUEUES = ("deliver", "ack", "dead")
 
 
@@ -40,6 +42,8 @@ class Ports:
     aws: int = 4566
     vcs: int = 9101
     frontstage: int = 9102
+    chat: int = 9103
+    agents: int = 9104
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -58,6 +62,8 @@ VARIABLES = {
     "aws": "DESKBRIDGE_AWS_PORT",
     "vcs": "DESKBRIDGE_VCS_PORT",
     "frontstage": "DESKBRIDGE_FRONTSTAGE_PORT",
+    "chat": "DESKBRIDGE_CHAT_PORT",
+    "agents": "DESKBRIDGE_AGENTS_PORT",
 }
 
 
@@ -80,7 +86,8 @@ class Stack:
 
     `state_dir` belongs to one stack at a time. With `gate=True` the functions reach AWS through `self.gate`, which
     counts their operations and can let them fail. With `sam_cli=True` the template is deployed by `sam build` and
-    `sam deploy`, as a user does it; it takes some ten seconds longer.
+    `sam deploy`, as a user does it; it takes some ten seconds longer. With `chats=True` a connector of chats and the
+    agents' clients run too; they poll all the time.
     """
 
     def __init__(
@@ -94,6 +101,7 @@ class Stack:
         max_attempts: int = 3,
         bootstraps: Path = BOOTSTRAPS,
         simulators: bool = True,
+        chats: bool = False,
         demo: bool = True,
         gate: bool = False,
         sam_cli: bool = False,
@@ -116,6 +124,7 @@ class Stack:
         }
         self._bootstraps = bootstraps
         self._simulators = simulators
+        self._chats = simulators and chats
         self._demo = demo
         self._with_gate = gate
         self._sam_cli = sam_cli
@@ -208,6 +217,10 @@ class Stack:
         if self._simulators:
             self._wait_for("vcs", self.ports.vcs)
             self._wait_for("frontstage_connector", self.ports.frontstage)
+        if self._chats:
+            self._start_chats(keys)
+            self._wait_for("frontstage_chat", self.ports.chat)
+            self._wait_for("frontstage_agents", self.ports.agents)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
@@ -224,6 +237,7 @@ class Stack:
 
     def _check_ports(self) -> None:
         wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
+        wanted += ["chat", "agents"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
             if accepts(port):
@@ -249,14 +263,37 @@ class Stack:
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
+    def _start_chats(self, keys: dict[str, str]) -> None:
+        base = f"{self.origin}/v1/frontstage"
+        connector = ["--port", str(self.ports.chat), "--gateway-url", f"{base}/{CHAT_GATEWAY}", "--peer", "!ChatLink"]
+        connector += ["--key-id", KEY_ID, "--secret", keys["chat"], "--wait", "2"]
+        desk = next(a for a in self.demo_document()["accounts"] if a["key"] == DESK)["settings"]["desk"]
+        places = [
+            {
+                "number": number,
+                "key_id": f"w{number}",
+                "secret": keys[f"workplace_{number}"],
+                "agents": [{"id": a["id"], "name": a["name"]} for a in desk["agents"] if number in a["workplaces"]],
+            }
+            for number in WORKPLACES
+        ]
+        config = self.state_dir / "agents.json"
+        with open(config, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            json.dump({"workplaces": places}, out)
+        agents = ["--port", str(self.ports.agents), "--base-url", base, "--config", str(config), "--wait", "2"]
+        for name, arguments in (("frontstage_chat", connector), ("frontstage_agents", agents)):
+            argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
+            self._children.start(name, argv, self._own_environment())
+
     # --------------------------------------------------------------------------------------------------- demo tenant
 
     def _secrets(self) -> dict[str, str]:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
+        made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
+        made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
-            return json.loads(file.read_text())
-        made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16)}
+            made |= json.loads(file.read_text())
         with open(file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
             json.dump(made, out)
         return made
@@ -264,6 +301,13 @@ class Stack:
     def _put_secrets(self, keys: dict[str, str]) -> None:
         documents = {
             f"frontstage/{GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["frontstage"]}]},
+            f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["chat"]}]},
+            f"frontstage/{DESK}": {
+                "keys": [
+                    {"id": f"w{number}", "secret": keys[f"workplace_{number}"], "workplace": number}
+                    for number in WORKPLACES
+                ]
+            },
             f"vcita/{APP}": {
                 "url_secrets": [keys["vcita_url"]],
                 "client_id": "demo-client",
@@ -313,6 +357,11 @@ class Stack:
             "simulators": {
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
+                **(
+                    {"chat": f"http://127.0.0.1:{self.ports.chat}", "agents": f"http://127.0.0.1:{self.ports.agents}"}
+                    if self._chats
+                    else {}
+                ),
             },
             "aws": {
                 "endpoint": self.endpoint,

@@ -3,6 +3,7 @@
 //! Knows how a task becomes a queue message, and nothing of what the task is for. The body is the task's JSON, whose
 //! form is pinned where the task is defined. To add a queue, add its URL and the method of [`Queue`] that fills it.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,15 +34,19 @@ pub struct QueueUrls {
 /// [`Queue`] over SQS.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    client: Client,
+    /// Made with the first message: an SDK client costs a third of a millisecond, and many requests send nothing.
+    client: Arc<LazyClient>,
     urls: QueueUrls,
 }
+
+type LazyClient = LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>;
 
 impl SqsQueue {
     /// Queues at `urls`. Connects nothing yet.
     #[must_use]
     pub fn new(connection: &aws::Connection, urls: QueueUrls) -> Self {
-        Self { client: Client::new(connection.config()), urls }
+        let connection = connection.clone();
+        Self { client: Arc::new(LazyLock::new(Box::new(move || Client::new(connection.config())))), urls }
     }
 
     async fn send_one(&self, url: &str, body: String, delay: Duration) -> Result<(), PortError> {

@@ -23,7 +23,7 @@ fn message(id: &str, answers: Option<MessageId>) -> VisitorMessage {
 
 async fn accept(world: &World, directory: &Directory, from: &AccountId, message: VisitorMessage) -> MessageId {
     let account = directory.accounts[from].clone();
-    match app::accept_visitor(world.base(), directory, &account, message, &|_| Vec::new()).await.unwrap() {
+    match app::accept_visitor(&world.ctx(|store| store), directory, &account, message, &|_| Vec::new()).await.unwrap() {
         app::Accepted::Stored(id) => id,
         other => panic!("not stored: {other:?}"),
     }
