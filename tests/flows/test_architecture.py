@@ -31,13 +31,18 @@ SHARED: dict[str, set[str]] = {
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"chat", "model", "ports", "wire"},
     "website": {"model"},
+    # Joins the use cases of chats with the words of their one platform.
+    "chats-frontstage": {"app", "chat", "model", "platform-frontstage", "ports"},
 }
-PLATFORM = {"model", "text", "wire"}
+PLATFORM = {"chat", "model", "text", "wire"}
 FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 
 #: The functions that serve no platform of their own and link all of them: the one delivers to each, the other asks each
 #: whether its settings are right.
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
+
+#: The functions that move chats.
+MOVE_CHATS = {"frontstage", "outbound"}
 
 #: Third-party crates by the beginning of their name -> the crates of ours that may use them directly.
 GUARDED = {
@@ -87,7 +92,8 @@ def allowed(where: str) -> set[str]:
     if folder == "shared":
         return PLATFORM if name in PLATFORMS else SHARED[name]
     if folder == "functions":
-        return FUNCTION | (PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{name}"})
+        own = PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{name}"}
+        return FUNCTION | own | ({"chats-frontstage"} if name in MOVE_CHATS else set())
     return set()
 
 

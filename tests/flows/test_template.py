@@ -121,7 +121,11 @@ def test_defaults_of_the_parameters():
 
 @pytest.mark.parametrize(
     ("function", "queue", "timeout", "visibility"),
-    [("OutboundDeliver", "DeliverQueue", 60, 360), ("OutboundAckTimer", "AckQueue", 30, 180)],
+    [
+        ("OutboundDeliver", "DeliverQueue", 60, 360),
+        ("OutboundAckTimer", "AckQueue", 30, 180),
+        ("OutboundChatTimer", "ChatTimerQueue", 30, 180),
+    ],
 )
 def test_visibility_is_six_times_the_timeout(function, queue, timeout, visibility):
     assert (function, queue) in [(name, queue_of(source)) for name, source in sources("SQS")]
@@ -132,7 +136,7 @@ def test_visibility_is_six_times_the_timeout(function, queue, timeout, visibilit
 def test_every_queue_source_is_covered_by_the_test_above():
     for function, source in sources("SQS"):
         assert QUEUES[queue_of(source)]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
-    assert len(sources("SQS")) == 2
+    assert len(sources("SQS")) == 3
 
 
 @pytest.mark.parametrize(("function", "source"), sources("SQS"), ids=[name for name, _ in sources("SQS")])
@@ -143,7 +147,7 @@ def test_queue_source_reports_item_failures_and_is_bounded(function, source):
 
 
 def test_every_queue_but_the_last_has_a_dead_letter_queue():
-    assert set(QUEUES) == {"DeliverQueue", "AckQueue", "DeadQueue"}
+    assert set(QUEUES) == {"DeliverQueue", "AckQueue", "ChatTimerQueue", "DeadQueue"}
     for name, queue in QUEUES.items():
         assert queue["SqsManagedSseEnabled"] is True
         if name == "DeadQueue":
@@ -211,8 +215,8 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
         for text in allowed.get("ssm:GetParametersByPath", [])
         if (match := re.search(r"StackName}/([a-z]+)", text))
     }
-    expected = {"OutboundDeliver": {"frontstage", "vcita"}, "FrontstageMessages": {"frontstage"}}
-    assert platforms == expected.get(logical_id, {"vcita"} if logical_id.startswith("Vcita") else set())
+    own = {platform for platform in ("frontstage", "vcita") if logical_id.startswith(platform.capitalize())}
+    assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}}.get(logical_id, own)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +232,10 @@ def test_routes():
     assert {(function, route["Path"]) for function, route in sources("HttpApi")} == {
         ("FrontstageMessages", "/v1/frontstage/{gateway}/messages"),
         ("FrontstageMessages", "/v1/frontstage/{gateway}/messages/{msg}"),
+        ("FrontstageEvents", "/v1/frontstage/{gateway}/events"),
+        ("FrontstageHealth", "/v1/frontstage/{gateway}/health"),
+        ("FrontstageWorkplaceMessages", "/v1/frontstage/workplaces/{number}/messages"),
+        ("FrontstageWorkplaceEvents", "/v1/frontstage/workplaces/{number}/events"),
         ("VcitaMessageCreated", "/vcita/{app}/{secret}/messages"),
         ("VcitaMessageUpdated", "/vcita/{app}/{secret}/messages/{message_uid}"),
         ("VcitaChannelUpdated", "/vcita/{app}/{secret}/channels/{channel_uid}"),

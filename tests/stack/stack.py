@@ -27,7 +27,7 @@ DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
 CHAT_GATEWAY, DESK = "gw-chat", "desk-demo"
 WORKPLACES = ("101", "102")
-QUEUES = ("deliver", "ack", "dead")
+QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "dead": "DeadQueue"}
 
 
 class StackError(Exception):
@@ -368,7 +368,7 @@ class Stack:
                 "region": emulator.REGION,
                 "stack": self.name,
                 "table": outputs["TableName"],
-                "queues": {queue: self._queue_url(outputs[f"{queue.title()}QueueUrl"]) for queue in QUEUES},
+                "queues": {queue: self._queue_url(outputs[f"{name}Url"]) for queue, name in QUEUES.items()},
             },
             "logs": str(self.state_dir / "logs"),
         }

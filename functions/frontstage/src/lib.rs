@@ -1,10 +1,19 @@
-//! FrontStage: what its connectors call.
+//! FrontStage: what its connectors and the clients of our agents call.
 
+mod access;
+mod envelopes;
+pub mod events;
+pub mod health;
 pub mod messages;
+mod streams;
+mod visitors;
+pub mod workplace_events;
+pub mod workplace_messages;
 
 use std::sync::Arc;
 
 use app::AppError;
+use app::chats::ChatCtx;
 use lambda::{Config, Metric, Metrics, Roster, Services};
 use model::{EpochMillis, Platform};
 use platform_frontstage::{Code, WireError};
@@ -18,6 +27,8 @@ pub struct Ctx {
     pub base: app::Ctx<dyn InboundStore>,
     /// What acknowledgements need.
     pub acks: app::Ctx<dyn AckStore>,
+    /// Chats and their streams.
+    pub chats: ChatCtx,
     /// Accounts and secrets.
     pub roster: Arc<Roster>,
     /// Name of the function, for metrics.
@@ -36,18 +47,29 @@ impl Ctx {
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
-    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), roster, function: config.function.clone() }
+    let chats = services.chats(config, &roster, chats_frontstage::plan);
+    let function = config.function.clone();
+    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, roster, function }
 }
 
-/// What a connector is told when a request did not happen (FrontStage contract 10.6).
+/// What a caller is told when a request did not happen (FrontStage contract 10.6).
 #[must_use]
 pub fn render(error: &AppError, request_id: &str) -> Reply {
     let error = match error {
         AppError::Unauthenticated(_) => WireError::unauthorized(),
-        AppError::UnknownAccount(_) => WireError::new(Code::UnknownGateway, "no such gateway"),
-        AppError::TooLarge { limit } => WireError::new(Code::TooLarge, format!("more than {limit} bytes")),
+        AppError::UnknownAccount(_) => unknown_gateway(),
+        AppError::TooLarge { limit } => too_large(*limit),
         AppError::Unavailable(_) => WireError::new(Code::Unavailable, "try again"),
         AppError::Internal(_) => WireError::new(Code::Internal, "internal error"),
     };
     error.to_reply(request_id)
+}
+
+/// A path that leads to nobody.
+fn unknown_gateway() -> WireError {
+    WireError::new(Code::UnknownGateway, "no such gateway")
+}
+
+fn too_large(limit: usize) -> WireError {
+    WireError::new(Code::TooLarge, format!("more than {limit} bytes"))
 }

@@ -1,81 +1,43 @@
 //! `POST /v1/frontstage/{gateway}/messages` and `.../messages/{MSG}`: what connectors send.
 
-use std::time::Duration;
-
+use app::chats::{VisitorAct, gateway_list, visitor_event};
 use app::{Accepted, Acknowledged, AppError};
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::Method;
 use lambda::Metric;
-use model::{Account, AccountId, EpochMillis, EventKey, MessageId, Platform, Slug};
+use model::{EpochMillis, MessageId, Slug};
 use platform_frontstage::{
-    Answer, Code, Envelope, Form, Head, Item, MAX_BODY, MessageContentInfo, Msg, Nonce, Outcome, Secrets, Settings, Side,
-    WireError, acknowledgement, gateways_reply, parse, receive, received_reply, verify,
+    Answer, Code, Envelope, Head, Item, MessageContentInfo, Msg, Outcome, Side, WireError, acknowledgement, gateways_reply,
+    hearing, receive, received_reply,
 };
-use ports::{Guard, GuardRefusal, OnceKey};
+use ports::{Guard, GuardRefusal, StreamKey};
 use serde_json::{Value, json};
 use wire::{RawRequest, Reply};
 
-use crate::Ctx;
-
-/// How long a nonce stays refused (10.5).
-const KEEP_NONCE: Duration = Duration::from_secs(600);
-
-/// How long an envelope's answer is kept (10.7).
-const KEEP_ANSWER: Duration = Duration::from_secs(86_400);
+use crate::access::{self, GatewayCall, replayed};
+use crate::envelopes::{self, Posted, asking, id_reused, not_served};
+use crate::{Ctx, unknown_gateway, visitors};
 
 /// Takes one envelope, an array of them, or a payload whose name stands in the path.
 ///
 /// # Errors
 /// [`AppError`] when the whole request did not happen; what is wrong with one envelope is in the reply.
 pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
-    let request_id = request.request_id.clone();
-    let Some((gateway, named)) = target(&request) else {
-        return Ok(WireError::new(Code::UnknownGateway, "no such gateway").to_reply(&request_id));
+    let Some((gateway, named)) = target(&request) else { return Ok(unknown_gateway().to_reply(&request.request_id)) };
+    if let Some(reply) = access::wrong_method(&request, &Method::POST) {
+        return Ok(reply);
+    }
+    let call = access::gateway(&ctx, gateway, request).await?;
+    let side = Side::connector(&call.settings);
+    let posted = match envelopes::read(&ctx, &call.proof, &call.request, named.as_deref(), side).await? {
+        Ok(posted) => posted,
+        Err(reply) => return Ok(reply),
     };
-    if request.method != Method::POST {
-        let reply = WireError::new(Code::MethodNotAllowed, "only POST").to_reply(&request_id);
-        return Ok(reply.with_header(ALLOW, HeaderValue::from_static("POST")));
-    }
-    if request.body.len() > MAX_BODY {
-        return Err(AppError::TooLarge { limit: MAX_BODY });
-    }
-    let now = ctx.base.clock.now();
-    let id = AccountId::new(Platform::Frontstage, gateway);
-    let snapshot = ctx.roster.knowing(&id).await?;
-    let Some((account, secrets)) = snapshot.account(&id) else { return Err(AppError::UnknownAccount(id)) };
-    let settings = Settings::of(account).map_err(|_| AppError::Internal("settings of a gateway cannot be read"))?;
-    let secrets = Secrets::of(secrets).map_err(|_| AppError::Internal("secrets of a gateway cannot be read"))?;
-    let is_json = request.headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let (verified, nonce) = match verify(request, &secrets, now) {
-        Ok(verified) => verified,
-        Err(failure) => {
-            ctx.count(Metric::AuthFailures, now);
-            tracing::warn!(account.id = %id, "request to {id} not authenticated: {failure}");
-            return Err(AppError::Unauthenticated("signature rejected"));
-        }
-    };
-    if !is_json {
-        return Ok(WireError::new(Code::UnsupportedMediaType, "application/json only").to_reply(&request_id));
-    }
-    let batch = match parse(&verified, named.as_deref(), Side::connector(&settings)) {
-        Ok(batch) => batch,
-        Err(error) => return Ok(error.to_reply(&request_id)),
-    };
-    let mut nonce_guard = vec![nonce_guard(&id, &nonce, now)];
-    if batch.form == Form::Array {
-        // Several writes follow, and the nonce can guard only one.
-        if ctx.base.store.guard(&nonce_guard, now).await?.is_some() {
-            return Err(replayed());
-        }
-        nonce_guard.clear();
-    }
-    let caller =
-        Caller { ctx: &ctx, directory: &snapshot.directory, account, settings: &settings, nonce: &nonce, now, nonce_guard };
-    let mut answer = Answer::new(batch.form, &request_id);
+    let Posted { batch, mut answer, nonce_guard, is_async } = posted;
+    let caller = Caller { ctx: &ctx, call: &call, now: call.proof.now, nonce_guard, is_async };
     for item in &batch.items {
         match &item.content {
             Ok(envelope) => caller.take(item, envelope, &mut answer).await?,
-            Err(error) => answer.reject(item, refusal(item, error)),
+            Err(error) => answer.reject(item, caller.refusal(item, error)),
         }
     }
     Ok(answer.into_reply())
@@ -90,51 +52,16 @@ fn target(request: &RawRequest) -> Option<(Slug, Option<String>)> {
     }
 }
 
-fn nonce_guard(account: &AccountId, nonce: &Nonce, now: EpochMillis) -> Guard {
-    let name = EventKey::new("nonce", [&nonce.key_id, &nonce.value]);
-    Guard::Once(OnceKey { account: account.clone(), name, expires_at: now.plus(KEEP_NONCE) })
-}
-
-const fn replayed() -> AppError {
-    AppError::Unauthenticated("nonce used before")
-}
-
 /// Messages of connectors that are read, but have nobody who serves them yet.
-const NOT_SERVED: [&str; 12] = [
-    "ES_CHAT_REQUEST",
-    "ES_CHAT_START",
-    "ES_CHAT_STOP",
-    "ES_CHAT_TYPING",
-    "ES_CHAT_SENTENCE",
-    "ES_CHAT_CONFIRM",
-    "ES_CHAT_RESYNC",
-    "ES_CHAT_STATUS",
-    "ES_SCENARIO_LOAD",
-    "ES_SCENARIO_SAVE",
-    "ES_WS_ROUTING",
-    "ES_WS_LITERALS_GET",
-];
-
-fn not_served() -> WireError {
-    WireError::on(Code::UnknownMessage, "Msg", "this message is not served by this installation yet")
-}
-
-/// What is wrong with an item. A message that is not served is not served, whatever its payload says.
-fn refusal(item: &Item, error: &WireError) -> WireError {
-    let is_about_payload = error.field.as_deref().is_some_and(|field| field.starts_with("Body"));
-    let is_not_served = item.name.as_deref().is_some_and(|name| NOT_SERVED.contains(&name));
-    if is_about_payload && is_not_served { not_served() } else { error.clone() }
-}
+const NOT_SERVED: [&str; 4] = ["ES_SCENARIO_LOAD", "ES_SCENARIO_SAVE", "ES_WS_ROUTING", "ES_WS_LITERALS_GET"];
 
 /// A connector that has proven who it is, for the length of one request.
 struct Caller<'a> {
     ctx: &'a Ctx,
-    directory: &'a model::Directory,
-    account: &'a Account,
-    settings: &'a Settings,
-    nonce: &'a Nonce,
+    call: &'a GatewayCall,
     now: EpochMillis,
     nonce_guard: Vec<Guard>,
+    is_async: bool,
 }
 
 impl Caller<'_> {
@@ -142,22 +69,22 @@ impl Caller<'_> {
         match &envelope.msg {
             Msg::GetGateways => self.gateways(item, envelope, answer).await,
             Msg::MessageReceiving(info) => self.receive(item, envelope, info, answer).await,
-            Msg::MessageSent(info) => match acknowledgement(info, self.settings) {
+            Msg::MessageSent(info) => match acknowledgement(info, &self.call.settings) {
                 Ok(word) => self.acknowledge(item, envelope, word, answer).await,
                 Err(error) => {
                     answer.reject(item, error);
                     Ok(())
                 }
             },
-            Msg::ChatRequest(_)
-            | Msg::ChatStart(_)
-            | Msg::ChatStop(_)
-            | Msg::ChatTyping(_)
-            | Msg::ChatSentence(_)
-            | Msg::ChatConfirm(_)
-            | Msg::ChatResync(_)
-            | Msg::ChatStatus(_)
-            | Msg::ScenarioLoad(_)
+            Msg::ChatRequest(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::request(i)), answer).await,
+            Msg::ChatStart(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::start(i, self.now)), answer).await,
+            Msg::ChatStop(i) => self.visit(item, envelope, &i.tracking_id, Ok(VisitorAct::Stop), answer).await,
+            Msg::ChatTyping(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::types(i)), answer).await,
+            Msg::ChatSentence(i) => self.visit(item, envelope, &i.tracking_id, visitors::speaks(i), answer).await,
+            Msg::ChatConfirm(i) => self.visit(item, envelope, &i.tracking_id, visitors::confirms(i), answer).await,
+            Msg::ChatStatus(i) => self.visit(item, envelope, &i.tracking_id, Ok(VisitorAct::Asks), answer).await,
+            Msg::ChatResync(_) => self.list(item, envelope, answer).await,
+            Msg::ScenarioLoad(_)
             | Msg::ScenarioSave(_)
             | Msg::WebSiteRouting
             | Msg::Literals(_)
@@ -177,10 +104,58 @@ impl Caller<'_> {
         }
     }
 
+    /// What is wrong with an item. A message that is not served is not served, whatever its payload says.
+    fn refusal(&self, item: &Item, error: &WireError) -> WireError {
+        let is_about_payload = error.field.as_deref().is_some_and(|field| field.starts_with("Body"));
+        let is_served = |name: &str| !NOT_SERVED.contains(&name) && (self.has_chats() || !name.starts_with("ES_CHAT_"));
+        let is_not_served = item.name.as_deref().is_some_and(|name| !is_served(name));
+        if is_about_payload && is_not_served { not_served() } else { error.clone() }
+    }
+
+    const fn has_chats(&self) -> bool {
+        self.call.settings.chat.is_some()
+    }
+
+    /// Something a visitor does in a chat.
+    async fn visit(
+        &self,
+        item: &Item,
+        envelope: &Envelope,
+        tracking_id: &Option<String>,
+        act: Result<VisitorAct, WireError>,
+        answer: &mut Answer,
+    ) -> Result<(), AppError> {
+        let act = if self.has_chats() { act } else { Err(not_served()) };
+        let (tracking, act) = match act.and_then(|act| Ok((hearing::tracking(tracking_id.as_deref())?, act))) {
+            Ok(both) => both,
+            Err(error) => {
+                answer.reject(item, error);
+                return Ok(());
+            }
+        };
+        let asking = asking(&self.call.proof, envelope, &self.nonce_guard, self.is_async);
+        let outcome = visitor_event(&self.ctx.chats, &self.call.account, &tracking, act, &asking).await;
+        envelopes::answer(answer, item, &self.stream(), outcome)
+    }
+
+    async fn list(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
+        if !self.has_chats() {
+            answer.reject(item, not_served());
+            return Ok(());
+        }
+        let asking = asking(&self.call.proof, envelope, &self.nonce_guard, self.is_async);
+        let outcome = gateway_list(&self.ctx.chats, &self.call.account.id, &asking).await;
+        envelopes::answer(answer, item, &self.stream(), outcome)
+    }
+
+    fn stream(&self) -> StreamKey {
+        StreamKey::Gateway(self.call.account.id.clone())
+    }
+
     async fn gateways(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
         let refusal = self.ctx.base.store.guard(&self.guards(envelope, None), self.now).await?;
         if let Some((outcome, kept)) = self.repeated(item, refusal, answer)? {
-            answer.accept(item, outcome, [gateways_reply(&self.head(envelope, &kept), self.settings)]);
+            answer.accept(item, outcome, [gateways_reply(&self.head(envelope, &kept), &self.call.settings)]);
         }
         Ok(())
     }
@@ -193,7 +168,7 @@ impl Caller<'_> {
         answer: &mut Answer,
     ) -> Result<(), AppError> {
         let fresh = Kept { at: self.now, message: None };
-        let received = match receive(info, envelope.id, &envelope.body_sha256, self.settings, self.now) {
+        let received = match receive(info, envelope.id, &envelope.body_sha256, &self.call.settings, self.now) {
             Ok(received) => received,
             Err(reasons) => {
                 // The protocol promises one SE_ answer to each; a corrected resend is judged anew.
@@ -203,10 +178,11 @@ impl Caller<'_> {
         };
         let guards = |id: MessageId| self.guards(envelope, Some(id));
         let base = &self.ctx.base;
-        let (outcome, kept) = match app::accept_visitor(base, self.directory, self.account, received.message, &guards).await? {
+        let GatewayCall { snapshot, account, .. } = self.call;
+        let (outcome, kept) = match app::accept_visitor(base, &snapshot.directory, account, received.message, &guards).await? {
             Accepted::Stored(id) => {
                 self.ctx.count(Metric::Accepted, self.now);
-                tracing::info!(message.id = %id, account.id = %self.account.id, "message {id} accepted from {}", self.account.id);
+                tracing::info!(message.id = %id, account.id = %account.id, "message {id} accepted from {}", account.id);
                 (Outcome::Accepted, Kept { message: Some(id), ..fresh })
             }
             Accepted::Duplicate(id) => (Outcome::Duplicate, Kept { message: Some(id), ..fresh }),
@@ -227,10 +203,10 @@ impl Caller<'_> {
         answer: &mut Answer,
     ) -> Result<(), AppError> {
         let message = word.message;
-        let outcome = app::acknowledge(&self.ctx.acks, &self.account.id, word, self.guards(envelope, None)).await?;
+        let outcome = app::acknowledge(&self.ctx.acks, &self.call.account.id, word, self.guards(envelope, None)).await?;
         match outcome {
             Acknowledged::Settled => {
-                tracing::info!(message.id = %message, account.id = %self.account.id, "message {message} acknowledged");
+                tracing::info!(message.id = %message, account.id = %self.call.account.id, "message {message} acknowledged");
                 answer.accept(item, Outcome::Accepted, []);
             }
             Acknowledged::Duplicate => answer.accept(item, Outcome::Duplicate, []),
@@ -252,11 +228,7 @@ impl Caller<'_> {
     fn guards(&self, envelope: &Envelope, message: Option<MessageId>) -> Vec<Guard> {
         let mut guards = self.nonce_guard.clone();
         if let Some(id) = envelope.id {
-            let key = OnceKey {
-                account: self.account.id.clone(),
-                name: EventKey::new("envelope", [&id.to_string()]),
-                expires_at: self.now.plus(KEEP_ANSWER),
-            };
+            let key = self.call.proof.envelope_key(id);
             let answer = Kept { at: self.now, message }.to_value();
             guards.push(Guard::Answered { key, fingerprint: envelope.body_sha256.clone(), answer });
         }
@@ -275,14 +247,14 @@ impl Caller<'_> {
             Some(GuardRefusal::Replayed) => Err(replayed()),
             Some(GuardRefusal::AnsweredBefore(kept)) => Ok(Some((Outcome::Duplicate, Kept::from_value(&kept)?))),
             Some(GuardRefusal::FingerprintDiffers) => {
-                answer.reject(item, WireError::on(Code::IdReused, "Id", "this envelope Id was used with another body"));
+                answer.reject(item, id_reused());
                 Ok(None)
             }
         }
     }
 
     fn head(&self, envelope: &Envelope, kept: &Kept) -> Head {
-        Head::answering(&self.account.id, envelope, self.nonce, kept.at)
+        Head::answering(&self.call.account.id, envelope, &self.call.proof.nonce, kept.at)
     }
 }
 

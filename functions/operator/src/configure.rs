@@ -29,7 +29,7 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value,
 /// The platform's own judgement of an account's settings.
 fn check(account: &Account) -> Result<(), String> {
     match account.id.platform() {
-        Platform::Frontstage => platform_frontstage::Settings::of(account).map(drop).map_err(|e| e.to_string()),
+        Platform::Frontstage => platform_frontstage::AccountSettings::of(account).map(drop).map_err(|e| e.to_string()),
         Platform::Vcita => platform_vcita::Settings::of(account).map(drop).map_err(|e| e.to_string()),
     }
 }

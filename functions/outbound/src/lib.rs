@@ -1,13 +1,15 @@
-//! What leaves: deliveries, timers of acknowledgements, and the sweep that makes up for what got lost.
+//! What leaves: deliveries, timers of acknowledgements and chats, and the sweep that makes up for what got lost.
 //!
 //! The only crate that links every platform: [`Platforms`] is the registry, one exhaustive match.
 
 pub mod ack_timer;
+pub mod chat_timer;
 pub mod deliver;
 pub mod sweep;
 
 use std::sync::Arc;
 
+use app::chats::ChatCtx;
 use app::{Ctx, OutboundCtx, Registry, SettleCtx, TermsRegistry};
 use lambda::{BatchCtx, Config, Services};
 use model::Platform;
@@ -62,8 +64,25 @@ pub fn connect_settle(config: &Config) -> (SettleCtx, BatchCtx) {
 
 /// Connects what the sweep needs.
 #[must_use]
-pub fn connect_sweep(config: &Config) -> Ctx<dyn LaneStore> {
-    Services::connect(config).ctx(|store| store)
+pub fn connect_sweep(config: &Config) -> (Ctx<dyn LaneStore>, ChatCtx) {
+    let services = Services::connect(config);
+    (services.ctx(|store| store), chats(config, &services))
+}
+
+/// Connects what the timers of chats need.
+#[must_use]
+pub fn connect_chats(config: &Config) -> (ChatCtx, BatchCtx) {
+    let services = Services::connect(config);
+    let base: Ctx<dyn LaneStore> = services.ctx(|store| store);
+    (chats(config, &services), batch(config, &base))
+}
+
+fn chats(config: &Config, services: &Services) -> ChatCtx {
+    services.chats(config, &services.accounts(config), chats_frontstage::plan)
+}
+
+fn batch<S: ?Sized>(config: &Config, base: &Ctx<S>) -> BatchCtx {
+    BatchCtx { function: config.function.clone(), queue: base.queue.clone(), clock: base.clock.clone() }
 }
 
 /// Connects what making deliveries needs.
@@ -78,6 +97,6 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
 
 fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {
     let base: Ctx<dyn DeliveryStore> = services.ctx(|store| store);
-    let batch = BatchCtx { function: config.function.clone(), queue: base.queue.clone(), clock: base.clock.clone() };
+    let batch = batch(config, &base);
     (SettleCtx { base, terms }, batch)
 }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod acknowledge;
+pub mod chats;
 mod configure;
 mod deliver;
 mod error;

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use model::{AccountId, ConversationId, EpochMillis, TenantId};
+use serde::{Deserialize, Serialize};
 
 use crate::gate::Signal;
 use crate::{
@@ -240,8 +241,8 @@ pub enum Effect {
     SetTimer(EpochMillis),
 }
 
-/// Why something is not done (10.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+/// Why something is not done (10.6). Stored by the contract's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
     /// A new chat would not be answered.
     #[error("no chat can be started now")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use app::chats::{ChatPlan, Plans};
 use app::{AppError, Recipients};
 use model::{Account, AccountId, Directory, EpochMillis, Platform};
 use ports::{Clock, DirectoryStore, Secrets};
@@ -92,8 +93,16 @@ impl Roster {
     /// # Errors
     /// [`AppError::Unavailable`] if nothing usable is held and nothing can be read.
     pub async fn knowing(&self, id: &AccountId) -> Result<Arc<Snapshot>, AppError> {
+        self.satisfying(&|snapshot| snapshot.account(id).is_some()).await
+    }
+
+    /// What is known now, after a fresh look if what is wanted is missing from it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] if nothing usable is held and nothing can be read.
+    pub async fn satisfying(&self, has_it: &(dyn Fn(&Snapshot) -> bool + Sync)) -> Result<Arc<Snapshot>, AppError> {
         let snapshot = self.current().await?;
-        if snapshot.account(id).is_some() { Ok(snapshot) } else { self.not_older_than(UNKNOWN_RECHECK).await }
+        if has_it(&snapshot) { Ok(snapshot) } else { self.not_older_than(UNKNOWN_RECHECK).await }
     }
 
     async fn not_older_than(&self, age: Duration) -> Result<Arc<Snapshot>, AppError> {
@@ -160,5 +169,28 @@ impl Recipients for Roster {
     async fn find(&self, account: &AccountId) -> Result<Option<(Account, Value)>, AppError> {
         let snapshot = self.knowing(account).await?;
         Ok(snapshot.account(account).map(|(account, secrets)| (account.clone(), secrets.clone())))
+    }
+}
+
+/// Plans of chats out of the accounts as they are held in memory.
+pub struct RosterPlans {
+    roster: Arc<Roster>,
+    read: fn(&Directory, &AccountId) -> Option<ChatPlan>,
+}
+
+impl RosterPlans {
+    /// Plans as the platform reads them.
+    #[must_use]
+    pub const fn new(roster: Arc<Roster>, read: fn(&Directory, &AccountId) -> Option<ChatPlan>) -> Self {
+        Self { roster, read }
+    }
+}
+
+#[async_trait::async_trait]
+impl Plans for RosterPlans {
+    async fn plan(&self, gateway: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError> {
+        let is_known = |snapshot: &Snapshot| snapshot.directory.accounts.contains_key(gateway);
+        let snapshot = self.roster.satisfying(&is_known).await?;
+        Ok((self.read)(&snapshot.directory, gateway).map(Arc::new))
     }
 }

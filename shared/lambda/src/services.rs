@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use app::Ctx;
+use app::chats::{ChatCtx, ChatPlan};
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
-use model::Platform;
+use model::{AccountId, Directory, Platform};
 use ports::Clock as _;
-use queue_sqs::{QueueUrls, SqsQueue};
+use queue_sqs::{QueueUrls, SqsChatTimers, SqsQueue};
 use secrets_ssm::SsmSecrets;
-use store_dynamodb::DynamoStore;
+use store_dynamodb::{DynamoChats, DynamoStore};
 use tracing::{error, warn};
 
 use crate::roster::{Roster, read_secrets};
-use crate::{Config, SystemClock, SystemDice, logs};
+use crate::{Config, RosterPlans, SystemClock, SystemDice, logs};
 
 /// Everything a function needs, connected. Runs during INIT.
 pub struct Services {
+    connection: Connection,
     store: Arc<DynamoStore>,
     queue: Arc<SqsQueue>,
 }
@@ -26,7 +28,18 @@ impl Services {
     #[must_use]
     pub fn connect(config: &Config) -> Self {
         let connection = connection(config);
-        Self { store: store(&connection, config), queue: queue(&connection, config) }
+        Self { store: store(&connection, config), queue: queue(&connection, config), connection }
+    }
+
+    /// What moving chats needs, with plans out of `roster` as their platform reads them.
+    #[must_use]
+    pub fn chats(&self, config: &Config, roster: &Arc<Roster>, read: fn(&Directory, &AccountId) -> Option<ChatPlan>) -> ChatCtx {
+        ChatCtx {
+            chats: Arc::new(DynamoChats::beside(&self.store)),
+            timers: Arc::new(SqsChatTimers::new(&self.queue, config.chat_timer_queue.clone())),
+            clock: Arc::new(SystemClock),
+            plans: Arc::new(RosterPlans::new(roster.clone(), read)),
+        }
     }
 
     /// The same, and reads the secrets of `platforms` and opens a connection to the table, now: INIT runs at full speed
@@ -44,15 +57,22 @@ impl Services {
             tokio::task::yield_now().await;
             let store = store(&connection, config);
             tokio::task::yield_now().await;
-            Self { store, queue: queue(&connection, config) }
+            (store, queue(&connection, config))
         };
-        let (read, (), services) = join3(read_secrets(&secrets, platforms), connection.open("dynamodb"), clients).await;
-        let roster = Roster::new(services.store.clone(), Arc::new(secrets), Arc::new(SystemClock), platforms.to_vec());
+        let (read, (), (store, queue)) = join3(read_secrets(&secrets, platforms), connection.open("dynamodb"), clients).await;
+        let roster = Roster::new(store.clone(), Arc::new(secrets), Arc::new(SystemClock), platforms.to_vec());
         match read {
             Ok(secrets) => roster.hold_ahead(secrets, now),
             Err(error) => warn!(%error, "secrets could not be read during INIT"),
         }
-        (services, Arc::new(roster))
+        (Self { connection, store, queue }, Arc::new(roster))
+    }
+
+    /// The accounts for functions that need nobody's secrets.
+    #[must_use]
+    pub fn accounts(&self, config: &Config) -> Arc<Roster> {
+        let secrets = SsmSecrets::new(&self.connection, config.secrets_prefix.clone());
+        Arc::new(Roster::new(self.store.clone(), Arc::new(secrets), Arc::new(SystemClock), Vec::new()))
     }
 
     /// What a use case needs, with the part of the store that it uses. `part` only says which: `services.ctx(|store| store)`.

@@ -1,6 +1,6 @@
 //! The real time and real randomness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::EpochMillis;
 use ports::{Clock, Dice};
@@ -15,6 +15,11 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         EpochMillis::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+}
+
+/// Lets time pass.
+pub async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
 }
 
 /// The operating system's randomness.

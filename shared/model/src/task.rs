@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeliveryKey, LaneEntry, LaneKey, TenantId};
+use crate::{ConversationId, DeliveryKey, EpochMillis, LaneEntry, LaneKey, TenantId};
 
 /// Deliver queue: do what the lane's head needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,20 @@ pub enum AckTask {
         entry: LaneEntry,
         /// The attempt that was started.
         attempt: u32,
+    },
+}
+
+/// Queue of chats: look at the chat of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum ChatTask {
+    /// A timer.
+    #[serde(rename = "chat.v1")]
+    V1 {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The instant it was set for. A queue may bring it earlier, as it cannot delay it for so long.
+        at: EpochMillis,
     },
 }
 
@@ -79,6 +93,13 @@ mod tests {
     fn ack_task_text_is_stable() {
         let text = r#"{"task":"ack-check.v1","lane":{"conversation":"00112233445566778899","recipient":"frontstage/gw","kind":"messages"},"entry":"7","attempt":2}"#;
         let task: AckTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+
+    #[test]
+    fn chat_task_text_is_stable() {
+        let text = r#"{"task":"chat.v1","conversation":"00112233445566778899","at":1767225600000}"#;
+        let task: ChatTask = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
     }
 

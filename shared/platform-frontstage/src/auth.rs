@@ -133,6 +133,7 @@ mod tests {
             headers,
             body: BODY.into(),
             request_id: "r".into(),
+            source_ip: None,
         }
     }
 

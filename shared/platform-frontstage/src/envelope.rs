@@ -175,12 +175,13 @@ pub(crate) mod tests {
             headers: HeaderMap::new(),
             body: body.as_ref().to_vec().into(),
             request_id: "r".into(),
+            source_ip: None,
         })
     }
 
     const ID: &str = "11111111-1111-4111-8111-111111111111";
     pub(crate) const CONNECTOR: Side<'_> = Side::Connector { peer: "!MailLink", port: None };
-    const WORKPLACE: Side<'_> = Side::Workplace { number: "501", agent: Uuid::from_u128(5) };
+    const WORKPLACE: Side<'_> = Side::Workplace { number: "501", agent: Some(Uuid::from_u128(5)) };
 
     fn parse(request: &Verified<RawRequest>, named: Option<&str>) -> Result<Batch, WireError> {
         super::parse(request, named, CONNECTOR)

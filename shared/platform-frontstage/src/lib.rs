@@ -5,7 +5,8 @@
 //! I/O and must not know AWS, a store, or another platform.
 //!
 //! The order of use: [`verify`], [`parse`], then per item what its [`Msg`] asks for ([`receive`], [`acknowledgement`]), the
-//! answers built with [`Answer`] out of [`OutBody`]. Bodies of browsers are read by [`Format::read`] and written by
+//! answers built with [`Answer`] out of [`OutBody`]. What is said of chats goes through [`hearing`], what a chat does through
+//! [`tell`] into its streams ([`kept_envelope`], [`given_envelope`]). Bodies of browsers are read by [`Format::read`] and written by
 //! [`Structure::write`] and [`Format::reply`]. Numbers in comments are sections of the FrontStage contract.
 //!
 //! To add a structure, write its table in the module of its section; to add a message, give [`Msg`] or [`OutBody`] a
@@ -16,9 +17,12 @@ mod browser;
 mod chat;
 mod content;
 mod culture;
+mod desk;
 mod envelope;
 mod error;
 mod form;
+mod gateway_chats;
+pub mod hearing;
 mod inbound;
 mod json;
 mod media;
@@ -30,7 +34,9 @@ mod register;
 mod reply;
 mod scenario;
 mod settings;
+mod stream;
 mod structure;
+mod telling;
 mod words;
 
 pub use auth::{AuthFailure, Nonce, sign, verify};
@@ -41,11 +47,13 @@ pub use browser::{
 pub use chat::{ChatCommandInfo, ChatInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo, ScenarioResultItemInfo};
 pub use content::{CommandInfo, Data, GatewayInfo, MessageContentInfo};
 pub use culture::closest_culture;
+pub use desk::{DeskAgent, DeskSettings};
 pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, parse};
 pub use error::{Code, Warning, WireError};
 pub use form::Decimal;
+pub use gateway_chats::ChatSettings;
 pub use inbound::{Received, acknowledgement, event_keys, own_reply, receive};
-pub use media::Format;
+pub use media::{Format, wants_async};
 pub use message::{Legacy, Msg, OutBody, Side};
 pub use node::{Members, Node};
 pub use outbound::{Frontstage, FrontstagePolicy};
@@ -54,6 +62,8 @@ pub use reply::{Answer, Head, OutEnvelope, Outcome, gateways_reply, received_rep
 pub use scenario::{
     ScenarioInfo, ScenarioResultInfo, ScenarioResultValueInfo, ScreenControlInfo, ScreenControlParameterInfo, ScreenInfo,
 };
-pub use settings::{Key, MessageGateway, Secrets, Settings, SettingsProblem};
+pub use settings::{AccountSettings, Key, MessageGateway, Secrets, Settings, SettingsProblem};
+pub use stream::{StreamAnswer, given_envelope, kept_envelope};
 pub use structure::{Dir, Emission, Structure};
+pub use telling::{Told, list_for_agent, list_for_gateway, response, tell};
 pub use words::{Channel, ChatStatus, ChatType, ClosedBy, ControlType, Direction, Model, Signal};

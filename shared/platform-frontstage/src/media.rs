@@ -137,6 +137,13 @@ impl Format {
     }
 }
 
+/// Whether the sender wants nothing but an acknowledgement now, and the answers in its stream (10.2, `Prefer`).
+#[must_use]
+pub fn wants_async(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|preference| media_type(preference).eq_ignore_ascii_case("respond-async"))
+}
+
 /// What stands before the parameters.
 fn media_type(text: &str) -> &str {
     text.split(';').next().unwrap_or_default().trim()
@@ -187,6 +194,19 @@ mod tests {
         }
         for values in ["text/html", "application/json;q=0", "application/json;q=x", "image/*"] {
             assert_eq!(format(&[values], Format::Json), Err(Code::NotAcceptable), "{values}");
+        }
+    }
+
+    #[test]
+    fn preference_is_found_among_others() {
+        let wants = |values: &[&str]| wants_async(&headers(http::HeaderName::from_static("prefer"), values));
+        for values in
+            [&["respond-async"][..], &["Respond-Async; x=1"], &["wait=10, respond-async"], &["wait=10", "respond-async"]]
+        {
+            assert!(wants(values), "{values:?}");
+        }
+        for values in [&[][..], &[""], &["respond"], &["respond-async2"], &["x;respond-async"]] {
+            assert!(!wants(values), "{values:?}");
         }
     }
 

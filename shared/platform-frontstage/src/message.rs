@@ -28,8 +28,8 @@ pub enum Side<'a> {
     Workplace {
         /// Number of its workplace.
         number: &'a str,
-        /// The agent who is logged in there.
-        agent: Uuid,
+        /// The agent who is logged in there; nobody can only log in, which a RESYNC does.
+        agent: Option<Uuid>,
     },
 }
 
@@ -70,16 +70,32 @@ impl<'a> Side<'a> {
 
     fn claim_agent(self, agent_id: &mut Option<Uuid>) -> Result<(), WireError> {
         match self {
-            Self::Workplace { agent, .. } if agent_id.is_some_and(|id| id != agent) => {
+            Self::Workplace { agent: None, .. } => Err(nobody()),
+            Self::Workplace { agent: Some(agent), .. } if agent_id.is_some_and(|id| id != agent) => {
                 Err(WireError::on(Code::PeerMismatch, "Body.AgentId", "AgentId is not the agent's of this workplace"))
             }
-            Self::Workplace { agent, .. } => {
+            Self::Workplace { agent: Some(agent), .. } => {
                 *agent_id = Some(agent);
                 Ok(())
             }
             Self::Connector { .. } => Ok(()),
         }
     }
+
+    /// A RESYNC may come from another agent than the one who is logged in: it is how they log in.
+    fn claim_new_agent(self, agent_id: &mut Option<Uuid>) -> Result<(), WireError> {
+        match self {
+            Self::Workplace { agent, .. } => {
+                *agent_id = Some(agent_id.or(agent).ok_or_else(nobody)?);
+                Ok(())
+            }
+            Self::Connector { .. } => Ok(()),
+        }
+    }
+}
+
+fn nobody() -> WireError {
+    WireError::on(Code::PeerMismatch, "Body.AgentId", "nobody is logged in at this workplace")
 }
 
 /// Compares what a payload says with what is the sender's, and makes it that.
@@ -307,7 +323,10 @@ impl Payload<'_> {
     }
 
     fn resync(self, msg: impl Fn(ChatCommandInfo) -> Msg) -> Result<(Msg, usize), WireError> {
-        Ok(self.known(msg(self.key()?)))
+        let mut info = self.key_as_said().map_err(Wrong::in_body)?;
+        self.side.claim_address(&mut info.peer, &mut info.port)?;
+        self.side.claim_new_agent(&mut info.agent_id)?;
+        Ok(self.known(msg(info)))
     }
 
     /// The key of a chat, out of a `ChatCommandInfo` or a `ChatStatusInfo` (11.10).
@@ -343,6 +362,8 @@ impl Payload<'_> {
     fn sentence(self, msg: impl Fn(Box<ChatSentenceInfo>) -> Msg) -> Result<(Msg, usize), WireError> {
         let mut info = ChatSentenceInfo::read(self.body, self.side.dir())?;
         self.side.claim_address(&mut info.peer, &mut info.port)?;
+        // A sentence does not say who says it: whoever is logged in there does.
+        self.side.claim_agent(&mut None)?;
         self.names_chat(info.tracking_id.as_deref(), Some(info.chat_id).filter(|id| !id.is_nil()))?;
         required("ID", info.id.as_deref())?;
         // With the other models an empty text clears what was shown before.

@@ -145,7 +145,7 @@ fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
     };
     let body = Format::Json.write(&Node::List(vec![envelope.to_node(Legacy::default())]));
     let nonce = derived_hex(&["nonce", &recipient, &message, &attempt, &pushes, &now.millis().to_string()]);
-    let url = settings.push_url;
+    let url = settings.push_url.ok_or_else(|| unanswered("settings: no push_url"))?;
     let mut headers = sign("POST", url.path(), url.query().unwrap_or_default(), &body, key, now.seconds(), &nonce[..32]);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(Format::Json.media_type()));
     Ok(HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT })
@@ -362,6 +362,7 @@ mod tests {
             headers: call.headers,
             body: call.body,
             request_id: String::new(),
+            source_ip: None,
         };
         assert!(crate::auth::verify(request, &crate::settings::tests::secrets(), NOW).is_ok());
     }

@@ -158,8 +158,9 @@ pub struct Answer {
     form: Form,
     format: Format,
     legacy: Legacy,
+    is_async: bool,
     results: Vec<Node>,
-    replies: Vec<OutEnvelope>,
+    replies: Vec<Node>,
     last_error: Option<WireError>,
     request_id: String,
 }
@@ -172,6 +173,7 @@ impl Answer {
             form,
             format: Format::default(),
             legacy: Legacy::default(),
+            is_async: false,
             results: Vec::new(),
             replies: Vec::new(),
             last_error: None,
@@ -193,9 +195,30 @@ impl Answer {
         self
     }
 
+    /// The same for a sender who [wants its answers later](crate::wants_async): 202, as long as there is nothing that can
+    /// only be answered now.
+    #[must_use]
+    pub const fn later(mut self, is_async: bool) -> Self {
+        self.is_async = is_async;
+        self
+    }
+
     /// Adds an item that was handled, with what is answered to it.
     pub fn accept(&mut self, item: &Item, outcome: Outcome, replies: impl IntoIterator<Item = OutEnvelope>) {
         self.results.push(result(item, outcome.as_str(), Node::Null));
+        let legacy = self.legacy;
+        self.replies.extend(replies.into_iter().map(|reply| reply.to_node(legacy)));
+    }
+
+    /// Adds an item that was handled, answered by envelopes of the sender's stream.
+    pub fn accept_placed(&mut self, item: &Item, outcome: Outcome, replies: impl IntoIterator<Item = Node>) {
+        self.results.push(result(item, outcome.as_str(), Node::Null));
+        self.replies.extend(replies);
+    }
+
+    /// Adds an item that was not handled, and was answered all the same (5.1 row 32).
+    pub fn reject_placed(&mut self, item: &Item, error: WireError, replies: impl IntoIterator<Item = Node>) {
+        self.reject(item, error);
         self.replies.extend(replies);
     }
 
@@ -214,15 +237,16 @@ impl Answer {
     /// outcome and its error stands at the top as well; for a bare payload it is the answers alone, or the error.
     #[must_use]
     pub fn into_reply(self) -> Reply {
-        let replies = Node::List(self.replies.iter().map(|reply| reply.to_node(self.legacy)).collect());
+        let status = if self.is_async && self.replies.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
+        let replies = Node::List(self.replies);
         let error = self.last_error.filter(|_| self.form != Form::Array);
         match (self.form, error) {
             (Form::Bare, Some(error)) => error.to_reply_in(self.format, &self.request_id),
-            (Form::Bare, None) => self.format.reply(StatusCode::OK, &replies),
+            (Form::Bare, None) => self.format.reply(status, &replies),
             (Form::Single | Form::Array, error) => {
                 let body = Node::object([("Results", Node::List(self.results)), ("Replies", replies)]);
                 match error {
-                    None => self.format.reply(StatusCode::OK, &body),
+                    None => self.format.reply(status, &body),
                     Some(error) => {
                         let body = body.with("Error", error.to_node(&self.request_id));
                         error.dress(self.format.reply(error.status(), &body))
@@ -399,6 +423,21 @@ mod tests {
         assert_eq!(replies[0].as_object().unwrap().get("Time"), &Node::Time(NOW));
         let error = WireError::new(Code::Internal, "x").to_reply_in(Format::MsgPack, "r-1");
         assert_eq!(as_json(&Format::MsgPack.parse(&error.body).unwrap())["Error"]["Code"], "Internal");
+    }
+
+    #[test]
+    fn answers_are_deferred_only_where_none_is_given_now() {
+        let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
+        let status = |replies: Vec<OutEnvelope>, is_async| {
+            let mut answer = Answer::new(batch.form, "r-1").later(is_async);
+            answer.accept(&batch.items[0], Outcome::Accepted, replies);
+            answer.into_reply().status.as_u16()
+        };
+        let reply = || vec![gateways_reply(&head(&batch.items[0]), &settings())];
+        assert_eq!((status(vec![], true), status(vec![], false), status(reply(), true)), (202, 200, 200));
+        let mut refused = Answer::new(batch.form, "r-1").later(true);
+        refused.reject(&batch.items[0], WireError::new(Code::AlertOver, "x"));
+        assert_eq!(refused.into_reply().status, 409);
     }
 
     #[test]

@@ -1,14 +1,19 @@
-//! What an operator configures for one gateway: where it is, which message gateways stand behind it, and its keys.
+//! What an operator configures for one gateway: where it is, which message gateways and which chats stand behind it, and
+//! its keys. An account that is a desk is configured in [`crate::desk`].
 
 use std::fmt;
 
+use chat::Workplace;
 use model::Account;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use crate::desk::{DeskSettings, DeskText};
 use crate::form::parse_guid;
+use crate::gateway_chats::{ChatSettings, ChatText};
+use crate::message::Legacy;
 use crate::words::{Channel, Direction};
 
 /// Why a configuration cannot be used. The text names the member and the rule; a value is repeated only where a member
@@ -17,7 +22,7 @@ use crate::words::{Channel, Direction};
 #[error("{0}")]
 pub struct SettingsProblem(String);
 
-fn problem(text: impl Into<String>) -> SettingsProblem {
+pub(crate) fn problem(text: impl Into<String>) -> SettingsProblem {
     SettingsProblem(text.into())
 }
 
@@ -38,20 +43,64 @@ pub struct MessageGateway {
     pub language_id: Option<Uuid>,
 }
 
-/// The settings of a FrontStage account.
+/// The settings of any FrontStage account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountSettings {
+    /// A gateway, which a connector calls.
+    Gateway(Box<Settings>),
+    /// A desk of our own, whose agents' clients call.
+    Desk(DeskSettings),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeskAccountText {
+    desk: DeskText,
+}
+
+impl AccountSettings {
+    /// Reads and checks the settings of an account. Those with a member `desk` are a desk's.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken.
+    pub fn of(account: &Account) -> Result<Self, SettingsProblem> {
+        if account.settings.get("desk").is_none() {
+            return Settings::of(account).map(|settings| Self::Gateway(Box::new(settings)));
+        }
+        let text = DeskAccountText::deserialize(&account.settings).map_err(|e| problem(format!("settings: {e}")))?;
+        text.desk.check().map(Self::Desk).map_err(|e| problem(format!("desk: {e}")))
+    }
+
+    /// The desk, if it is one.
+    #[must_use]
+    pub fn into_desk(self) -> Option<DeskSettings> {
+        match self {
+            Self::Desk(desk) => Some(desk),
+            Self::Gateway(_) => None,
+        }
+    }
+}
+
+/// The settings of a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The gateway's address in message routing.
     pub peer_address: String,
     /// The gateway's sub-address.
     pub peer_port: Option<String>,
-    /// Where we push to. That it is https and not a private address is checked when the call is made.
-    pub push_url: Url,
+    /// Where we push messages to. That it is https and not a private address is checked when the call is made. Always
+    /// there where there are message gateways.
+    pub push_url: Option<Url>,
     /// The message gateways behind the connector; their ids differ.
     pub message_gateways: Vec<MessageGateway>,
     /// Whether a `DeliverySystemId` alone makes a repetition recognisable. Off for carriers that use ids again (section
     /// 7, third row).
     pub unique_delivery_ids: bool,
+    /// Its chats; `None` if it carries messages only.
+    pub chat: Option<ChatSettings>,
+    /// The web site whose browsers it serves (section 8), as it is written: whoever serves them reads it. `None` if a
+    /// connector calls it.
+    pub website: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -60,10 +109,16 @@ struct SettingsText {
     peer_address: String,
     #[serde(default)]
     peer_port: Option<String>,
-    push_url: String,
+    #[serde(default)]
+    push_url: Option<String>,
+    #[serde(default)]
     message_gateways: Vec<GatewayText>,
     #[serde(default = "yes")]
     unique_delivery_ids: bool,
+    #[serde(default)]
+    chat: Option<ChatText>,
+    #[serde(default)]
+    website: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +135,7 @@ struct GatewayText {
     language_id: Option<String>,
 }
 
-const fn yes() -> bool {
+pub(crate) const fn yes() -> bool {
     true
 }
 
@@ -94,12 +149,14 @@ impl Settings {
         if text.peer_address.is_empty() {
             return Err(problem("peer_address is empty"));
         }
-        let push_url = Url::parse(&text.push_url).map_err(|_| problem("push_url is not a URL"))?;
-        if !matches!(push_url.scheme(), "https" | "http") || push_url.host_str().is_none() {
-            return Err(problem("push_url is not an https URL"));
+        let chat = text.chat.map(ChatText::check).transpose().map_err(|e| problem(format!("chat: {e}")))?;
+        let push_url = text.push_url.map(|url| check_push_url(&url)).transpose()?;
+        if text.website.is_some() && (chat.is_none() || !text.message_gateways.is_empty()) {
+            return Err(problem("website: stands beside chat, and carries no messages"));
         }
-        if !push_url.username().is_empty() || push_url.password().is_some() || push_url.fragment().is_some() {
-            return Err(problem("push_url has a user, a password or a fragment"));
+        // Messages are pushed; chats are fetched.
+        if push_url.is_none() && (chat.is_none() || !text.message_gateways.is_empty()) {
+            return Err(problem("push_url is missing"));
         }
         let mut message_gateways: Vec<MessageGateway> = Vec::new();
         for (index, gateway) in text.message_gateways.into_iter().enumerate() {
@@ -115,7 +172,15 @@ impl Settings {
             push_url,
             message_gateways,
             unique_delivery_ids: text.unique_delivery_ids,
+            chat,
+            website: text.website,
         })
+    }
+
+    /// The names its connector was promised.
+    #[must_use]
+    pub fn legacy(&self) -> Legacy {
+        Legacy { status_names: self.chat.as_ref().is_some_and(|chat| chat.legacy_status_names), confirm_name: false }
     }
 
     /// The message gateway with this id.
@@ -123,6 +188,17 @@ impl Settings {
     pub fn gateway(&self, id: Uuid) -> Option<&MessageGateway> {
         self.message_gateways.iter().find(|gateway| gateway.id == id)
     }
+}
+
+fn check_push_url(text: &str) -> Result<Url, SettingsProblem> {
+    let url = Url::parse(text).map_err(|_| problem("push_url is not a URL"))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
+        return Err(problem("push_url is not an https URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(problem("push_url has a user, a password or a fragment"));
+    }
+    Ok(url)
 }
 
 impl GatewayText {
@@ -160,7 +236,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The live keys of a gateway: one, or two while it is changed.
+/// The live keys of a gateway or of a workplace: one, or two while it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets(Vec<Key>);
 
@@ -175,20 +251,47 @@ struct SecretsText {
 struct KeyText {
     id: String,
     secret: String,
+    #[serde(default)]
+    workplace: Option<String>,
 }
 
 /// Shortest secret that is taken. 32 random bytes are what should be used (10.5); this refuses typing errors.
 const MIN_SECRET: usize = 16;
 
+impl SecretsText {
+    fn read(stored: &Value) -> Result<Vec<KeyText>, SettingsProblem> {
+        // serde's own text could repeat a value.
+        let text = Self::deserialize(stored).map_err(|_| problem("secrets are not {\"keys\":[{\"id\",\"secret\"}]}"))?;
+        Ok(text.keys)
+    }
+}
+
 impl Secrets {
-    /// Reads `{"keys":[{"id":"k1","secret":"..."}]}`.
+    /// Reads `{"keys":[{"id":"k1","secret":"..."}]}`, the secrets of a gateway.
     ///
     /// # Errors
     /// [`SettingsProblem`] when there are not one or two keys, or one of them is unusable.
     pub fn of(stored: &Value) -> Result<Self, SettingsProblem> {
-        // serde's own text could repeat a value.
-        let text = SecretsText::deserialize(stored).map_err(|_| problem("secrets are not {\"keys\":[{\"id\",\"secret\"}]}"))?;
-        let keys: Vec<Key> = text.keys.into_iter().map(|k| Key { id: k.id, secret: k.secret }).collect();
+        let keys = SecretsText::read(stored)?;
+        if keys.iter().any(|key| key.workplace.is_some()) {
+            return Err(problem("a gateway's keys belong to no workplace"));
+        }
+        Self::check(keys)
+    }
+
+    /// Reads `{"keys":[{"id":"k1","secret":"...","workplace":"101"}]}`, the secrets of a desk, and takes those of one
+    /// workplace: each agent client has keys of its own (10.5).
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] when the workplace has not one or two keys, or one of them is unusable.
+    pub fn of_workplace(stored: &Value, workplace: &Workplace) -> Result<Self, SettingsProblem> {
+        let keys = SecretsText::read(stored)?.into_iter();
+        let wanted = workplace.to_string();
+        Self::check(keys.filter(|key| key.workplace.as_deref() == Some(&wanted)).collect())
+    }
+
+    fn check(keys: Vec<KeyText>) -> Result<Self, SettingsProblem> {
+        let keys: Vec<Key> = keys.into_iter().map(|k| Key { id: k.id, secret: k.secret }).collect();
         if !(1..=2).contains(&keys.len()) {
             return Err(problem("there must be one or two keys"));
         }

@@ -110,6 +110,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             request_id: "r-1".to_owned(),
+            source_ip: None,
         }
     }
 

@@ -244,6 +244,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: body.into(),
             request_id: "r-1".to_owned(),
+            source_ip: None,
         };
         verify(request, &Secrets::from_value(&json!({"url_secrets": [SECRET], "token": "t"})).unwrap()).unwrap()
     }

@@ -4,11 +4,13 @@
 //! A sentence costs the same in the first and in the ten-thousandth place: one call reads the chat with what the store
 //! knows of the sentence, one call per stream reserves numbers, one transaction writes everything.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use chat::desk::{AgentView, Presence};
+use chat::desk::Presence;
 use chat::{AgentId, Chat, ChatId, Direction, Sentence, SentenceId, Workplace};
-use model::{AccountId, ConversationId, EpochMillis};
+use model::{AccountId, ChatTask, ConversationId, EpochMillis};
 
 use crate::{Guard, GuardRefusal, PortError};
 
@@ -21,7 +23,8 @@ pub enum StreamKey {
     Workplace(AccountId, Workplace),
 }
 
-/// Something in a stream.
+/// Something in a stream. Of what is told about one chat, what happened later has the higher number, because numbers are
+/// reserved after the chat was read, and stored on the condition that it has not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamEntry {
     /// Its place.
@@ -32,8 +35,18 @@ pub struct StreamEntry {
     pub is_delivered: bool,
     /// Whether it is worth nothing ten seconds later.
     pub is_volatile: bool,
-    /// What is told, in the words of the receiver's platform. Holds personal data.
+    /// What is told, in the words of the receiver's platform. Empty where the number stands for nothing (10.3, `Skip`).
+    /// Holds personal data.
     pub body: Bytes,
+}
+
+/// Where a stream stands (10.1, `health`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamHead {
+    /// The last number that was reserved; 0 if none was.
+    pub last: u64,
+    /// The first number that is kept; the one after `last` if there is none.
+    pub oldest: u64,
 }
 
 /// A chat as it is kept.
@@ -54,10 +67,26 @@ pub struct SaidBefore {
     pub unconfirmed: Vec<u64>,
 }
 
+/// An agent as the store knows them. Name, skills and capacity are the configuration's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSeen {
+    /// Who it is.
+    pub id: AgentId,
+    /// Whether they are there.
+    pub presence: Presence,
+    /// When their client was last heard of.
+    pub seen_at: EpochMillis,
+    /// Chats they are offered or have.
+    pub chats: u32,
+}
+
 /// What happens to an agent's load with a change of a chat.
+///
+/// The store keeps which conversations an agent has, so that the same change twice counts once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentChange {
-    /// The agent is offered the chat: refused if the agent has `capacity` chats already or is not ready any more.
+    /// The agent is offered the chat: refused if the agent has `capacity` other chats already or is not
+    /// [`Presence::Ready`].
     Take {
         /// The desk.
         desk: AccountId,
@@ -66,7 +95,7 @@ pub enum AgentChange {
         /// The most chats the agent takes.
         capacity: u32,
     },
-    /// The agent is rid of the chat, and idle since then.
+    /// The agent is rid of the chat, and, if ready, idle since then.
     Release {
         /// The desk.
         desk: AccountId,
@@ -83,7 +112,8 @@ pub struct ChatChange {
     /// The chat after the change.
     pub record: ChatRecord,
     /// The `rev` that was read; `None` if there must be no current chat in the conversation. A new chat of a conversation
-    /// names the `rev` of the closed one before it.
+    /// names the `rev` of the closed one before it, and its own is higher: within a conversation `rev` never falls. It may
+    /// rise by more than one, and stays where nothing of the chat itself changes.
     pub expected_rev: Option<u64>,
     /// Sentences to write down, each under its id.
     pub sentences: Vec<Sentence>,
@@ -104,7 +134,8 @@ pub struct ChatChange {
 pub enum ChatSaved {
     /// Stored.
     Yes,
-    /// The chat has changed since it was read: read again. Reserved numbers stay good.
+    /// The chat has changed since it was read: read again. What is told then needs numbers of its own: those of this change
+    /// are lower than those of the change that was first.
     Conflict,
     /// An agent cannot be given the chat: choose again.
     AgentTaken(AgentId),
@@ -115,10 +146,11 @@ pub enum ChatSaved {
 /// A page of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPage {
-    /// What is told, in order. A number that was reserved and never used is there with an empty body once it is ten
-    /// seconds older than its successor; until then the page ends before it.
+    /// What is told, in order. A number that was reserved and never used is there with an empty body once the entry that
+    /// follows it is ten seconds old; until then the page ends before it.
     pub entries: Vec<StreamEntry>,
-    /// The number of the last entry looked at: where to go on after.
+    /// The number of the last entry looked at, delivered ones included: where to go on after. The number asked for if there
+    /// is nothing.
     pub next: u64,
     /// Whether there is more already.
     pub has_more: bool,
@@ -129,9 +161,10 @@ pub struct StreamPage {
 pub enum StreamRead {
     /// A page, possibly empty.
     Page(StreamPage),
-    /// The place asked for is older than what is kept; `next` is where reading may go on.
+    /// What came right after the place asked for is no longer kept: an entry is kept for 24 hours. `next` is where reading
+    /// may go on.
     Expired {
-        /// The number before the oldest entry that is kept.
+        /// The number before the oldest entry that is kept; the last number if none is.
         next: u64,
     },
 }
@@ -162,11 +195,29 @@ pub trait Chats: Send + Sync {
     /// [`PortError`] when it is not known to be reserved.
     async fn reserve(&self, stream: &StreamKey, count: u32, now: EpochMillis) -> Result<u64, PortError>;
 
-    /// Stores a change, or nothing.
+    /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then the agents.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
     async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError>;
+
+    /// Stores entries that no change of a chat goes with, and guards, or nothing. `None` if they are stored; with neither,
+    /// nothing is done. Each `seq` was reserved.
+    ///
+    /// # Errors
+    /// [`PortError`] when they are not known to be stored.
+    async fn tell(
+        &self,
+        told: &[(StreamKey, StreamEntry)],
+        guards: &[Guard],
+        now: EpochMillis,
+    ) -> Result<Option<GuardRefusal>, PortError>;
+
+    /// Where a stream stands.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn head(&self, stream: &StreamKey, now: EpochMillis) -> Result<StreamHead, PortError>;
 
     /// Up to `max` entries of a stream after number `after`, without those that are delivered.
     ///
@@ -180,11 +231,12 @@ pub trait Chats: Send + Sync {
     /// [`PortError`] when they cannot be read.
     async fn entries(&self, stream: &StreamKey, seqs: &[u64]) -> Result<Vec<StreamEntry>, PortError>;
 
-    /// The chats of a gateway that are not closed, each as it is, in the order of their conversations.
+    /// The chats of a gateway that are not closed, or that were closed after `closed_after`, each as it is, in the order of
+    /// their conversations. Closed ones are found for ten minutes at least.
     ///
     /// # Errors
     /// [`PortError`] when they cannot be read.
-    async fn of_gateway(&self, gateway: &AccountId) -> Result<Vec<ChatRecord>, PortError>;
+    async fn of_gateway(&self, gateway: &AccountId, closed_after: Option<EpochMillis>) -> Result<Vec<ChatRecord>, PortError>;
 
     /// The chats that an agent of a desk is offered or has.
     ///
@@ -192,28 +244,57 @@ pub trait Chats: Send + Sync {
     /// [`PortError`] when they cannot be read.
     async fn of_agent(&self, desk: &AccountId, agent: &AgentId) -> Result<Vec<ChatRecord>, PortError>;
 
-    /// Conversations whose chat waits for an agent of a desk, the longest waiting first, at most `limit`.
+    /// Conversations whose chat waits for an agent of a desk ([`Chat::waiting`]), the longest waiting first by
+    /// [`Chat::waiting_from`], at most `limit`.
     ///
     /// # Errors
     /// [`PortError`] when they cannot be read.
     async fn waiting(&self, desk: &AccountId, limit: usize) -> Result<Vec<ConversationId>, PortError>;
 
-    /// Who is there: presence and number of chats of each agent of a desk who was ever logged in. Name, skills and
-    /// capacity are the configuration's, and empty here.
+    /// Who is there: each agent of a desk who was ever logged in, by id.
     ///
     /// # Errors
     /// [`PortError`] when it cannot be read.
-    async fn agents(&self, desk: &AccountId) -> Result<Vec<AgentView>, PortError>;
+    async fn agents(&self, desk: &AccountId) -> Result<Vec<AgentSeen>, PortError>;
 
-    /// Stores that an agent is there, or is not. The number of chats stays.
+    /// Stores that an agent is there, or is not, and was heard of at `now`. The chats stay.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
-    async fn note_presence(&self, desk: &AccountId, agent: &AgentId, presence: &Presence) -> Result<(), PortError>;
+    async fn note_presence(
+        &self,
+        desk: &AccountId,
+        agent: &AgentId,
+        presence: &Presence,
+        now: EpochMillis,
+    ) -> Result<(), PortError>;
 
-    /// Conversations whose chat has a deadline at `now` or before, oldest first, at most `limit`.
+    /// Stores that an agent was heard of at `now`, if they are at this workplace, ready or paused. Nothing else changes.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn note_seen(
+        &self,
+        desk: &AccountId,
+        agent: &AgentId,
+        workplace: &Workplace,
+        now: EpochMillis,
+    ) -> Result<(), PortError>;
+
+    /// Conversations whose chat should have been looked at ([`Chat::timer_at`]) at `now` or before, oldest first, at most
+    /// `limit`.
     ///
     /// # Errors
     /// [`PortError`] when they cannot be read.
     async fn overdue(&self, now: EpochMillis, limit: usize) -> Result<Vec<ConversationId>, PortError>;
+}
+
+/// Timers of chats.
+#[async_trait]
+pub trait ChatTimers: Send + Sync {
+    /// Sends a timer, to arrive after `delay` (at most 900 s, longer ones are cut: whoever receives it early sets it anew).
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`] if it was not taken.
+    async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError>;
 }

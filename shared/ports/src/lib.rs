@@ -16,7 +16,8 @@ use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
 pub use chats::{
-    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, SaidBefore, StreamEntry, StreamKey, StreamPage, StreamRead,
+    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, SaidBefore, StreamEntry, StreamHead, StreamKey,
+    StreamPage, StreamRead,
 };
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,

@@ -1,7 +1,8 @@
 //! The queues over Amazon SQS.
 //!
 //! Knows how a task becomes a queue message, and nothing of what the task is for. The body is the task's JSON, whose
-//! form is pinned where the task is defined. To add a queue, add its URL and the method of [`Queue`] that fills it.
+//! form is pinned where the task is defined. To add a queue, add its URL and the method of [`Queue`] that fills it; one that
+//! few functions need gets a type of its own, as [`SqsChatTimers`].
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use model::{AckTask, DeadTask, DeliverTask};
-use ports::{PortError, Queue};
+use model::{AckTask, ChatTask, DeadTask, DeliverTask};
+use ports::{ChatTimers, PortError, Queue};
 use serde::Serialize;
 
 /// The longest delay of a message (SQS quotas, "message timers").
@@ -49,12 +50,6 @@ impl SqsQueue {
         Self { client: Arc::new(LazyLock::new(Box::new(move || Client::new(connection.config())))), urls }
     }
 
-    async fn send_one(&self, url: &str, body: String, delay: Duration) -> Result<(), PortError> {
-        let sent = self.client.send_message().queue_url(url).message_body(body).delay_seconds(delay_seconds(delay)).send();
-        sent.await.map_err(|error| unavailable(&error))?;
-        Ok(())
-    }
-
     async fn send_batch(&self, url: &str, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
         let mut entries = Vec::with_capacity(tasks.len());
         for (index, (task, delay)) in tasks.iter().enumerate() {
@@ -82,7 +77,7 @@ impl Queue for SqsQueue {
     async fn deliver(&self, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
         for call in tasks.chunks(CALL) {
             match call {
-                [(task, delay)] => self.send_one(&self.urls.deliver, body(task)?, *delay).await?,
+                [(task, delay)] => send_one(&self.client, &self.urls.deliver, body(task)?, *delay).await?,
                 several => self.send_batch(&self.urls.deliver, several).await?,
             }
         }
@@ -90,12 +85,40 @@ impl Queue for SqsQueue {
     }
 
     async fn ack_check(&self, task: &AckTask, delay: Duration) -> Result<(), PortError> {
-        self.send_one(&self.urls.ack, body(task)?, delay).await
+        send_one(&self.client, &self.urls.ack, body(task)?, delay).await
     }
 
     async fn dead(&self, task: &DeadTask) -> Result<(), PortError> {
-        self.send_one(&self.urls.dead, body(task)?, Duration::ZERO).await
+        send_one(&self.client, &self.urls.dead, body(task)?, Duration::ZERO).await
     }
+}
+
+/// [`ChatTimers`] over SQS. A type of its own, so that functions without chats do not link it.
+#[derive(Debug, Clone)]
+pub struct SqsChatTimers {
+    client: Arc<LazyClient>,
+    url: String,
+}
+
+impl SqsChatTimers {
+    /// Timers in the queue at `url`, over the client of `queue`.
+    #[must_use]
+    pub fn new(queue: &SqsQueue, url: impl Into<String>) -> Self {
+        Self { client: queue.client.clone(), url: url.into() }
+    }
+}
+
+#[async_trait]
+impl ChatTimers for SqsChatTimers {
+    async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
+        send_one(&self.client, &self.url, body(timer)?, delay).await
+    }
+}
+
+async fn send_one(client: &Client, url: &str, body: String, delay: Duration) -> Result<(), PortError> {
+    let sent = client.send_message().queue_url(url).message_body(body).delay_seconds(delay_seconds(delay)).send();
+    sent.await.map_err(|error| unavailable(&error))?;
+    Ok(())
 }
 
 fn body(task: &impl Serialize) -> Result<String, PortError> {
@@ -198,6 +221,28 @@ mod tests {
         );
         let dead_bodies = receive(&made[2]).await;
         assert_eq!(dead_bodies.iter().map(|b| serde_json::from_str(b).unwrap()).collect::<Vec<DeadTask>>(), [dead]);
+    }
+
+    #[tokio::test]
+    async fn timer_of_a_chat_arrives_after_its_delay_at_most_the_longest() {
+        let stub = HttpStub::start(|_| {
+            let answer = serde_json::json!({ "MessageId": "m", "MD5OfMessageBody": "d41d8cd98f00b204e9800998ecf8427e" });
+            StubAnswer::ok(200, &answer.to_string())
+        });
+        let timers = SqsChatTimers::new(
+            &SqsQueue::new(&connection(stub.base()), urls(&stub.base())),
+            format!("{}/000000000000/chat", stub.base()),
+        );
+        let at = model::EpochMillis::new(1_767_225_600_000);
+        let timer = ChatTask::V1 { conversation: "00112233445566778899".parse().unwrap(), at };
+        for seconds in [30, 86_400] {
+            timers.set(&timer, Duration::from_secs(seconds)).await.unwrap();
+        }
+        let sent: Vec<serde_json::Value> =
+            stub.requests().iter().map(|call| serde_json::from_slice(&call.body).unwrap()).collect();
+        assert_eq!(sent.iter().map(|call| &call["DelaySeconds"]).collect::<Vec<_>>(), [30, 900]);
+        assert!(sent.iter().all(|call| call["QueueUrl"].as_str().unwrap().ends_with("/chat")));
+        assert_eq!(sent[0]["MessageBody"], r#"{"task":"chat.v1","conversation":"00112233445566778899","at":1767225600000}"#);
     }
 
     #[tokio::test]

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use model::EpochMillis;
 use ports::PortError;
 
@@ -17,31 +19,52 @@ use crate::keys::{self, Item, Key};
 #[derive(Clone)]
 pub(crate) struct Change {
     key: Key,
-    /// The whole item, for a put.
-    item: Option<Item>,
+    kind: Kind,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
     sets: Vec<String>,
     removes: Vec<String>,
+    adds: Vec<String>,
+    deletes: Vec<String>,
     conditions: Vec<String>,
+    returns_new: bool,
+}
+
+/// What a change does with its item.
+#[derive(Clone)]
+enum Kind {
+    /// Replaces it by this one.
+    Put(Item),
+    /// Changes attributes of it.
+    Update,
+    /// Removes it.
+    Delete,
 }
 
 impl Change {
     /// Replaces the item.
     pub(crate) fn put(key: Key, item: Item) -> Self {
-        Self { item: Some(item), ..Self::update(key) }
+        Self { kind: Kind::Put(item), ..Self::update(key) }
+    }
+
+    /// Removes the item, if it is there.
+    pub(crate) fn delete(key: Key) -> Self {
+        Self { kind: Kind::Delete, ..Self::update(key) }
     }
 
     /// Changes attributes of the item.
     pub(crate) fn update(key: Key) -> Self {
         Self {
             key,
-            item: None,
+            kind: Kind::Update,
             names: HashMap::new(),
             values: HashMap::new(),
             sets: Vec::new(),
             removes: Vec::new(),
+            adds: Vec::new(),
+            deletes: Vec::new(),
             conditions: Vec::new(),
+            returns_new: false,
         }
     }
 
@@ -83,6 +106,24 @@ impl Change {
     pub(crate) fn set_if_absent(&mut self, attribute: &str, value: AttributeValue) {
         let (name, value) = (self.name(attribute), self.value(value));
         self.sets.push(format!("{name} = if_not_exists({name}, {value})"));
+    }
+
+    /// Sets an attribute to the value another one had before this change.
+    pub(crate) fn copy(&mut self, attribute: &str, from: &str) {
+        let (name, from) = (self.name(attribute), self.name(from));
+        self.sets.push(format!("{name} = {from}"));
+    }
+
+    /// Adds to a number or to a set, which may not be there yet.
+    pub(crate) fn add(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.adds.push(format!("{name} {value}"));
+    }
+
+    /// Takes members out of a set.
+    pub(crate) fn take_out(&mut self, attribute: &str, members: AttributeValue) {
+        let (name, members) = (self.name(attribute), self.value(members));
+        self.deletes.push(format!("{name} {members}"));
     }
 
     /// Counts an attribute up by one.
@@ -175,6 +216,51 @@ impl Change {
         self
     }
 
+    /// Only if the attribute is not there, or is more than this.
+    #[must_use]
+    pub(crate) fn if_absent_or_more(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} > {value})"));
+        self
+    }
+
+    /// Only if the attribute is at most this.
+    #[must_use]
+    pub(crate) fn if_at_most(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("{name} <= {value}"));
+        self
+    }
+
+    /// Only if the list or set is not there, or has fewer members than this.
+    #[must_use]
+    pub(crate) fn if_fewer(mut self, attribute: &str, most: usize) -> Self {
+        let (name, most) = (self.name(attribute), self.value(number(most)));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR size({name}) < {most})"));
+        self
+    }
+
+    /// Only if the set has fewer than `capacity` members beside this one.
+    #[must_use]
+    pub(crate) fn if_room(mut self, attribute: &str, member: AttributeValue, capacity: u32) -> Self {
+        let name = self.name(attribute);
+        let (member, most) = (self.value(member), self.value(number(capacity)));
+        let mut condition = format!("size({name}) < {most} OR (size({name}) = {most} AND contains({name}, {member}))");
+        // An empty set is none, and two values cannot be compared in a condition.
+        if capacity > 0 {
+            condition.push_str(&format!(" OR attribute_not_exists({name})"));
+        }
+        self.conditions.push(format!("({condition})"));
+        self
+    }
+
+    /// Lets [`Self::make`] return the attributes that it changes, as they are then.
+    #[must_use]
+    pub(crate) const fn returning_new(mut self) -> Self {
+        self.returns_new = true;
+        self
+    }
+
     /// Only if the attribute is not there, or is one of these.
     #[must_use]
     pub(crate) fn if_absent_or_one_of(mut self, attribute: &str, values: Vec<AttributeValue>) -> Self {
@@ -193,6 +279,14 @@ impl Change {
     pub(crate) fn if_lacks(mut self, attribute: &str, value: AttributeValue) -> Self {
         let (name, value) = (self.name(attribute), self.value(value));
         self.conditions.push(format!("NOT contains({name}, {value})"));
+        self
+    }
+
+    /// Only if the list or set holds this.
+    #[must_use]
+    pub(crate) fn if_contains(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("contains({name}, {value})"));
         self
     }
 
@@ -231,11 +325,9 @@ impl Change {
 
     fn update_expression(&self) -> String {
         let mut clauses = Vec::new();
-        if !self.sets.is_empty() {
-            clauses.push(format!("SET {}", self.sets.join(", ")));
-        }
-        if !self.removes.is_empty() {
-            clauses.push(format!("REMOVE {}", self.removes.join(", ")));
+        let all = [("SET", &self.sets), ("REMOVE", &self.removes), ("ADD", &self.adds), ("DELETE", &self.deletes)];
+        for (word, actions) in all.into_iter().filter(|(_, actions)| !actions.is_empty()) {
+            clauses.push(format!("{word} {}", actions.join(", ")));
         }
         clauses.join(" ")
     }
@@ -243,13 +335,13 @@ impl Change {
     /// As a member of a transaction, which returns the item as it was if the condition does not hold.
     pub(crate) fn into_member(self, table: &str) -> Result<TransactWriteItem, PortError> {
         let condition = self.condition();
-        let update = self.item.is_none().then(|| self.update_expression());
+        let update = matches!(self.kind, Kind::Update).then(|| self.update_expression());
         let names = Some(self.names).filter(|names| !names.is_empty());
         let values = Some(self.values).filter(|values| !values.is_empty());
         let old = condition.as_ref().map(|_| ReturnValuesOnConditionCheckFailure::AllOld);
         let member = TransactWriteItem::builder();
-        Ok(match self.item {
-            Some(mut item) => {
+        Ok(match self.kind {
+            Kind::Put(mut item) => {
                 item.extend(self.key.to_attributes());
                 let put = Put::builder()
                     .table_name(table)
@@ -260,7 +352,7 @@ impl Change {
                     .set_return_values_on_condition_check_failure(old);
                 member.put(put.build().map_err(|_| incomplete())?).build()
             }
-            None => {
+            Kind::Update => {
                 let update = Update::builder()
                     .table_name(table)
                     .set_update_expression(update)
@@ -270,6 +362,10 @@ impl Change {
                     .set_expression_attribute_values(values)
                     .set_return_values_on_condition_check_failure(old);
                 member.update(update.build().map_err(|_| incomplete())?).build()
+            }
+            Kind::Delete => {
+                let delete = Delete::builder().table_name(table).set_key(Some(self.key.to_attributes()));
+                member.delete(delete.build().map_err(|_| incomplete())?).build()
             }
         })
     }
@@ -285,9 +381,10 @@ impl Change {
             .set_key(Some(self.key.to_attributes()))
             .set_expression_attribute_names(Some(self.names).filter(|names| !names.is_empty()))
             .set_expression_attribute_values(Some(self.values).filter(|values| !values.is_empty()))
+            .set_return_values(self.returns_new.then_some(ReturnValue::UpdatedNew))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(_) => Ok(Made::Yes),
+            Ok(answer) => Ok(Made::Yes(answer.attributes)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Made::No(refused.item.clone())),
                 _ => Err(failed(&error)),
@@ -298,8 +395,8 @@ impl Change {
 
 /// Whether a single change took effect.
 pub(crate) enum Made {
-    /// It did.
-    Yes,
+    /// It did; the new attributes, if they were asked for.
+    Yes(Option<Item>),
     /// Its condition does not hold; the item as it is, if there is one.
     No(Option<Item>),
 }

@@ -51,6 +51,20 @@ pub(crate) mod attribute {
     pub(crate) const TENANT: &str = "tenant";
     pub(crate) const SALT: &str = "salt";
     pub(crate) const SETTINGS: &str = "settings";
+    pub(crate) const CLOSED_AT: &str = "closed_at";
+    pub(crate) const WAITING_DESK: &str = "waiting_desk";
+    pub(crate) const WAITING_FROM: &str = "waiting_from";
+    pub(crate) const CONFIRMED_AT: &str = "confirmed_at";
+    pub(crate) const PLACES: &str = "places";
+    pub(crate) const LAST: &str = "last";
+    pub(crate) const RESERVED_AT: &str = "reserved_at";
+    pub(crate) const FLOOR: &str = "floor";
+    pub(crate) const AGENT: &str = "agent";
+    pub(crate) const PRESENCE: &str = "presence";
+    pub(crate) const WORKPLACE: &str = "workplace";
+    pub(crate) const IDLE_SINCE: &str = "idle_since";
+    pub(crate) const SEEN_AT: &str = "seen_at";
+    pub(crate) const CHATS: &str = "chats";
 }
 
 /// A kind of item.
@@ -200,7 +214,7 @@ pub(crate) struct MessagePartItem {
 }
 
 /// UTF-8 that may be cut anywhere: a binary attribute.
-struct Bytes(Vec<u8>);
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -247,7 +261,7 @@ impl Entity for MessagePartItem {
 
 /// Content up to this many bytes stands in the message's own item: an item holds 400 KB (DynamoDB, "Quotas": item
 /// size), of which the other attributes get what is left.
-const PART_BYTES: usize = 320_000;
+pub(crate) const PART_BYTES: usize = 320_000;
 
 /// More than this is refused: a transaction holds 4 MB (DynamoDB, "Quotas": transactions), and a message is stored with
 /// all that belongs to it or not at all. It is above the longest text a platform may send (1,000,000 UTF-16 units, at
@@ -784,7 +798,7 @@ impl TryFrom<AccountItem> for Account {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use model::{DeliveryContent, DeliveryKey, Slug};
     use proptest::prelude::*;
 
@@ -821,7 +835,7 @@ mod tests {
     }
 
     /// Names, types and values of an item, in the order of the names.
-    fn shown(item: &Item) -> String {
+    pub(crate) fn shown(item: &Item) -> String {
         let mut lines: Vec<_> = item.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
         lines.sort();
         lines.join("\n")

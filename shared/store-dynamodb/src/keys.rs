@@ -16,10 +16,23 @@
 //! | status of an installation | `INSTALL#{account}#{id}` | `INSTALL` | batch read, put |
 //! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
 //! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
+//! | the chat of a conversation | `CHAT#{conversation}` | `CHAT` | batch read, put on its `rev` |
+//! | sentence of a chat's transcript | `CHAT#{conversation}` | `SENT#{generation}#{counter}` | batch read, query, put, update |
+//! | sentence without a place in it | `CHAT#{conversation}` | `ASIDE#{generation}#{hash}` | batch read, put |
+//! | where do sentences with this id stand? | `CHAT#{conversation}` | `SAID#{direction}#{id}` | batch read, append |
+//! | what a connector or a workplace is told | `STREAM#{account}`, `STREAM#{desk}#{workplace}` | `EVT#{seq}` | query, batch read, put |
+//! | the last number of it | the same | `HEAD` | add; read at the end of that query |
+//! | the rest of a long sentence or entry | where it stands | `PART#{its sort key}#{n}` | batch read |
+//! | chats of a gateway that are not closed | `CHATS#{gateway}` | `ACTIVE#{conversation}` | query |
+//! | chats of a gateway closed lately | `CHATS#{gateway}` | `CLOSED#{at}#{conversation}` | query |
+//! | chats that wait for an agent | `DESK#{desk}` | `WAIT#{from}#{conversation}` | query |
+//! | agents of a desk, and their chats | `DESK#{desk}` | `AGENT#{agent}` | query, get, update |
+//! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
 //!
 //! All that a worker needs of a conversation stands in one partition, so that it is read with one batch and changed in
 //! one transaction. A conversation has as many writers as people who talk in it; a partition takes a thousand writes a
-//! second.
+//! second. A chat has a partition of its own beside it: whoever asks for everything of a conversation has no use for
+//! every sentence of a chat.
 //!
 //! The directory is one partition that every process reads whole. At about half a kilobyte per account one page of a
 //! query (1 MB) holds some two thousand accounts. Up to a few pages that is right; with more of them, read accounts by
@@ -33,8 +46,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chat::{AgentId, ChatId, Direction, Sentence, SentenceId};
 use model::{AccountId, ConversationId, DeliveryKey, EpochMillis, EventKey, LaneEntry, LaneKey, LaneKind, MessageId, TenantId};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use ports::StreamKey;
 use sha2::{Digest, Sha256};
 
 /// An item as the table holds it.
@@ -44,15 +59,20 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) const PK: &str = "pk";
 /// Sort key.
 pub(crate) const SK: &str = "sk";
-/// The index of due lanes: keys only, and only items that carry both of its attributes.
+/// The index of what is due, lanes and chats: keys only, and only items that carry both of its attributes.
 pub(crate) const DUE_INDEX: &str = "due";
 /// Partition key of the index.
 pub(crate) const DUE_SHARD: &str = "due_shard";
 /// Sort key of the index: when, in milliseconds since the epoch.
 pub(crate) const DUE_AT: &str = "due_at";
 
-/// Partitions of the index. Every pending lane writes to it, and each takes a thousand writes a second.
+/// Partitions of the index, for lanes and for chats each. Every pending lane writes to it, and each takes a thousand writes
+/// a second.
 const DUE_SHARDS: u8 = 4;
+/// The lanes' partitions of the index.
+const DUE_LANES: &str = "DUE";
+/// The chats' partitions of the index: whoever looks for lanes does not meet chats.
+const DUE_CHATS: &str = "CHATDUE";
 
 const SEPARATOR: char = '#';
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
@@ -111,7 +131,7 @@ impl Key {
             StoryMark::Rev(rev) => format!("r{rev:06}"),
             StoryMark::Content(bytes) => format!("z{}", &hex::encode(Sha256::digest(bytes))[..16]),
         };
-        let parts = [key.recipient.to_string(), entry(key.entry()), format!("{:013}", at.millis()), mark];
+        let parts = [key.recipient.to_string(), entry(key.entry()), instant(at), mark];
         Self { pk: partition(key.message.conversation()), sk: join("STORY", parts) }
     }
 
@@ -138,6 +158,86 @@ impl Key {
     /// An installation on a platform.
     pub(crate) fn installation(account: &AccountId, id: &str) -> Self {
         Self::named("INSTALL", account, &[id.to_owned()])
+    }
+
+    /// The current chat of a conversation.
+    pub(crate) fn chat(id: ConversationId) -> Self {
+        Self { pk: chat_partition(id), sk: "CHAT".to_owned() }
+    }
+
+    /// Where a sentence stands.
+    pub(crate) fn sentence(chat: ChatId, sentence: &Sentence) -> Self {
+        if sentence.counter > 0 {
+            return Self::transcript(chat, sentence.counter);
+        }
+        // All that makes its name (10.7), as it has no number.
+        let Sentence { id, direction, kind, text, .. } = sentence;
+        let mut hash = Sha256::new();
+        for part in [direction_word(*direction), id.as_str(), &kind.number().to_string(), text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let parts = [number(chat.generation()), hex::encode(&hash.finalize()[..16])];
+        Self { pk: chat_partition(chat.conversation()), sk: join("ASIDE", parts) }
+    }
+
+    /// A sentence of a chat's transcript.
+    pub(crate) fn transcript(chat: ChatId, counter: u64) -> Self {
+        Self { pk: chat_partition(chat.conversation()), sk: transcript(chat, counter) }
+    }
+
+    /// The places of the sentences of a conversation's chats that have this id.
+    pub(crate) fn said(conversation: ConversationId, direction: Direction, id: &SentenceId) -> Self {
+        let parts = [direction_word(direction).to_owned(), id.as_str().to_owned()];
+        Self { pk: chat_partition(conversation), sk: join("SAID", parts) }
+    }
+
+    /// What is noted of a sentence's place under its id.
+    pub(crate) fn place(&self) -> &str {
+        &self.sk
+    }
+
+    /// The sentence of `chat` at a place that was noted; `None` if it is another chat's of the conversation.
+    pub(crate) fn at_place(chat: ChatId, place: &str) -> Option<Self> {
+        let generation = number(chat.generation());
+        let is_own =
+            ["SENT", "ASIDE"].iter().any(|kind| split(kind, place).is_some_and(|parts| parts.first() == Some(&generation)));
+        is_own.then(|| Self { pk: chat_partition(chat.conversation()), sk: place.to_owned() })
+    }
+
+    /// An entry of a stream.
+    pub(crate) fn entry(stream: &StreamKey, seq: u64) -> Self {
+        Self { pk: stream_partition(stream), sk: stream_entry(seq) }
+    }
+
+    /// The last number of a stream. Stands behind the entries, so that the query that reaches their end finds it.
+    pub(crate) fn stream_head(stream: &StreamKey) -> Self {
+        Self { pk: stream_partition(stream), sk: STREAM_HEAD.to_owned() }
+    }
+
+    /// One of the further parts of an item that does not fit one, from 1.
+    pub(crate) fn part(&self, part: u32) -> Self {
+        Self { pk: self.pk.clone(), sk: format!("PART{SEPARATOR}{}{SEPARATOR}{part:03}", self.sk) }
+    }
+
+    /// The mark of a gateway's chat that is not closed.
+    pub(crate) fn active(gateway: &AccountId, conversation: ConversationId) -> Self {
+        Self { pk: chats_partition(gateway), sk: join("ACTIVE", [conversation.to_string()]) }
+    }
+
+    /// The mark of a gateway's chat that was closed at this time.
+    pub(crate) fn closed(gateway: &AccountId, at: EpochMillis, conversation: ConversationId) -> Self {
+        Self { pk: chats_partition(gateway), sk: join("CLOSED", [instant(at), conversation.to_string()]) }
+    }
+
+    /// The mark of a chat that waits for an agent of a desk.
+    pub(crate) fn waiting(desk: &AccountId, from: EpochMillis, conversation: ConversationId) -> Self {
+        Self { pk: desk_partition(desk), sk: join("WAIT", [instant(from), conversation.to_string()]) }
+    }
+
+    /// An agent of a desk.
+    pub(crate) fn agent(desk: &AccountId, agent: &AgentId) -> Self {
+        Self { pk: desk_partition(desk), sk: join("AGENT", [agent.to_string()]) }
     }
 
     /// A configured account.
@@ -178,6 +278,101 @@ impl Key {
         let kind = [LaneKind::Messages, LaneKind::Receipts].into_iter().find(|k| lane_kind(*k) == kind)?;
         Some(LaneKey { conversation: conversation.parse().ok()?, recipient: recipient.parse().ok()?, kind })
     }
+
+    /// The conversation whose chat stands here.
+    pub(crate) fn as_chat(&self) -> Option<ConversationId> {
+        let parts = split("CHAT", &self.pk).filter(|_| self.sk == "CHAT")?;
+        let [conversation] = parts.as_slice() else { return None };
+        conversation.parse().ok()
+    }
+}
+
+/// Neighbours in a partition, first and last included.
+pub(crate) struct Range {
+    pub(crate) pk: String,
+    pub(crate) first: String,
+    pub(crate) last: String,
+}
+
+impl Range {
+    /// Sentences of a chat by their counters.
+    pub(crate) fn sentences(chat: ChatId, first: u64, last: u64) -> Self {
+        Self { pk: chat_partition(chat.conversation()), first: transcript(chat, first), last: transcript(chat, last) }
+    }
+
+    /// Entries of a stream by their numbers.
+    pub(crate) fn entries(stream: &StreamKey, first: u64, last: u64) -> Self {
+        Self { pk: stream_partition(stream), first: stream_entry(first), last: stream_entry(last) }
+    }
+
+    /// Entries of a stream from a number on, and at their end its head.
+    pub(crate) fn stream(stream: &StreamKey, first: u64) -> Self {
+        Self { pk: stream_partition(stream), first: stream_entry(first), last: STREAM_HEAD.to_owned() }
+    }
+
+    /// Chats of a gateway that are not closed.
+    pub(crate) fn active(gateway: &AccountId) -> Self {
+        Self::all("ACTIVE", chats_partition(gateway))
+    }
+
+    /// Chats of a gateway that were closed after this time.
+    pub(crate) fn closed(gateway: &AccountId, after: EpochMillis) -> Self {
+        let first = join("CLOSED", [instant(EpochMillis::new(after.millis().saturating_add(1)))]);
+        Self { first, ..Self::all("CLOSED", chats_partition(gateway)) }
+    }
+
+    /// Chats that wait for an agent of a desk, the longest waiting first.
+    pub(crate) fn waiting(desk: &AccountId) -> Self {
+        Self::all("WAIT", desk_partition(desk))
+    }
+
+    /// Agents of a desk.
+    pub(crate) fn agents(desk: &AccountId) -> Self {
+        Self::all("AGENT", desk_partition(desk))
+    }
+
+    /// All of a kind in a partition.
+    fn all(kind: &'static str, pk: String) -> Self {
+        // `$` is the character after the separator, and no key is its kind followed by it.
+        Self { pk, first: format!("{kind}{SEPARATOR}"), last: format!("{kind}$") }
+    }
+}
+
+/// Sort key of a stream's head.
+const STREAM_HEAD: &str = "HEAD";
+
+fn chat_partition(conversation: ConversationId) -> String {
+    join("CHAT", [conversation.to_string()])
+}
+
+fn chats_partition(gateway: &AccountId) -> String {
+    join("CHATS", [gateway.to_string()])
+}
+
+fn desk_partition(desk: &AccountId) -> String {
+    join("DESK", [desk.to_string()])
+}
+
+fn stream_partition(stream: &StreamKey) -> String {
+    match stream {
+        StreamKey::Gateway(gateway) => join("STREAM", [gateway.to_string()]),
+        StreamKey::Workplace(desk, workplace) => join("STREAM", [desk.to_string(), workplace.to_string()]),
+    }
+}
+
+fn transcript(chat: ChatId, counter: u64) -> String {
+    join("SENT", [number(chat.generation()), number(counter)])
+}
+
+fn stream_entry(seq: u64) -> String {
+    join("EVT", [number(seq)])
+}
+
+const fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
 }
 
 /// Partition key of a conversation.
@@ -190,19 +385,32 @@ pub(crate) fn directory() -> String {
     "DIRECTORY".to_owned()
 }
 
-/// The partition of the index that a conversation's lanes stand in. Ids of conversations are hashes: their last digit
-/// is as even as any.
+/// The partition of the index that a conversation's lanes stand in.
 pub(crate) fn due_shard(conversation: ConversationId) -> String {
-    let last = conversation.to_string().bytes().next_back().unwrap_or_default();
-    shard_name(last % DUE_SHARDS)
+    shard_name(DUE_LANES, shard(conversation))
 }
 
-/// All partitions of the index.
+/// All partitions of the index that hold lanes.
 pub(crate) fn due_shards() -> impl Iterator<Item = String> {
-    (0..DUE_SHARDS).map(shard_name)
+    (0..DUE_SHARDS).map(|shard| shard_name(DUE_LANES, shard))
 }
 
-/// When a lane is due.
+/// The partition of the index that a conversation's chat stands in.
+pub(crate) fn chat_due_shard(conversation: ConversationId) -> String {
+    shard_name(DUE_CHATS, shard(conversation))
+}
+
+/// All partitions of the index that hold chats.
+pub(crate) fn chat_due_shards() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(|shard| shard_name(DUE_CHATS, shard))
+}
+
+/// Ids of conversations are hashes: their last digit is as even as any.
+fn shard(conversation: ConversationId) -> u8 {
+    conversation.to_string().bytes().next_back().unwrap_or_default() % DUE_SHARDS
+}
+
+/// When an item is due.
 pub(crate) fn due_at(item: &Item) -> Option<EpochMillis> {
     item.get(DUE_AT)?.as_n().ok()?.parse().ok().map(EpochMillis::new)
 }
@@ -215,8 +423,12 @@ pub(crate) const fn lane_kind(kind: LaneKind) -> &'static str {
     }
 }
 
-fn shard_name(shard: u8) -> String {
-    join("DUE", [shard.to_string()])
+fn shard_name(kind: &'static str, shard: u8) -> String {
+    join(kind, [shard.to_string()])
+}
+
+fn instant(at: EpochMillis) -> String {
+    format!("{:013}", at.millis())
 }
 
 fn number(value: u64) -> String {
@@ -298,6 +510,86 @@ mod tests {
         assert_eq!(due_shards().collect::<Vec<_>>(), ["DUE#0", "DUE#1", "DUE#2", "DUE#3"]);
     }
 
+    fn chat() -> ChatId {
+        ChatId::new(conversation(), 2).unwrap()
+    }
+
+    fn sentence(id: &str, counter: u64, text: &str) -> Sentence {
+        Sentence {
+            id: id.to_owned().try_into().unwrap(),
+            direction: Direction::Inbound,
+            counter,
+            kind: chat::SentenceKind::Panel,
+            text: text.to_owned(),
+            party_name: None,
+            sent_at: EpochMillis::new(0),
+            confirmed_at: None,
+        }
+    }
+
+    #[test]
+    fn formats_of_chats_are_stable() {
+        let (gateway, desk): (AccountId, AccountId) = ("frontstage/gw".parse().unwrap(), "frontstage/desk".parse().unwrap());
+        let at = EpochMillis::new(1_767_225_600_000);
+        let workplace = StreamKey::Workplace(desk.clone(), "101".parse().unwrap());
+        let stream = StreamKey::Gateway(gateway.clone());
+        let said = Key::said(conversation(), Direction::Outbound, &sentence("a#1", 1, "").id);
+        let spread = |range: Range| format!("{} | {} .. {}", range.pk, range.first, range.last);
+        insta::assert_snapshot!(shown(&Key::chat(conversation())), @"CHAT#00112233445566778899 | CHAT");
+        insta::assert_snapshot!(shown(&Key::sentence(chat(), &sentence("s-1", 7, "hi"))), @"CHAT#00112233445566778899 | SENT#0000000000002#0000000000007");
+        insta::assert_snapshot!(shown(&Key::sentence(chat(), &sentence("s-1", 0, "hi"))), @"CHAT#00112233445566778899 | ASIDE#0000000000002#7d6f56d146dde8f3d5fa5ead7174763d");
+        insta::assert_snapshot!(shown(&said), @"CHAT#00112233445566778899 | SAID#outbound#a%231");
+        insta::assert_snapshot!(shown(&Key::entry(&stream, 7)), @"STREAM#frontstage/gw | EVT#0000000000007");
+        insta::assert_snapshot!(shown(&Key::entry(&stream, 7).part(2)), @"STREAM#frontstage/gw | PART#EVT#0000000000007#002");
+        insta::assert_snapshot!(shown(&Key::stream_head(&workplace)), @"STREAM#frontstage/desk#101 | HEAD");
+        insta::assert_snapshot!(shown(&Key::active(&gateway, conversation())), @"CHATS#frontstage/gw | ACTIVE#00112233445566778899");
+        insta::assert_snapshot!(shown(&Key::closed(&gateway, at, conversation())), @"CHATS#frontstage/gw | CLOSED#1767225600000#00112233445566778899");
+        insta::assert_snapshot!(shown(&Key::waiting(&desk, at, conversation())), @"DESK#frontstage/desk | WAIT#1767225600000#00112233445566778899");
+        insta::assert_snapshot!(shown(&Key::agent(&desk, &"jan".parse().unwrap())), @"DESK#frontstage/desk | AGENT#jan");
+        insta::assert_snapshot!(spread(Range::sentences(chat(), 1, 9)), @"CHAT#00112233445566778899 | SENT#0000000000002#0000000000001 .. SENT#0000000000002#0000000000009");
+        insta::assert_snapshot!(spread(Range::stream(&stream, 8)), @"STREAM#frontstage/gw | EVT#0000000000008 .. HEAD");
+        insta::assert_snapshot!(spread(Range::entries(&stream, 8, 9)), @"STREAM#frontstage/gw | EVT#0000000000008 .. EVT#0000000000009");
+        insta::assert_snapshot!(spread(Range::active(&gateway)), @"CHATS#frontstage/gw | ACTIVE# .. ACTIVE$");
+        insta::assert_snapshot!(spread(Range::closed(&gateway, at)), @"CHATS#frontstage/gw | CLOSED#1767225600001 .. CLOSED$");
+        insta::assert_snapshot!(spread(Range::waiting(&desk)), @"DESK#frontstage/desk | WAIT# .. WAIT$");
+        insta::assert_snapshot!(spread(Range::agents(&desk)), @"DESK#frontstage/desk | AGENT# .. AGENT$");
+        insta::assert_snapshot!(chat_due_shard(conversation()), @"CHATDUE#1");
+        assert_eq!(chat_due_shards().collect::<Vec<_>>(), ["CHATDUE#0", "CHATDUE#1", "CHATDUE#2", "CHATDUE#3"]);
+    }
+
+    #[test]
+    fn place_leads_back_to_the_sentence_of_its_own_chat() {
+        for counter in [0, 7] {
+            let key = Key::sentence(chat(), &sentence("s-1", counter, "hi"));
+            assert_eq!(Key::at_place(chat(), key.place()), Some(key.clone()));
+            assert_eq!(Key::at_place(chat().next().unwrap(), key.place()), None);
+        }
+        assert_eq!(Key::at_place(chat(), "CHAT"), None);
+    }
+
+    #[test]
+    fn sentence_without_a_number_stands_under_all_of_its_name() {
+        let key = |id: &str, text: &str| Key::sentence(chat(), &sentence(id, 0, text));
+        assert_eq!(key("s-1", "hi"), key("s-1", "hi"));
+        assert_ne!(key("s-1", "hi"), key("s-2", "hi"));
+        assert_ne!(key("s-1", "hi"), key("s-1", "ho"));
+        assert_ne!(key("s-1", "hi"), key("s-", "1hi"));
+    }
+
+    #[test]
+    fn longest_id_of_a_sentence_fits_a_sort_key() {
+        let longest = Key::said(conversation(), Direction::Outbound, &sentence(&"€".repeat(64), 1, "").id);
+        // DynamoDB, "Quotas": sort key length.
+        assert!(longest.sk.len() <= 1024, "{}", longest.sk.len());
+    }
+
+    #[test]
+    fn chat_is_read_back_from_its_key() {
+        assert_eq!(Key::chat(conversation()).as_chat(), Some(conversation()));
+        assert_eq!(Key::transcript(chat(), 1).as_chat(), None);
+        assert_eq!(Key::conversation(conversation()).as_chat(), None);
+    }
+
     #[test]
     fn lane_is_read_back_from_its_key() {
         for kind in [LaneKind::Messages, LaneKind::Receipts] {
@@ -341,6 +633,8 @@ mod tests {
         fn every_conversation_has_a_listed_shard(text in "[0-9a-f]{20}") {
             let shard = due_shard(text.parse().unwrap());
             prop_assert!(due_shards().any(|listed| listed == shard));
+            let shard = chat_due_shard(text.parse().unwrap());
+            prop_assert!(chat_due_shards().any(|listed| listed == shard));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The store in one DynamoDB table.
+//! The stores in one DynamoDB table.
 //!
-//! [`keys`] spells the keys and lists the access patterns, [`items`] the shapes of what stands there; the rest turns
-//! the operations of [`ports::Store`] into calls: one call each, except where its documentation says two. Conditions are
-//! evaluated by the table, in the same call as what they guard, and a refused call brings back the item it was refused
-//! for, so that nothing is read twice. This crate must not decide anything about a conversation: states are computed by
-//! the model and stored here. To add a kind of item, add its key, its struct and its line in the list of patterns.
+//! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
+//! rest turns the operations of [`ports::Store`] and [`ports::Chats`] into calls: one call each, except where its
+//! documentation says more. Conditions are evaluated by the table, in the same call as what they guard, and a refused call
+//! brings back the item it was refused for, so that nothing is read twice. This crate must not decide anything about a
+//! conversation or a chat: states are computed elsewhere and stored here. To add a kind of item, add its key, its struct and
+//! its line in the list of patterns.
 //!
 //! How many calls an operation takes:
 //!
@@ -20,12 +21,36 @@
 //! | `due` | 1 query for each of 4 partitions, at the same time |
 //! | `story`, `directory` | 1 query per megabyte |
 //!
+//! And of the chats:
+//!
+//! | Operation | Calls |
+//! |---|---|
+//! | `chat` | 1 batch read; 1 more if there are sentences with the id |
+//! | `save`, `tell` | 1 transaction |
+//! | `save` by a store that has not read the chat, when its place in the lists changes | 1 transaction more |
+//! | `save` of a sentence whose id was used 50 times, every 25 times from then on | 1 transaction more |
+//! | `save` that confirms or releases what is not there | 1 transaction more |
+//! | `reserve` | 1 update; 2 after a day and a half of silence |
+//! | `read` | 1 query; 1 read more when the page is full and does not begin with the next number |
+//! | `head`, and `read` of a place that has expired | 1 read, and 1 query or as many as halve what has expired |
+//! | `entries` | 1 batch read |
+//! | `sentences`, `agents`, `waiting` | 1 query per megabyte |
+//! | `of_gateway` | 1 query, 2 with closed ones, and 1 batch read per hundred chats |
+//! | `of_agent` | 1 read and 1 batch read |
+//! | `note_presence`, `note_seen` | 1 update |
+//! | `overdue` | 1 query for each of 4 partitions, at the same time |
+//! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
+//!
+//! What a sentence costs does not depend on how many there are: no item grows with a chat.
+//!
 //! A transaction that meets another one on the same item is repeated a few times, then [`ports::PortError::Busy`].
 //!
 //! Expiry is compared when something is written, with the time of the write. Reads have no time to compare with: they
 //! return what is there, and the table's clean-up removes it within a few days of its end.
 
 mod change;
+mod chat_items;
+mod chats;
 mod error;
 mod items;
 mod keys;
@@ -35,6 +60,8 @@ mod table;
 use aws_sdk_dynamodb::Client;
 
 use crate::table::Table;
+
+pub use crate::chats::DynamoChats;
 
 /// The store over one table.
 #[derive(Debug, Clone)]

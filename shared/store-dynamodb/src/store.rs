@@ -316,7 +316,7 @@ impl StatusStore for DynamoStore {
                 note.set(attribute::EXPIRES_AT, number(items::clean_up_at(valid_until)));
                 let note = note.if_is(attribute::CONVERSATION, None).if_not_or_expired(attribute::STATUS, deleted.clone(), now);
                 match self.table.make(note).await? {
-                    Made::Yes => return Ok(ThreadNote::Parked),
+                    Made::Yes(_) => return Ok(ThreadNote::Parked),
                     Made::No(item) => {
                         known = item.map(from_item).transpose()?;
                         if known.as_ref().is_some_and(|known| known.conversation.is_none()) {
@@ -376,7 +376,7 @@ impl StatusStore for DynamoStore {
         note.set(attribute::RECEIPT, value(status)?);
         let lower = status.lower().map(value).collect::<Result<_, _>>()?;
         Ok(match self.table.make(note.if_present().if_absent_or_one_of(attribute::RECEIPT, lower)).await? {
-            Made::Yes => ReceiptOutcome::Stored,
+            Made::Yes(_) => ReceiptOutcome::Stored,
             Made::No(Some(_)) => ReceiptOutcome::NoNews,
             Made::No(None) => ReceiptOutcome::Unknown,
         })
@@ -428,7 +428,7 @@ impl StoryStore for DynamoStore {
 
 const fn saved(made: &Made) -> Saved {
     match made {
-        Made::Yes => Saved::Yes,
+        Made::Yes(_) => Saved::Yes,
         Made::No(_) => Saved::Conflict,
     }
 }
@@ -450,7 +450,7 @@ fn installation_status(item: Option<Item>, now: EpochMillis) -> Result<Option<Re
 }
 
 /// Sets what every item carries, on an item that an update may create.
-fn mark<E: items::Entity>(change: &mut Change) {
+pub(crate) fn mark<E: items::Entity>(change: &mut Change) {
     for (name, value) in items::marks::<E>() {
         change.set(name, value);
     }
@@ -519,7 +519,7 @@ fn guard_key(guard: &Guard) -> Key {
 }
 
 /// One change per guard, in their order.
-fn guard_changes(guards: &[Guard], now: EpochMillis) -> Result<Vec<Change>, PortError> {
+pub(crate) fn guard_changes(guards: &[Guard], now: EpochMillis) -> Result<Vec<Change>, PortError> {
     let change = |guard: &Guard| {
         let valid_until = once_key(guard).expires_at;
         let expires_at = items::clean_up_at(valid_until);
@@ -536,7 +536,7 @@ fn guard_changes(guards: &[Guard], now: EpochMillis) -> Result<Vec<Change>, Port
 }
 
 /// The first refusal among the guards, whose changes come first in every transaction.
-fn refusal(guards: &[Guard], verdicts: &[Verdict]) -> Result<Option<GuardRefusal>, PortError> {
+pub(crate) fn refusal(guards: &[Guard], verdicts: &[Verdict]) -> Result<Option<GuardRefusal>, PortError> {
     for (guard, verdict) in guards.iter().zip(verdicts) {
         let Verdict::Refused(item) = verdict else { continue };
         return Ok(Some(match (guard, item) {

@@ -12,7 +12,7 @@ use ports::PortError;
 
 use crate::change::{Change, Made, number};
 use crate::error::{failed, incomplete, unavailable};
-use crate::keys::{self, Item, Key};
+use crate::keys::{self, Item, Key, Range};
 
 /// How often a transaction is tried that meets another one on the same item, and a batch that comes back unfinished.
 const TRIES: u32 = 6;
@@ -172,7 +172,46 @@ impl Table {
         }
     }
 
-    /// What stands in one partition of the index of due lanes up to `now`, oldest first.
+    /// What stands in a range of a partition, in the order of the keys, at most `limit` items: one call. Where to go on is
+    /// returned with it, unless the range ends there.
+    pub(crate) async fn page(
+        &self,
+        range: &Range,
+        limit: Option<usize>,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), PortError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":pk", AttributeValue::S(range.pk.clone()))
+            .expression_attribute_values(":first", AttributeValue::S(range.first.clone()))
+            .expression_attribute_values(":last", AttributeValue::S(range.last.clone()))
+            .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(from);
+        let page = request.send().await.map_err(|error| failed(&error))?;
+        Ok((page.items.unwrap_or_default(), page.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+
+    /// All that stands in a range, at most `limit` items.
+    pub(crate) async fn range(&self, range: &Range, limit: Option<usize>) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let (more, next) = self.page(range, limit.map(|limit| limit - items.len()), from).await?;
+            items.extend(more);
+            from = next;
+            if from.is_none() || limit.is_some_and(|limit| items.len() >= limit) {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// What stands in one partition of the index of what is due up to `now`, oldest first.
     pub(crate) async fn due(&self, shard: String, now: EpochMillis, limit: usize) -> Result<Vec<Item>, PortError> {
         let mut items = Vec::new();
         let mut from = None;
@@ -211,6 +250,13 @@ impl Found {
     /// All of them.
     pub(crate) fn into_items(self) -> impl Iterator<Item = Item> {
         self.0.into_values()
+    }
+}
+
+#[cfg(test)]
+impl From<Vec<(Key, Item)>> for Found {
+    fn from(items: Vec<(Key, Item)>) -> Self {
+        Self(items.into_iter().collect())
     }
 }
 

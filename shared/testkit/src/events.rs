@@ -1,6 +1,5 @@
 //! The complete events under `events/`, which `events/README.md` describes.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,6 +49,20 @@ pub fn cases(function: &str) -> Vec<String> {
 /// salt of every account is that of [`sample_account`].
 #[must_use]
 pub fn configured() -> Directory {
+    let mut directory = Directory::default();
+    configure(&mut directory, "ok");
+    directory
+}
+
+/// What `events/operator-configure/chats.json` configures after it: a gateway with chats, and a desk of our own.
+#[must_use]
+pub fn configured_with_chats() -> Directory {
+    let mut directory = configured();
+    configure(&mut directory, "chats");
+    directory
+}
+
+fn configure(directory: &mut Directory, case: &str) {
     #[derive(Deserialize)]
     struct Document {
         tenant: Tenant,
@@ -61,13 +74,13 @@ pub fn configured() -> Directory {
         key: Slug,
         settings: Value,
     }
-    let Document { tenant, accounts } = event("operator-configure", "ok");
-    let account = |written: Written| {
-        let id = AccountId::new(written.platform, written.key);
-        Account { settings: written.settings, tenant: tenant.id.clone(), ..sample_account(&id) }
-    };
-    let accounts: BTreeMap<_, _> = accounts.into_iter().map(account).map(|account| (account.id.clone(), account)).collect();
-    Directory { accounts, tenants: [(tenant.id.clone(), tenant)].into() }
+    let Document { tenant, accounts } = event("operator-configure", case);
+    for Written { platform, key, settings } in accounts {
+        let id = AccountId::new(platform, key);
+        let account = Account { settings, tenant: tenant.id.clone(), ..sample_account(&id) };
+        directory.accounts.insert(id, account);
+    }
+    directory.tenants.insert(tenant.id.clone(), tenant);
 }
 
 /// The conversation with Eva after `last_seq` messages.

@@ -6,12 +6,15 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken invariant in a test must stop the test")]
 
+mod chats;
+pub mod chats_contract;
 mod clock;
 pub mod conformance;
 mod emulator;
 pub mod events;
 mod faults;
 pub mod fixtures;
+mod guards;
 mod queue;
 mod secrets;
 mod sender;
@@ -19,6 +22,7 @@ mod store;
 pub mod store_contract;
 mod stub;
 
+pub use chats::{InMemoryChats, ManualTimers};
 pub use clock::{FixedDice, ManualClock};
 pub use emulator::Emulator;
 pub use faults::{Fault, Faults};

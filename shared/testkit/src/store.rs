@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::guards::Guards;
+use crate::{Fault, Faults};
 use async_trait::async_trait;
 use model::{
     Account, AccountId, Conversation, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey,
@@ -11,12 +13,9 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, PortError,
-    ReceiptOutcome, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, Opened, PortError, ReceiptOutcome,
+    Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
-use serde_json::Value;
-
-use crate::{Fault, Faults};
 
 /// Operations done so far, refused ones included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,14 +41,6 @@ enum Kind {
     Write,
 }
 
-/// What is remembered of a guard.
-#[derive(Debug)]
-struct Remembered {
-    expires_at: EpochMillis,
-    /// Fingerprint and answer, for a guard that has one.
-    answer: Option<(String, Value)>,
-}
-
 /// What is known of a platform's thread.
 #[derive(Debug)]
 enum Thread {
@@ -64,8 +55,7 @@ struct Data {
     conversations: BTreeMap<ConversationId, Conversation>,
     messages: BTreeMap<MessageId, Message>,
     events: BTreeMap<(AccountId, EventKey), (MessageId, Option<EpochMillis>)>,
-    /// By account and name, once-guards apart from answered ones.
-    guards: BTreeMap<(AccountId, EventKey, bool), Remembered>,
+    guards: Guards,
     deliveries: BTreeMap<DeliveryKey, Delivery>,
     stories: BTreeMap<DeliveryKey, Vec<StoryEntry>>,
     lanes: BTreeMap<LaneKey, Lane>,
@@ -74,32 +64,6 @@ struct Data {
 }
 
 impl Data {
-    fn check_guards(&self, guards: &[Guard], now: EpochMillis) -> Option<GuardRefusal> {
-        guards.iter().find_map(|guard| {
-            let known = self.guards.get(&guard_name(guard))?;
-            if known.expires_at <= now {
-                return None;
-            }
-            Some(match (guard, &known.answer) {
-                (Guard::Once(_), _) => GuardRefusal::Replayed,
-                (Guard::Answered { fingerprint, .. }, Some((same, answer))) if fingerprint == same => {
-                    GuardRefusal::AnsweredBefore(answer.clone())
-                }
-                (Guard::Answered { .. }, _) => GuardRefusal::FingerprintDiffers,
-            })
-        })
-    }
-
-    fn remember(&mut self, guards: &[Guard]) {
-        for guard in guards {
-            let answer = match guard {
-                Guard::Once(_) => None,
-                Guard::Answered { fingerprint, answer, .. } => Some((fingerprint.clone(), answer.clone())),
-            };
-            self.guards.insert(guard_name(guard), Remembered { expires_at: once_key(guard).expires_at, answer });
-        }
-    }
-
     fn append(&mut self, new: &NewDelivery) {
         let key = &new.delivery.key;
         let lane = self.lanes.entry(key.lane()).or_insert_with(|| Lane::empty(key.lane()));
@@ -122,7 +86,7 @@ impl Data {
 
     fn accept(&mut self, new: &Acceptance) -> AcceptOutcome {
         let now = new.message.accepted_at;
-        if let Some(refusal) = self.check_guards(&new.guards, now) {
+        if let Some(refusal) = self.guards.check(&new.guards, now) {
             return AcceptOutcome::Refused(refusal);
         }
         let name = |key: &EventKey| (new.message.origin.clone(), key.clone());
@@ -153,12 +117,12 @@ impl Data {
         for delivery in &new.deliveries {
             self.append(delivery);
         }
-        self.remember(&new.guards);
+        self.guards.remember(&new.guards);
         AcceptOutcome::Stored
     }
 
     fn acknowledge(&mut self, ack: &AckWrite) -> AckOutcome {
-        if let Some(refusal) = self.check_guards(&ack.guards, ack.story.at) {
+        if let Some(refusal) = self.guards.check(&ack.guards, ack.story.at) {
             return AckOutcome::Refused(refusal);
         }
         let Some(delivery) = self.deliveries.get_mut(&ack.delivery) else { return AckOutcome::Otherwise(None) };
@@ -178,7 +142,7 @@ impl Data {
         }
         self.tell(&ack.delivery, &ack.story);
         self.name(&ack.delivery.recipient, ack.alias.as_ref(), ack.delivery.message);
-        self.remember(&ack.guards);
+        self.guards.remember(&ack.guards);
         AckOutcome::Stored
     }
 
@@ -323,17 +287,6 @@ impl Data {
     }
 }
 
-const fn once_key(guard: &Guard) -> &OnceKey {
-    match guard {
-        Guard::Once(key) | Guard::Answered { key, .. } => key,
-    }
-}
-
-fn guard_name(guard: &Guard) -> (AccountId, EventKey, bool) {
-    let key = once_key(guard);
-    (key.account.clone(), key.name.clone(), matches!(guard, Guard::Answered { .. }))
-}
-
 /// Whether something that is kept until then, or for ever, is still there.
 fn is_kept(until: Option<EpochMillis>, now: EpochMillis) -> bool {
     until.is_none_or(|until| until > now)
@@ -476,9 +429,9 @@ impl InboundStore for InMemoryStore {
 
     async fn guard(&self, guards: &[Guard], now: EpochMillis) -> Result<Option<GuardRefusal>, PortError> {
         self.write("guard", |data| {
-            let refusal = data.check_guards(guards, now);
+            let refusal = data.guards.check(guards, now);
             if refusal.is_none() {
-                data.remember(guards);
+                data.guards.remember(guards);
             }
             refusal
         })

@@ -91,6 +91,16 @@ pub async fn run(store: Arc<dyn Store>) {
     ];
 }
 
+/// The real present, to the millisecond.
+pub(crate) fn present() -> EpochMillis {
+    EpochMillis::new(0).plus(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
+}
+
+/// A name that nobody has used: thirty-two hex digits.
+pub(crate) fn fresh() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 /// Ids of one case.
 struct Case {
     store: Arc<dyn Store>,
@@ -103,11 +113,9 @@ struct Case {
 
 impl Case {
     fn new(store: Arc<dyn Store>) -> Self {
-        let fresh = || Uuid::new_v4().simple().to_string();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Self {
             store,
-            now: EpochMillis::new(0).plus(now),
+            now: present(),
             tenant: fresh().parse().unwrap(),
             visitor: format!("frontstage/{}", fresh()).parse().unwrap(),
             desk: format!("vcita/{}", fresh()).parse().unwrap(),

@@ -21,6 +21,8 @@ pub struct RawRequest {
     pub body: Bytes,
     /// The gateway's id of the request: what a caller quotes in a complaint.
     pub request_id: String,
+    /// The address of whoever connected to the gateway, in the gateway's own words.
+    pub source_ip: Option<String>,
 }
 
 impl RawRequest {

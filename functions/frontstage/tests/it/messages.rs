@@ -153,3 +153,11 @@ async fn bare_payload_is_answered_by_bare_replies() {
     assert_eq!(answer.body[0]["Body"]["Data"], "true");
     assert_eq!(world.texts(), [TEXT]);
 }
+
+#[tokio::test]
+async fn messagepack_is_read_and_answered_in_what_is_accepted() {
+    let world = World::new().await;
+    let answer = world.send("msgpack").await;
+    assert_eq!((answer.status, &answer.headers["content-type"]), (200, &json!("application/json")));
+    assert_eq!(answer.body["Replies"][0]["Msg"], "SE_SL_MSGGATEWAYS");
+}

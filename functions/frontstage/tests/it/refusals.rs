@@ -94,7 +94,11 @@ async fn body_that_cannot_be_used_is_the_contracts_error_and_nothing_is_stored()
         ("unknown_type", 400, error("UnknownMessage", "no message has this name", Some("Msg"), false)),
         ("wrong_direction", 403, error("WrongDirection", "connectors send ES_ messages only", Some("Msg"), false)),
         ("foreign_gateway", 403, error("GatewayMismatch", "RefId is not a gateway of the caller", Some("Body.RefId"), false)),
-        ("msgpack", 415, error("UnsupportedMediaType", "application/json only", None, false)),
+        (
+            "media_type_unknown",
+            415,
+            error("UnsupportedMediaType", "bodies are application/json or application/vnd.msgpack", None, false),
+        ),
     ] {
         let world = World::new().await;
         let answer = world.send(case).await;
@@ -115,6 +119,35 @@ fn signed(body: &Value) -> Value {
     }
     event["body"] = Value::String(body);
     event
+}
+
+#[tokio::test]
+async fn caller_of_any_route_is_told_the_same_whatever_is_wrong() {
+    for function in ["frontstage-events", "frontstage-health", "frontstage-workplace-messages", "frontstage-workplace-events"] {
+        for case in ["signature_wrong", "signature_missing"] {
+            let world = World::new().await;
+            let answer = world.send_to(function, case).await;
+            assert_eq!((answer.status, answer.body), (401, unauthorized()), "{function} {case}");
+            assert_eq!(world.store.operations(), [""; 0], "{function} {case}");
+        }
+        let world = World::new().await;
+        let unknown = world.send_to(function, "account_unknown").await;
+        assert_eq!((unknown.status, error_of(&unknown.body)), (404, error("UnknownGateway", "no such gateway", None, false)));
+        let method = world.send_to(function, "wrong_method").await;
+        let allowed = if function.ends_with("messages") { "POST" } else { "GET" };
+        assert_eq!((method.status, &method.headers["allow"]), (405, &json!(allowed)), "{function}");
+    }
+}
+
+#[tokio::test]
+async fn replayed_nonce_is_unauthorized_on_every_route() {
+    for function in ["frontstage-events", "frontstage-health", "frontstage-workplace-messages", "frontstage-workplace-events"] {
+        let world = World::new().await;
+        assert_eq!(world.send_to(function, "ok").await.status, 200, "{function}");
+        let answer = world.send_to(function, "ok").await;
+        assert_eq!((answer.status, answer.body), (401, unauthorized()), "{function}");
+        assert_eq!(world.send_to(function, "duplicate").await.status, 200, "{function}");
+    }
 }
 
 #[tokio::test]
@@ -264,9 +297,17 @@ async fn accounts_or_secrets_that_cannot_be_read_are_503_never_401() {
 
 #[tokio::test]
 async fn every_event_is_answered_without_a_5xx() {
-    for case in events::cases("frontstage-messages") {
-        let world = World::new().await;
-        let answer = world.send(&case).await;
-        assert!((200..500).contains(&answer.status), "{case}: {}", answer.status);
+    for function in [
+        "frontstage-messages",
+        "frontstage-events",
+        "frontstage-health",
+        "frontstage-workplace-messages",
+        "frontstage-workplace-events",
+    ] {
+        for case in events::cases(function) {
+            let world = World::new().await;
+            let answer = world.send_to(function, &case).await;
+            assert!((200..500).contains(&answer.status), "{function} {case}: {}", answer.status);
+        }
     }
 }

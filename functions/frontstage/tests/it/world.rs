@@ -1,13 +1,15 @@
-//! The function with ports in memory, at the instant for which the events are signed.
+//! The functions with ports in memory, at the instant for which the events are signed.
 
 use std::sync::Arc;
 
-use frontstage_functions::{Ctx, messages, render};
-use lambda::{HttpHandler, Roster};
+use app::chats::ChatCtx;
+use frontstage_functions::{Ctx, events as event_route, health, messages, render, workplace_events, workplace_messages};
+use lambda::{HttpHandler, Roster, RosterPlans};
 use model::Platform;
+use platform_frontstage::{Secrets, sign};
 use ports::{AckStore, InboundStore};
 use serde_json::{Value, json};
-use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, events};
+use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 
 /// What the gateway is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +24,18 @@ pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) secrets: Arc<InMemorySecrets>,
-    handler: Box<HttpHandler>,
+    pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) timers: Arc<ManualTimers>,
+    ctx: Ctx,
+}
+
+/// The secrets of `frontstage/gw-chat`, and of the workplaces of `frontstage/desk` by their numbers.
+const CHAT_SECRET: &str = "invented-chat-secret-0001";
+pub(crate) const JANA: &str = "aaaaaaaa-0000-4000-8000-000000000101";
+pub(crate) const PETR: &str = "aaaaaaaa-0000-4000-8000-000000000102";
+
+fn desk_secret(number: &str) -> String {
+    format!("invented-desk-secret-0{number}")
 }
 
 impl World {
@@ -38,11 +51,14 @@ impl World {
     /// The function when INIT could not read anything.
     pub(crate) fn before_init() -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(InMemoryStore::with_directory(&events::configured()));
+        let store = Arc::new(InMemoryStore::with_directory(&events::configured_with_chats()));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let secrets = Arc::new(InMemorySecrets::new());
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
         secrets.set(&events::visitor_account_id(), keys);
+        secrets.set(&"frontstage/gw-chat".parse().unwrap(), json!({"keys": [{"id": "k1", "secret": CHAT_SECRET}]}));
+        let key = |number: &str| json!({"id": format!("w{number}"), "secret": desk_secret(number), "workplace": number});
+        secrets.set(&"frontstage/desk".parse().unwrap(), json!({"keys": [key("101"), key("102")]}));
         let base = app::Ctx::<dyn InboundStore> {
             store: store.clone(),
             queue: queue.clone(),
@@ -50,22 +66,100 @@ impl World {
             dice: Arc::new(FixedDice::new(0)),
         };
         let acks = base.with::<dyn AckStore>(store.clone());
-        let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Frontstage]);
-        let ctx = Ctx { base, acks, roster: Arc::new(roster), function: "frontstage-messages".to_owned() };
-        let handler = Box::new(move |request| Box::pin(messages::handle(ctx.clone(), request)) as _);
-        Self { clock, store, queue, secrets, handler }
+        let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
+        let roster = Arc::new(Roster::new(store.clone(), secrets.clone(), clock_port.clone(), vec![Platform::Frontstage]));
+        let (chats, timers) = (Arc::new(InMemoryChats::new()), Arc::new(ManualTimers::new(clock_port.clone())));
+        let chat_ctx = ChatCtx {
+            chats: chats.clone(),
+            timers: timers.clone(),
+            clock: clock_port,
+            plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
+        };
+        let ctx = Ctx { base, acks, chats: chat_ctx, roster, function: "frontstage-messages".to_owned() };
+        Self { clock, store, queue, secrets, chats, timers, ctx }
     }
 
     /// Answers an event of `events/frontstage-messages`.
     pub(crate) async fn send(&self, case: &str) -> Answer {
-        self.send_event(events::event("frontstage-messages", case)).await
+        self.send_to("frontstage-messages", case).await
+    }
+
+    /// Answers an event of `events/<function>`.
+    pub(crate) async fn send_to(&self, function: &str, case: &str) -> Answer {
+        self.answer(function, events::event(function, case)).await
     }
 
     pub(crate) async fn send_event(&self, event: Value) -> Answer {
+        self.answer("frontstage-messages", event).await
+    }
+
+    pub(crate) async fn answer(&self, function: &str, event: Value) -> Answer {
         let event = serde_json::from_value(event).unwrap();
-        let response = serde_json::to_value(lambda::answer(&*self.handler, render, event, "i-1").await).unwrap();
-        let body = response["body"].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+        let response = serde_json::to_value(lambda::answer(&*self.handler(function), render, event, "i-1").await).unwrap();
+        let is_text = response["isBase64Encoded"] == json!(false);
+        let body = response["body"]
+            .as_str()
+            .map_or(Value::Null, |text| if is_text { serde_json::from_str(text).unwrap() } else { json!({ "base64": text }) });
         Answer { status: response["statusCode"].as_u64().unwrap(), headers: response["headers"].clone(), body }
+    }
+
+    fn handler(&self, function: &str) -> Box<HttpHandler> {
+        let ctx = self.ctx.clone();
+        match function {
+            "frontstage-messages" => Box::new(move |request| Box::pin(messages::handle(ctx.clone(), request))),
+            "frontstage-events" => Box::new(move |request| Box::pin(event_route::handle(ctx.clone(), request))),
+            "frontstage-health" => Box::new(move |request| Box::pin(health::handle(ctx.clone(), request))),
+            "frontstage-workplace-messages" => {
+                Box::new(move |request| Box::pin(workplace_messages::handle(ctx.clone(), request)))
+            }
+            "frontstage-workplace-events" => Box::new(move |request| Box::pin(workplace_events::handle(ctx.clone(), request))),
+            other => panic!("no function {other}"),
+        }
+    }
+
+    /// Posts for the chat gateway, signed now.
+    pub(crate) async fn visitor(&self, body: &Value) -> Answer {
+        self.call("frontstage-messages", "POST", "/v1/frontstage/gw-chat/messages", "", Some(body)).await
+    }
+
+    /// What the chat gateway is told after a place.
+    pub(crate) async fn told_visitor(&self, after: u64) -> Answer {
+        self.call("frontstage-events", "GET", "/v1/frontstage/gw-chat/events", &format!("after={after}"), None).await
+    }
+
+    /// Posts from a workplace, signed now.
+    pub(crate) async fn agent(&self, number: &str, body: &Value) -> Answer {
+        let path = format!("/v1/frontstage/workplaces/{number}/messages");
+        self.call("frontstage-workplace-messages", "POST", &path, "", Some(body)).await
+    }
+
+    /// What a workplace is told after a place.
+    pub(crate) async fn told_agent(&self, number: &str, after: u64) -> Answer {
+        let path = format!("/v1/frontstage/workplaces/{number}/events");
+        self.call("frontstage-workplace-events", "GET", &path, &format!("after={after}"), None).await
+    }
+
+    /// A request that its caller has just signed, under a nonce of its own.
+    pub(crate) async fn call(&self, function: &str, method: &str, path: &str, query: &str, body: Option<&Value>) -> Answer {
+        self.answer(function, self.signed(method, path, query, body)).await
+    }
+
+    pub(crate) fn signed(&self, method: &str, path: &str, query: &str, body: Option<&Value>) -> Value {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let nonce = format!("t-{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let (key, secret) = match path.split('/').collect::<Vec<_>>()[..] {
+            ["", "v1", "frontstage", "workplaces", number, _] => (format!("w{number}"), desk_secret(number)),
+            _ => ("k1".to_owned(), CHAT_SECRET.to_owned()),
+        };
+        let secrets = Secrets::of(&json!({"keys": [{"id": key, "secret": secret}]})).unwrap();
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let now = ports::Clock::now(&self.clock);
+        let headers = sign(method, path, query, body.as_bytes(), secrets.signing().unwrap(), now.seconds(), &nonce);
+        let headers: serde_json::Map<_, _> =
+            headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap()))).collect();
+        json!({"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
+               "requestContext": {"http": {"method": method, "path": path}, "requestId": "Req-test"},
+               "body": body, "isBase64Encoded": false})
     }
 
     /// Texts of the stored messages.

@@ -48,6 +48,20 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn gateway_with_chats_and_desk_of_our_own_are_stored() {
+    let world = World::configured();
+    let configured = json!({"configured": ["frontstage/gw-chat", "frontstage/desk"]});
+    assert_eq!(world.invoke("configure", "chats").await, configured);
+    assert_eq!(stored(&world).await, events::configured_with_chats());
+
+    let world = World::configured();
+    let refused = world.invoke("configure", "invalid_desk").await;
+    let why = "account frontstage/desk: desk: agents[0]: workplaces names one that the desk does not have";
+    assert_eq!((code(&refused), &refused["error"]["message"]), ("invalid", &json!(why)));
+    assert_eq!(world.store.directory().await.unwrap(), events::configured());
+}
+
+#[tokio::test]
 async fn account_of_another_tenant_is_not_taken_over() {
     let world = World::configured();
     let mut event: serde_json::Value = events::event("operator-configure", "ok");

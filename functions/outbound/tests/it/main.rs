@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
 mod batches;
+mod chats;
 mod platforms;
 mod sweep;
 mod world;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::DeliverTask;
-use ports::Clock as _;
+use ports::{Clock as _, LaneStore};
 use serde_json::json;
 use testkit::fixtures::DUE_AFTER;
 use testkit::{QueuedTask, events};
@@ -11,9 +11,10 @@ use testkit::{QueuedTask, events};
 use crate::world::World;
 
 impl World {
-    async fn sweep(&self, case: &str) -> serde_json::Value {
+    pub(crate) async fn sweep(&self, case: &str) -> serde_json::Value {
         let event = events::event("outbound-sweep", case);
-        outbound_functions::sweep::handle(self.outbound.settle.base.with(self.store.clone()), event).await.unwrap()
+        let ctx = self.outbound.settle.base.with::<dyn LaneStore>(self.store.clone());
+        outbound_functions::sweep::handle(ctx, self.chat_ctx.clone(), event).await.unwrap()
     }
 }
 
@@ -21,10 +22,10 @@ impl World {
 async fn lanes_that_are_due_are_enqueued_once() {
     let world = World::new();
     events::given_messages(&*world.store, 2).await;
-    assert_eq!(world.sweep("ok").await, json!({"swept": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0}));
     world.clock.advance(DUE_AFTER);
-    assert_eq!(world.sweep("ok").await, json!({"swept": 2}));
-    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0}));
+    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0, "chats": 0}));
     let mut tasks: Vec<_> = world.queue.waiting().into_iter().map(|(_, task)| task).collect();
     tasks.sort_by_key(|task| format!("{task:?}"));
     let wake = |seq| QueuedTask::Deliver(DeliverTask::V1 { lane: events::delivery_key(seq).lane(), entry: None });
@@ -37,7 +38,7 @@ async fn whatever_invokes_it_makes_it_sweep() {
         let world = World::new();
         events::given_messages(&*world.store, 2).await;
         world.clock.advance(DUE_AFTER);
-        assert_eq!(world.sweep(case).await, json!({"swept": 2}), "{case}");
+        assert_eq!(world.sweep(case).await, json!({"swept": 2, "chats": 0}), "{case}");
     }
 }
 
@@ -48,9 +49,10 @@ async fn lanes_whose_tasks_were_not_enqueued_are_swept_again() {
     world.clock.advance(DUE_AFTER);
     world.queue.fail_next(1);
     let event = events::event("outbound-sweep", "ok");
-    let failed = outbound_functions::sweep::handle(world.outbound.settle.base.with(world.store.clone()), event).await;
+    let ctx = world.outbound.settle.base.with::<dyn LaneStore>(world.store.clone());
+    let failed = outbound_functions::sweep::handle(ctx, world.chat_ctx.clone(), event).await;
     assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
     let failed_at = world.clock.now();
     world.clock.advance(Duration::from_secs(60));
-    assert_eq!(world.sweep("ok").await, json!({"swept": 2}), "{failed_at}");
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0}), "{failed_at}");
 }

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::chats::ChatCtx;
 use app::{OutboundCtx, SettleCtx};
-use lambda::{BatchCtx, BatchHandler, Config, Roster};
+use lambda::{BatchCtx, BatchHandler, Config, Roster, RosterPlans};
 use model::{DeadTask, Delivery, Platform};
-use outbound_functions::{Platforms, ack_timer, deliver};
+use outbound_functions::{Platforms, ack_timer, chat_timer, deliver};
 use ports::{Clock as _, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
-use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ScriptedSender, events};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, ScriptedSender, events,
+};
 
 pub(crate) const DELIVER: &str = "outbound-deliver";
 pub(crate) const ACK_TIMER: &str = "outbound-ack-timer";
+pub(crate) const CHAT_TIMER: &str = "outbound-chat-timer";
 
 /// What the Lambda service gives the function: the timeout of the template.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,6 +28,9 @@ pub(crate) struct World {
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) sender: Arc<ScriptedSender>,
     pub(crate) outbound: OutboundCtx,
+    pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) timers: Arc<ManualTimers>,
+    pub(crate) chat_ctx: ChatCtx,
 }
 
 /// The registry with the contract's schedule.
@@ -36,7 +43,7 @@ pub(crate) fn registry() -> Platforms {
 impl World {
     pub(crate) fn new() -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(InMemoryStore::with_directory(&events::configured()));
+        let store = Arc::new(InMemoryStore::with_directory(&events::configured_with_chats()));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let secrets = InMemorySecrets::new();
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
@@ -59,15 +66,26 @@ impl World {
             sender: sender.clone(),
             recipients: Arc::new(roster),
         };
-        Self { clock, store, queue, sender, outbound }
+        let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
+        let (chats, timers) = (Arc::new(InMemoryChats::new()), Arc::new(ManualTimers::new(clock_port.clone())));
+        // It has no secrets: whoever moves chats by the clock needs none.
+        let accounts = Roster::new(store.clone(), Arc::new(InMemorySecrets::new()), clock_port.clone(), Vec::new());
+        let chat_ctx = ChatCtx {
+            chats: chats.clone(),
+            timers: timers.clone(),
+            clock: clock_port,
+            plans: Arc::new(RosterPlans::new(Arc::new(accounts), chats_frontstage::plan)),
+        };
+        Self { clock, store, queue, sender, outbound, chats, timers, chat_ctx }
     }
 
     /// Works on an event of `events/<function>`. Returns the ids of the records that are handed back.
     pub(crate) async fn run(&self, function: &str, case: &str) -> Vec<String> {
-        let (outbound, settle) = (self.outbound.clone(), self.outbound.settle.clone());
+        let (outbound, settle, chats) = (self.outbound.clone(), self.outbound.settle.clone(), self.chat_ctx.clone());
         let handler: Box<BatchHandler> = match function {
             DELIVER => Box::new(move |body, until| Box::pin(deliver::handle(outbound.clone(), body, until))),
             ACK_TIMER => Box::new(move |body, until| Box::pin(ack_timer::handle(settle.clone(), body, until))),
+            CHAT_TIMER => Box::new(move |body, until| Box::pin(chat_timer::handle(chats.clone(), body, until))),
             other => panic!("no function {other}"),
         };
         let base = &self.outbound.settle.base;

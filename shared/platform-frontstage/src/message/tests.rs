@@ -19,7 +19,7 @@ const FORM_TEXT: &str = "00000000-0000-0000-0000-000000000009";
 const NEW_YEAR: EpochMillis = EpochMillis::new(1_767_225_600_000);
 const NEW_YEAR_TEXT: &str = "2026-01-01T00:00:00.000Z";
 const LINK: Side<'_> = Side::Connector { peer: "!DemoLink", port: Some("7") };
-const DESK: Side<'_> = Side::Workplace { number: "501", agent: AGENT };
+const DESK: Side<'_> = Side::Workplace { number: "501", agent: Some(AGENT) };
 
 fn chat() -> Uuid {
     CHAT.parse().unwrap()
@@ -458,12 +458,29 @@ fn foreign_peers_ports_and_agents_are_a_mismatch() {
     for (name, mut body, _) in agent_messages() {
         body["Peer"] = json!("502");
         assert_eq!(refused(name, &body, DESK), (Code::PeerMismatch, "Body.Peer".into()), "{name}");
-        if name != "CS_CHAT_SENTENCE" {
+        // A sentence does not say who says it, and a RESYNC is how another agent logs in.
+        if name != "CS_CHAT_SENTENCE" && !name.starts_with("CS_CHAT_RES") {
             body["Peer"] = json!(null);
             body["AgentId"] = json!(CHAT);
             assert_eq!(refused(name, &body, DESK), (Code::PeerMismatch, "Body.AgentId".into()), "{name}");
         }
     }
+}
+
+#[test]
+fn workplace_where_nobody_is_logged_in_can_only_log_in() {
+    let empty = Side::Workplace { number: "501", agent: None };
+    for (name, mut body, _) in agent_messages() {
+        if name.starts_with("CS_CHAT_RES") {
+            body["AgentId"] = json!(CHAT);
+            let Ok(Msg::AgentResync(info)) = read(name, &body, empty) else { panic!("{name}") };
+            assert_eq!(info.agent_id, Some(chat()));
+            body["AgentId"] = json!(null);
+        }
+        assert_eq!(refused(name, &body, empty), (Code::PeerMismatch, "Body.AgentId".into()), "{name}");
+    }
+    let Ok(Msg::AgentResync(info)) = read("CS_CHAT_RESYNC", &json!({}), DESK) else { panic!() };
+    assert_eq!(info.agent_id, Some(AGENT));
 }
 
 #[test]

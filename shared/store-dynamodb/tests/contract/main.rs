@@ -1,7 +1,9 @@
-//! The store against an emulator of DynamoDB: the contract of every store, and what is this one's own business: the
+//! The stores against an emulator of DynamoDB: the contract of every store, and what is this one's own business: the
 //! number of calls each operation takes, and content that does not fit one item.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails must stop the test")]
+
+mod chats;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -103,13 +105,19 @@ async fn create_table(client: &Client) {
         .unwrap();
 }
 
-/// A store over a new table, and the calls it makes.
-async fn counted_store(emulator: &Emulator) -> (DynamoStore, Calls) {
+/// A client of a new table, and the calls it makes.
+async fn counted_client(emulator: &Emulator) -> (Client, Calls) {
     let connection = connection(emulator);
     create_table(&Client::new(connection.config())).await;
     let calls = Calls::default();
     let config = aws_sdk_dynamodb::config::Builder::from(connection.config()).interceptor(calls.clone()).build();
-    (DynamoStore::over(Client::from_conf(config), TABLE), calls)
+    (Client::from_conf(config), calls)
+}
+
+/// A store over a new table, and the calls it makes.
+async fn counted_store(emulator: &Emulator) -> (DynamoStore, Calls) {
+    let (client, calls) = counted_client(emulator).await;
+    (DynamoStore::over(client, TABLE), calls)
 }
 
 fn once(name: &str) -> Guard {

@@ -1,0 +1,10 @@
+//! The deployed function: wiring only.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::block_on(Box::pin(async {
+        let config = lambda::Config::from_process_env()?;
+        let ctx = frontstage_functions::connect(&config).await;
+        let render = frontstage_functions::render;
+        lambda::serve_http(move |request| frontstage_functions::health::handle(ctx.clone(), request), render).await
+    }))
+}

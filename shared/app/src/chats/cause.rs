@@ -1,0 +1,104 @@
+//! Why a turn happens, and who is answered.
+
+use std::sync::Arc;
+
+use chat::{Agent, ChatId, Direction, Effect, SentenceId, TrackingId};
+use model::{Account, AccountId, ConversationId, EpochMillis};
+use ports::{ChatRecord, StreamKey};
+
+use super::{AgentAct, ChatCtx, ChatPlan, VisitorAct};
+use crate::AppError;
+
+/// Why a turn happens.
+#[derive(Debug, Clone)]
+pub(super) enum Cause<'a> {
+    /// The visitor's side did something.
+    Visitor { account: &'a Account, tracking: &'a TrackingId, act: &'a VisitorAct },
+    /// An agent did something.
+    Agent { desk: &'a AccountId, agent: &'a Agent, chat: ChatId, act: &'a AgentAct },
+    /// A timer that was set for an instant, or the sweep.
+    Time { conversation: ConversationId, at: Option<EpochMillis> },
+    /// Somebody may be free.
+    Offer { conversation: ConversationId },
+}
+
+/// The conversation of a thread of a gateway.
+#[must_use]
+pub fn conversation_of(account: &Account, tracking: &TrackingId) -> ConversationId {
+    // Apart from the conversations of messages, whose names are addresses.
+    ConversationId::derive(&account.salt, &account.id, &format!("chat:{}", tracking.as_str()))
+}
+
+impl Cause<'_> {
+    pub(super) fn conversation(&self) -> ConversationId {
+        match self {
+            Self::Visitor { account, tracking, .. } => conversation_of(account, tracking),
+            Self::Agent { chat, .. } => chat.conversation(),
+            Self::Time { conversation, .. } | Self::Offer { conversation } => *conversation,
+        }
+    }
+
+    /// The sentence that it is about, with the direction in which it was said.
+    pub(super) const fn sentence(&self) -> Option<(Direction, &SentenceId)> {
+        match self {
+            Self::Visitor { act: VisitorAct::Speaks(draft), .. } => Some((Direction::Inbound, draft.id())),
+            Self::Visitor { act: VisitorAct::Confirms(id), .. } => Some((Direction::Outbound, id)),
+            Self::Agent { act: AgentAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
+            Self::Agent { act: AgentAct::Confirms(id), .. } => Some((Direction::Inbound, id)),
+            Self::Visitor {
+                act:
+                    VisitorAct::Request { .. }
+                    | VisitorAct::Start { .. }
+                    | VisitorAct::Stop
+                    | VisitorAct::Types { .. }
+                    | VisitorAct::Asks,
+                ..
+            }
+            | Self::Agent {
+                act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::Asks | AgentAct::Types { .. },
+                ..
+            }
+            | Self::Time { .. }
+            | Self::Offer { .. } => None,
+        }
+    }
+
+    /// The stream of whoever asks.
+    pub(super) fn asker(&self) -> Option<StreamKey> {
+        match self {
+            Self::Visitor { account, .. } => Some(StreamKey::Gateway(account.id.clone())),
+            Self::Agent { desk, agent, .. } => Some(StreamKey::Workplace((*desk).clone(), agent.workplace.clone())),
+            Self::Time { .. } | Self::Offer { .. } => None,
+        }
+    }
+
+    /// Whether this effect, told to the asker, is the answer that the contract's catalogue promises (3.1, 3.2).
+    pub(super) const fn is_answered_by(&self, effect: &Effect) -> bool {
+        match self {
+            Self::Visitor { act: VisitorAct::Speaks(_), .. } | Self::Agent { act: AgentAct::Speaks(_), .. } => {
+                matches!(effect, Effect::Echo { .. })
+            }
+            Self::Visitor { act: VisitorAct::Start { .. } | VisitorAct::Stop | VisitorAct::Asks, .. }
+            | Self::Agent { act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::Asks, .. } => {
+                matches!(effect, Effect::Status { .. })
+            }
+            Self::Visitor { act: VisitorAct::Request { .. } | VisitorAct::Types { .. } | VisitorAct::Confirms(_), .. }
+            | Self::Agent { act: AgentAct::Types { .. } | AgentAct::Confirms(_), .. }
+            | Self::Time { .. }
+            | Self::Offer { .. } => false,
+        }
+    }
+
+    /// The plan of the chat's gateway; `None` if the chat is none of the asker's business, or there is none.
+    pub(super) async fn plan(&self, ctx: &ChatCtx, read: Option<&ChatRecord>) -> Result<Option<Arc<ChatPlan>>, AppError> {
+        let gateway = match (self, read) {
+            (Self::Visitor { account, .. }, _) => &account.id,
+            (Self::Agent { desk, chat, .. }, Some(read)) if read.desk.as_ref() == Some(*desk) && read.chat.id == *chat => {
+                &read.chat.gateway
+            }
+            (Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
+            (Self::Agent { .. } | Self::Time { .. } | Self::Offer { .. }, _) => return Ok(None),
+        };
+        ctx.plans.plan(gateway).await
+    }
+}

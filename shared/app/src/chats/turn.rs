@@ -1,0 +1,408 @@
+//! One turn of a chat in memory: from what happens to everything that is to become true with it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chat::desk::{AgentView, choose, occupancy};
+use chat::gate::{GateAsk, GateThen, Occupancy, Signal};
+use chat::{
+    Agent, AgentId, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal, Returning, Said,
+    Sentence, Start, State,
+};
+use model::{AccountId, EpochMillis};
+use ports::{AgentChange, ChatRecord, SaidBefore, StreamKey};
+use tracing::{info, warn};
+
+use super::cause::Cause;
+use super::desk::seen;
+use super::{AgentAct, ChatCtx, ChatPlan, Enters, Listener, VisitorAct};
+use crate::AppError;
+
+/// Somebody who has a stream.
+#[derive(Debug, Clone)]
+pub(super) enum Receiver {
+    Gateway(AccountId),
+    Agent { desk: AccountId, agent: Agent },
+}
+
+impl Receiver {
+    /// Who hears of an effect in this chat; `None` if the effect tells nobody anything, or somebody who has no stream.
+    fn of(effect: &Effect, record: &ChatRecord) -> Option<Self> {
+        let gateway = || Some(Self::Gateway(record.chat.gateway.clone()));
+        let agent = |agent: &Agent| Some(Self::Agent { desk: record.desk.clone()?, agent: agent.clone() });
+        match effect {
+            Effect::Status { to, .. }
+            | Effect::Echo { to, .. }
+            | Effect::Deliver { to, .. }
+            | Effect::Confirmed { to, .. }
+            | Effect::Typing { to, .. } => match to {
+                Party::Visitor => gateway(),
+                Party::Agent(to) => agent(to),
+                // Nobody relays to staff elsewhere yet, and there are no scripts.
+                Party::Staff(_) | Party::Script => None,
+            },
+            Effect::Alert { to, .. } | Effect::AlertEnd { to } => agent(to),
+            Effect::Respond { .. }
+            | Effect::Transcript { .. }
+            | Effect::Store(_)
+            | Effect::StoreConfirm { .. }
+            | Effect::Bind(_)
+            | Effect::IdReused(_)
+            | Effect::DecideConditions
+            | Effect::StartScript
+            | Effect::RunWaitingRules
+            | Effect::Distribute
+            | Effect::SetTimer(_) => None,
+        }
+    }
+
+    pub(super) fn stream(&self) -> StreamKey {
+        match self {
+            Self::Gateway(gateway) => StreamKey::Gateway(gateway.clone()),
+            Self::Agent { desk, agent } => StreamKey::Workplace(desk.clone(), agent.workplace.clone()),
+        }
+    }
+
+    pub(super) const fn listener(&self) -> Listener<'_> {
+        match self {
+            Self::Gateway(gateway) => Listener::Gateway(gateway),
+            Self::Agent { desk, agent } => Listener::Agent { desk, agent },
+        }
+    }
+}
+
+/// Somebody is told something.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) to: Receiver,
+    pub(super) effect: Effect,
+    /// The chat as the effect found it.
+    pub(super) record: Arc<ChatRecord>,
+}
+
+/// Something that a step begins.
+enum Work {
+    Decide,
+    Distribute,
+}
+
+/// A turn under way. When it has ended, its fields say what is to be stored and told.
+pub(super) struct Turn<'a> {
+    ctx: &'a ChatCtx,
+    pub(super) plan: &'a ChatPlan,
+    pub(super) now: EpochMillis,
+    /// The chat as it was read.
+    pub(super) read: Option<Arc<ChatRecord>>,
+    /// The chat as it is to be stored.
+    pub(super) record: Option<Arc<ChatRecord>>,
+    pub(super) told: Vec<Told>,
+    pub(super) sentences: Vec<Sentence>,
+    /// Counters of sentences that are confirmed, and when.
+    pub(super) confirmed: Vec<(u64, EpochMillis)>,
+    /// Why the asker's event was refused.
+    pub(super) refusal: Option<Refusal>,
+    /// The place in `told` of the answer to the asker.
+    pub(super) answer: Option<usize>,
+    pub(super) needs_timer: bool,
+    work: VecDeque<Work>,
+    /// What external logic said with the event. Only rules of the gate look at it.
+    ext_response: Option<&'a str>,
+    /// Agents who turned out to be taken.
+    taken: &'a [AgentId],
+    agents: Option<Vec<AgentView>>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        ctx: &'a ChatCtx,
+        plan: &'a ChatPlan,
+        now: EpochMillis,
+        read: Option<ChatRecord>,
+        taken: &'a [AgentId],
+    ) -> Self {
+        let read = read.map(Arc::new);
+        Self {
+            ctx,
+            plan,
+            now,
+            record: read.clone(),
+            read,
+            told: Vec::new(),
+            sentences: Vec::new(),
+            confirmed: Vec::new(),
+            refusal: None,
+            answer: None,
+            needs_timer: false,
+            work: VecDeque::new(),
+            ext_response: None,
+            taken,
+            agents: None,
+        }
+    }
+
+    /// Lets it happen, with everything that begins by it.
+    pub(super) async fn run(&mut self, cause: &Cause<'a>, said: SaidBefore) -> Result<(), AppError> {
+        if self.chat().is_some_and(|chat| !chat.is_closed() && chat.ended_at(self.now).is_some()) {
+            // It ended before this. Apart from the event, because that may begin another chat, or the same one anew, and
+            // what is told of the end is told of this one.
+            let _ = self.apply(&Event::Tick);
+        }
+        match self.event(cause, said).await? {
+            Some(event) => {
+                let before = self.told.len();
+                self.refusal = self.apply(&event);
+                let asker = cause.asker();
+                self.answer = (before..self.told.len()).rev().find(|place| {
+                    let told = &self.told[*place];
+                    cause.is_answered_by(&told.effect) && asker.as_ref() == Some(&told.to.stream())
+                });
+            }
+            None => self.work.push_back(Work::Distribute),
+        }
+        while let Some(work) = self.work.pop_front() {
+            let event = match work {
+                Work::Decide => Some(Event::ConditionsDecided(self.decide())),
+                Work::Distribute => self.choose().await?.map(Event::AgentOffered),
+            };
+            if let Some(event) = event {
+                // A deadline that has passed in this turn may stand against it. Then it is not for now.
+                let _ = self.apply(&event);
+            }
+        }
+        Ok(())
+    }
+
+    fn chat(&self) -> Option<&Chat> {
+        self.record.as_deref().map(|record| &record.chat)
+    }
+
+    /// The event of the cause; `None` only looks for an agent.
+    async fn event(&mut self, cause: &Cause<'a>, said: SaidBefore) -> Result<Option<Event>, AppError> {
+        let says = |draft: &chat::Draft| Said { draft: draft.clone(), known: Known::of(draft, &said.sentences) };
+        let confirms = |id: &chat::SentenceId| Confirm { id: id.clone(), unconfirmed: said.unconfirmed.clone() };
+        Ok(Some(match cause {
+            Cause::Visitor { account, tracking, act } => match act {
+                VisitorAct::Request { .. } => return Err(AppError::Internal("a request for the signal is no event of a chat")),
+                VisitorAct::Start { visitor, ext_response, form, enters } => {
+                    self.ext_response = ext_response.as_deref();
+                    Event::Start(Box::new(Start {
+                        conversation: cause.conversation(),
+                        tenant: account.tenant.clone(),
+                        gateway: account.id.clone(),
+                        tracking: (*tracking).clone(),
+                        visitor: visitor.clone(),
+                        form: form.clone(),
+                        signal: self.signal_for_start(visitor).await?,
+                        returning: self.returning(*enters).await?,
+                    }))
+                }
+                VisitorAct::Stop => Event::VisitorStops,
+                VisitorAct::Types { is_typing } => Event::VisitorTypes { is_typing: *is_typing },
+                VisitorAct::Speaks(draft) => Event::VisitorSpeaks(says(draft)),
+                VisitorAct::Confirms(id) => Event::VisitorConfirms(confirms(id)),
+                VisitorAct::Asks => Event::VisitorAsks,
+            },
+            Cause::Agent { agent, act, .. } => {
+                let from = || Attendant::Agent((*agent).clone());
+                match act {
+                    AgentAct::Answers => Event::AgentAnswers((*agent).clone()),
+                    AgentAct::HangsUp => Event::AgentHangsUp((*agent).clone()),
+                    AgentAct::Returns => Event::AgentReturns((*agent).clone()),
+                    AgentAct::Asks => Event::AgentAsks((*agent).clone()),
+                    AgentAct::Types { is_typing } => Event::DeskTypes { from: from(), is_typing: *is_typing },
+                    AgentAct::Speaks(draft) => Event::DeskSpeaks { from: from(), said: says(draft) },
+                    AgentAct::Confirms(id) => Event::DeskConfirms(confirms(id)),
+                }
+            }
+            Cause::Time { .. } => Event::Tick,
+            Cause::Offer { .. } => return Ok(None),
+        }))
+    }
+
+    /// What the gate says, where a start may begin a new chat; where there is one already nobody asks.
+    async fn signal_for_start(&mut self, visitor: &ChatVisitor) -> Result<Signal, AppError> {
+        if self.chat().is_some_and(|chat| !chat.is_closed()) {
+            return Ok(Signal::Closed);
+        }
+        let then = gate(self.plan, visitor, self.ext_response);
+        if !asks_desk(self.plan, &then) {
+            return Ok(signal(self.plan, &then, &[]));
+        }
+        let plan = self.plan;
+        Ok(signal(plan, &then, self.agents().await?))
+    }
+
+    /// What is known of the prepared chat that a start names.
+    async fn returning(&self, enters: Enters) -> Result<Returning, AppError> {
+        let id = match enters {
+            Enters::None => return Ok(Returning::No),
+            Enters::Unknown => return Ok(Returning::Unknown),
+            Enters::Chat(id) => id,
+        };
+        let other = match self.chat() {
+            Some(own) if own.id.conversation() == id.conversation() => Some(own.clone()),
+            Some(_) | None => self.ctx.chats.chat(id.conversation(), None).await?.map(|(record, _)| record.chat),
+        };
+        // Nothing prepares chats yet, so one that no visitor has entered could not be found again by its thread.
+        let other = other.filter(|chat| chat.id == id && chat.tracking.is_some());
+        Ok(other.map_or(Returning::Unknown, |chat| Returning::Chat(Box::new(chat))))
+    }
+
+    /// Lets one event happen to the chat as it is.
+    fn apply(&mut self, event: &Event) -> Option<Refusal> {
+        let step = chat::step(self.chat(), event, self.now, &self.plan.policy);
+        let desk = self.record.as_ref().and_then(|record| record.desk.clone());
+        self.record = step.chat.map(|chat| {
+            let desk = match &chat.desk {
+                None => None,
+                Some(Desk::Staff(account)) => Some(account.clone()),
+                Some(Desk::Agents(_)) => desk.or_else(|| self.plan.desk.as_ref().map(|desk| desk.account.clone())),
+            };
+            Arc::new(ChatRecord { chat, desk })
+        });
+        for effect in step.effects {
+            self.note(effect);
+        }
+        step.refusal
+    }
+
+    fn note(&mut self, effect: Effect) {
+        let Some(record) = self.record.clone() else { return };
+        if let Some(to) = Receiver::of(&effect, &record) {
+            if self.plan.words.is_told(to.listener()) {
+                self.told.push(Told { to, effect, record });
+            }
+            return;
+        }
+        match effect {
+            Effect::Store(sentence) => self.sentences.push(sentence),
+            Effect::StoreConfirm { counter, at } => self.confirmed.push((counter, at)),
+            Effect::SetTimer(_) => self.needs_timer = true,
+            Effect::DecideConditions => self.work.push_back(Work::Decide),
+            Effect::Distribute => self.work.push_back(Work::Distribute),
+            Effect::IdReused(_) => {
+                let id = record.chat.id;
+                info!(conversation.id = %record.chat.conversation(), "a sender in chat {id} uses a sentence's id again");
+            }
+            // Staff elsewhere has no relay yet: its chats wait.
+            Effect::Transcript { .. }
+            // There are neither scripts nor rules of waiting yet, and a prepared chat is never entered.
+            | Effect::StartScript
+            | Effect::RunWaitingRules
+            | Effect::Bind(_)
+            // What the gate says is answered without a chat.
+            | Effect::Respond { .. }
+            // To a script or to staff, as above; everybody else has a stream.
+            | Effect::Status { .. }
+            | Effect::Echo { .. }
+            | Effect::Deliver { .. }
+            | Effect::Confirmed { .. }
+            | Effect::Typing { .. }
+            | Effect::Alert { .. }
+            | Effect::AlertEnd { .. } => {}
+        }
+    }
+
+    /// The conditions of a new chat: the desk of its gateway, with the skill that the gate's rules or the gateway say.
+    fn decide(&self) -> Decision {
+        let (Some(desk), Some(chat)) = (&self.plan.desk, self.chat()) else { return Decision::Nothing };
+        let skill = || gate(self.plan, &chat.visitor, self.ext_response).skill.or_else(|| self.plan.skill.clone());
+        match &desk.agents {
+            None => {
+                warn!(account.id = %desk.account, "chat {} waits for staff of {}, whom nobody tells yet", chat.id, desk.account);
+                Decision::Desk(Desk::Staff(desk.account.clone()))
+            }
+            Some(_) => skill().map_or(Decision::Nothing, |skill| Decision::Desk(Desk::Agents(skill))),
+        }
+    }
+
+    /// The agent who is offered the chat.
+    async fn choose(&mut self) -> Result<Option<Agent>, AppError> {
+        let Some(record) = self.record.clone() else { return Ok(None) };
+        let Some(waiting) = record.chat.waiting() else { return Ok(None) };
+        // A desk that the gateway no longer has: the chat stays where it waits.
+        if self.plan.desk.as_ref().map(|desk| &desk.account) != record.desk.as_ref() {
+            return Ok(None);
+        }
+        let now = self.now;
+        let taken = self.taken;
+        let free: Vec<_> = self.agents().await?.iter().filter(|view| !taken.contains(&view.id)).cloned().collect();
+        Ok(choose(&free, &waiting, now))
+    }
+
+    /// The desk's own agents as they are, looked up once.
+    async fn agents(&mut self) -> Result<&[AgentView], AppError> {
+        if self.agents.is_none() {
+            self.agents = Some(agents_of(self.ctx, self.plan, self.now).await?);
+        }
+        Ok(self.agents.as_deref().unwrap_or_default())
+    }
+
+    /// What the turn changes of the load of agents.
+    pub(super) fn loads(&self) -> Vec<AgentChange> {
+        let before = self.read.as_deref().and_then(holder);
+        let after = self.record.as_deref().and_then(holder);
+        if before == after {
+            return Vec::new();
+        }
+        let release = before.map(|(desk, agent)| AgentChange::Release { desk, agent, at: self.now });
+        let take = after.map(|(desk, agent)| {
+            let configured = self.plan.desk.iter().filter_map(|desk| desk.agents.as_ref()).flatten();
+            let capacity = configured.filter(|view| view.id == agent).map(|view| view.capacity).next().unwrap_or(1);
+            AgentChange::Take { desk, agent, capacity }
+        });
+        release.into_iter().chain(take).collect()
+    }
+
+    /// Whether anything of the chat is to be stored, be it no more than that somebody is told of it.
+    pub(super) fn has_effect(&self) -> bool {
+        !self.told.is_empty() || !self.sentences.is_empty() || !self.confirmed.is_empty() || self.record != self.read
+    }
+}
+
+/// The agent who is offered a chat or has it, and the desk.
+fn holder(record: &ChatRecord) -> Option<(AccountId, AgentId)> {
+    let agent = match &record.chat.state {
+        State::Alerting { agent, .. } | State::Answered { by: Attendant::Agent(agent) } => agent,
+        State::Pilot
+        | State::Icr { .. }
+        | State::Waiting { .. }
+        | State::Answered { by: Attendant::Staff(_) }
+        | State::Closed { .. } => return None,
+    };
+    Some((record.desk.clone()?, agent.id.clone()))
+}
+
+/// The agents who are configured for a gateway's desk, as they are now. None where another platform's staff answers.
+pub(super) async fn agents_of(ctx: &ChatCtx, plan: &ChatPlan, now: EpochMillis) -> Result<Vec<AgentView>, AppError> {
+    let Some((desk, configured)) = plan.desk.as_ref().and_then(|desk| Some((desk, desk.agents.as_ref()?))) else {
+        return Ok(Vec::new());
+    };
+    Ok(seen(configured, &ctx.chats.agents(&desk.account).await?, now))
+}
+
+/// What the gate's rules decide for a visitor.
+pub(super) fn gate(plan: &ChatPlan, visitor: &ChatVisitor, ext_response: Option<&str>) -> GateThen {
+    plan.gate.evaluate(&GateAsk {
+        port: visitor.port.as_deref(),
+        culture: visitor.culture.as_deref(),
+        user_token: visitor.user_token.as_deref(),
+        ext_response,
+    })
+}
+
+/// Whether it depends on who of the desk's agents is there what the gate says.
+pub(super) fn asks_desk(plan: &ChatPlan, then: &GateThen) -> bool {
+    then.signal.is_none() && plan.desk.as_ref().is_some_and(|desk| desk.is_open && desk.agents.is_some())
+}
+
+/// What the gate says: its rules, else opening hours and who is there (5.6).
+pub(super) fn signal(plan: &ChatPlan, then: &GateThen, agents: &[AgentView]) -> Signal {
+    let (is_open, occupancy) = match &plan.desk {
+        None => (false, Occupancy::Nobody),
+        // Nobody tells us who of another platform's staff is there.
+        Some(desk) if desk.agents.is_none() => (desk.is_open, Occupancy::Free),
+        Some(desk) => (desk.is_open, occupancy(agents, then.skill.as_ref().or(plan.skill.as_ref()))),
+    };
+    chat::gate::signal(then.signal, is_open, occupancy)
+}

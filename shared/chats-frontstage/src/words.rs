@@ -1,0 +1,180 @@
+//! The words of streams: what is kept of a message, and what is given out.
+
+use app::AppError;
+use app::chats::{ChatWords, Listener, News, Telling};
+use bytes::Bytes;
+use platform_frontstage::{
+    DeskSettings, Node, OutBody, Settings, Told, given_envelope, kept_envelope, list_for_agent, list_for_gateway, response, tell,
+};
+use ports::{StreamEntry, StreamKey};
+
+/// The words of a gateway's connector and of the agents of a desk.
+pub(crate) struct Words {
+    pub(crate) gateway: Option<Settings>,
+    pub(crate) desk: Option<DeskSettings>,
+}
+
+impl ChatWords for Words {
+    fn tell(&self, telling: &Telling<'_>) -> Option<Bytes> {
+        let legacy = match telling.to {
+            Listener::Gateway(_) => self.gateway.as_ref()?.legacy(),
+            Listener::Agent { .. } => self.desk.as_ref()?.legacy(),
+        };
+        let name = stream_name(&stream_of(telling.to));
+        Some(kept_envelope(self.body(telling)?, legacy, &name, telling.seq, telling.at, telling.in_reply_to).into())
+    }
+
+    /// The browsers of a web site ask for what is new (8.5): no connector reads a stream of their gateway.
+    fn is_told(&self, to: Listener<'_>) -> bool {
+        match to {
+            Listener::Gateway(_) => self.gateway.as_ref().is_none_or(|gateway| gateway.website.is_none()),
+            Listener::Agent { .. } => true,
+        }
+    }
+}
+
+impl Words {
+    fn body(&self, telling: &Telling<'_>) -> Option<OutBody> {
+        match telling.news {
+            News::Response { tracking, signal } => Some(response(self.gateway.as_ref()?, tracking, signal)),
+            News::List(records) => {
+                let chats = records.iter().map(|record| &record.chat);
+                match telling.to {
+                    Listener::Gateway(_) => Some(list_for_gateway(self.gateway.as_ref()?, chats)),
+                    Listener::Agent { agent, .. } => Some(list_for_agent(agent, chats)),
+                }
+            }
+            News::Chat { effect, record, transcript } => tell(&Told {
+                effect,
+                chat: &record.chat,
+                transcript,
+                at: telling.at,
+                gateway: self.gateway.as_ref()?,
+                desk: self.desk.as_ref(),
+            }),
+        }
+    }
+}
+
+fn stream_of(listener: Listener<'_>) -> StreamKey {
+    match listener {
+        Listener::Gateway(account) => StreamKey::Gateway(account.clone()),
+        Listener::Agent { desk, agent } => StreamKey::Workplace(desk.clone(), agent.workplace.clone()),
+    }
+}
+
+/// The name of a stream in the ids of its envelopes: no two have the same.
+#[must_use]
+pub fn stream_name(stream: &StreamKey) -> String {
+    match stream {
+        StreamKey::Gateway(account) => account.to_string(),
+        StreamKey::Workplace(desk, workplace) => format!("{desk}#{workplace}"),
+    }
+}
+
+/// An entry of a stream as it is given out; one without a body is a `Skip` (10.3).
+///
+/// # Errors
+/// [`AppError::Internal`] if it is not what was kept.
+pub fn envelope(stream: &StreamKey, entry: &StreamEntry) -> Result<Node, AppError> {
+    given_envelope(&entry.body, &stream_name(stream), entry.seq, entry.at)
+        .map_err(|_| AppError::Internal("a kept envelope cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chat::Agent;
+    use chat::gate::Signal;
+    use model::{Account, AccountId, EpochMillis};
+    use platform_frontstage::{AccountSettings, Format};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: EpochMillis = EpochMillis::new(1_767_225_600_000);
+    const JANA: &str = "aaaaaaaa-0000-4000-8000-000000000101";
+
+    fn read(settings: Value) -> AccountSettings {
+        let id = "frontstage/x".parse().unwrap();
+        AccountSettings::of(&Account { id, tenant: "demo".parse().unwrap(), salt: "s".into(), settings }).unwrap()
+    }
+
+    fn words() -> Words {
+        let AccountSettings::Gateway(gateway) = read(json!({
+            "peer_address": "!DemoLink", "chat": {"channel": "WebIM", "direction": "I", "project": "sales"}}))
+        else {
+            panic!()
+        };
+        let agent = json!({"id": JANA, "name": "Jana", "workplaces": ["101"], "skills": [{"project": "sales"}]});
+        let desk = read(json!({"desk": {"workplaces": [{"number": "101"}], "agents": [agent], "legacy_confirm_name": true}}));
+        Words { gateway: Some(*gateway), desk: desk.into_desk() }
+    }
+
+    fn jana() -> Agent {
+        Agent { id: JANA.parse().unwrap(), workplace: "101".parse().unwrap(), name: "Jana".into() }
+    }
+
+    /// What is told, as it is given out later.
+    fn told(words: &Words, to: Listener<'_>, news: News<'_>) -> Option<Value> {
+        let body = words.tell(&Telling { to, news, seq: 7, at: NOW, in_reply_to: None })?;
+        let entry = StreamEntry { seq: 7, at: NOW, is_delivered: false, is_volatile: false, body };
+        let node = envelope(&stream_of(to), &entry).unwrap();
+        Some(serde_json::from_slice(&Format::Json.write(&node)).unwrap())
+    }
+
+    #[test]
+    fn gateway_is_told_signal_and_list() {
+        let id: AccountId = "frontstage/gw-chat".parse().unwrap();
+        let tracking = "t-1".to_owned().try_into().unwrap();
+        let news = News::Response { tracking: &tracking, signal: Signal::Free };
+        let told = |news| told(&words(), Listener::Gateway(&id), news).unwrap();
+        let response = told(news);
+        assert_eq!((&response["Msg"], &response["Seq"]), (&json!("SE_CHAT_RESPONSE"), &json!(7)));
+        assert_eq!(response["Body"]["Signal"], "Free");
+        let list = told(News::List(&[]));
+        assert_eq!((&list["Msg"], &list["Body"]), (&json!("SE_CHAT_LIST"), &json!([])));
+    }
+
+    #[test]
+    fn agent_is_told_at_their_workplace_in_the_names_of_the_desk() {
+        let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
+        let to = Listener::Agent { desk: &desk, agent: &agent };
+        let list = told(&words(), to, News::List(&[])).unwrap();
+        assert_eq!((&list["Msg"], &list["Body"]), (&json!("SC_CHAT_LIST"), &json!([])));
+        assert_eq!(stream_name(&stream_of(to)), "frontstage/desk#101");
+    }
+
+    #[test]
+    fn gateway_of_a_web_site_is_told_nothing_and_its_agents_are() {
+        let AccountSettings::Gateway(gateway) = read(json!({
+            "peer_address": "!WebSite", "chat": {"channel": "WebIM", "direction": "I", "project": "sales"}, "website": {}}))
+        else {
+            panic!()
+        };
+        let site = Words { gateway: Some(*gateway), ..words() };
+        let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
+        let to_agent = Listener::Agent { desk: &desk, agent: &agent };
+        assert_eq!((site.is_told(Listener::Gateway(&desk)), site.is_told(to_agent)), (false, true));
+        assert!(words().is_told(Listener::Gateway(&desk)));
+    }
+
+    #[test]
+    fn who_is_not_configured_any_more_is_told_nothing() {
+        let nobody = Words { gateway: None, desk: None };
+        let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
+        let to = Listener::Agent { desk: &desk, agent: &agent };
+        assert_eq!(told(&nobody, to, News::List(&[])), None);
+        assert_eq!(told(&nobody, Listener::Gateway(&desk), News::List(&[])), None);
+    }
+
+    #[test]
+    fn void_entry_is_given_out_as_a_skip() {
+        let stream = StreamKey::Gateway("frontstage/gw-chat".parse().unwrap());
+        let entry = StreamEntry { seq: 3, at: NOW, is_delivered: false, is_volatile: true, body: Bytes::new() };
+        let node = envelope(&stream, &entry).unwrap();
+        let skip: Value = serde_json::from_slice(&Format::Json.write(&node)).unwrap();
+        assert_eq!((&skip["Msg"], &skip["Seq"]), (&json!("Skip"), &json!(3)));
+        let broken = StreamEntry { body: Bytes::from_static(&[0xc1]), ..entry };
+        assert!(envelope(&stream, &broken).is_err());
+    }
+}

@@ -1,0 +1,488 @@
+//! The store of chats in memory, and their timers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chat::desk::Presence;
+use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
+use model::{AccountId, ChatTask, ConversationId, EpochMillis};
+use ports::{
+    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal, PortError,
+    SaidBefore, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+};
+
+use crate::guards::Guards;
+use crate::{Faults, OperationCounts};
+
+/// How long an entry of a stream is kept.
+const KEPT: Duration = Duration::from_secs(86_400);
+
+/// How old an entry is when the numbers before it that nobody used are skipped.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest delay a timer takes; longer ones are cut.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// The store of chats in plain maps under one lock: every operation is atomic. It never cleans up: what has expired stays,
+/// and every operation compares. Unlike the real one it takes texts of any length. Before each operation it lets others go on, so
+/// what is joined interleaves.
+#[derive(Debug, Default)]
+pub struct InMemoryChats {
+    data: Mutex<Data>,
+    journal: Mutex<Vec<(bool, &'static str)>>,
+    faults: Faults,
+}
+
+#[derive(Debug, Clone)]
+struct AgentAt {
+    presence: Presence,
+    seen_at: EpochMillis,
+    chats: BTreeSet<ConversationId>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    last: u64,
+    entries: BTreeMap<u64, StreamEntry>,
+}
+
+#[derive(Debug, Default)]
+struct Data {
+    chats: BTreeMap<ConversationId, ChatRecord>,
+    /// In the order in which they were stored.
+    sentences: BTreeMap<ChatId, Vec<Sentence>>,
+    streams: BTreeMap<StreamKey, Stream>,
+    agents: BTreeMap<(AccountId, AgentId), AgentAt>,
+    guards: Guards,
+}
+
+impl Data {
+    fn said(&self, chat: ChatId, direction: Direction, id: &SentenceId) -> SaidBefore {
+        let stored = self.sentences.get(&chat).into_iter().flatten();
+        let sentences: Vec<_> = stored.filter(|s| s.direction == direction && s.id == *id).cloned().collect();
+        let waits = |sentence: &&Sentence| sentence.counter > 0 && sentence.confirmed_at.is_none();
+        let unconfirmed = sentences.iter().filter(waits).map(|sentence| sentence.counter).collect();
+        SaidBefore { sentences, unconfirmed }
+    }
+
+    fn save(&mut self, change: &ChatChange) -> ChatSaved {
+        if let Some(refusal) = self.guards.check(&change.guards, change.now) {
+            return ChatSaved::Refused(refusal);
+        }
+        let conversation = change.record.chat.conversation();
+        if self.chats.get(&conversation).map(|stored| stored.chat.rev) != change.expected_rev {
+            return ChatSaved::Conflict;
+        }
+        for load in &change.agents {
+            if let AgentChange::Take { desk, agent, capacity } = load {
+                let others = |at: &AgentAt| at.chats.iter().filter(|chat| **chat != conversation).count();
+                let has_room = |at: &AgentAt| others(at) < usize::try_from(*capacity).unwrap();
+                let at = self.agents.get(&(desk.clone(), agent.clone()));
+                if !at.is_some_and(|at| matches!(at.presence, Presence::Ready { .. }) && has_room(at)) {
+                    return ChatSaved::AgentTaken(agent.clone());
+                }
+            }
+        }
+        for load in &change.agents {
+            self.load(conversation, load);
+        }
+        let said = self.sentences.entry(change.record.chat.id).or_default();
+        said.extend(change.sentences.iter().cloned());
+        for (direction, _, counter, at) in &change.confirmed {
+            for sentence in said.iter_mut().filter(|s| s.direction == *direction && s.counter == *counter) {
+                sentence.confirmed_at.get_or_insert(*at);
+            }
+        }
+        self.chats.insert(conversation, change.record.clone());
+        self.tell(&change.told);
+        self.guards.remember(&change.guards);
+        ChatSaved::Yes
+    }
+
+    fn load(&mut self, conversation: ConversationId, load: &AgentChange) {
+        match load {
+            AgentChange::Take { desk, agent, .. } => {
+                let at = self.agents.get_mut(&(desk.clone(), agent.clone())).unwrap();
+                at.chats.insert(conversation);
+            }
+            AgentChange::Release { desk, agent, at: since } => {
+                if let Some(at) = self.agents.get_mut(&(desk.clone(), agent.clone()))
+                    && at.chats.remove(&conversation)
+                    && let Presence::Ready { idle_since, .. } = &mut at.presence
+                {
+                    *idle_since = *since;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, told: &[(StreamKey, StreamEntry)]) {
+        for (key, entry) in told {
+            let stream = self.streams.get_mut(key).filter(|stream| (1..=stream.last).contains(&entry.seq));
+            let stream = stream.expect("a number is reserved before it is used");
+            stream.entries.insert(entry.seq, entry.clone());
+        }
+    }
+
+    fn read(&self, key: &StreamKey, after: u64, max: usize, now: EpochMillis) -> StreamRead {
+        let nothing = || StreamRead::Page(StreamPage { entries: Vec::new(), next: after, has_more: false });
+        let Some(stream) = self.streams.get(key) else { return nothing() };
+        if stream.gone_after(after, now) {
+            return StreamRead::Expired { next: stream.oldest(now) - 1 };
+        }
+        let mut page = StreamPage { entries: Vec::new(), next: after, has_more: false };
+        for (seq, entry) in stream.entries.range(after + 1..) {
+            let gap = page.next + 1..*seq;
+            if !gap.is_empty() && now.since(entry.at) < PATIENCE {
+                break;
+            }
+            let empty = |seq| StreamEntry { seq, at: entry.at, is_delivered: false, is_volatile: false, body: Bytes::new() };
+            for entry in gap.map(empty).chain([entry.clone()]) {
+                if page.entries.len() == max {
+                    page.has_more = true;
+                    return StreamRead::Page(page);
+                }
+                page.next = entry.seq;
+                page.entries.extend(Some(entry).filter(|entry| !entry.is_delivered));
+            }
+        }
+        StreamRead::Page(page)
+    }
+}
+
+impl Stream {
+    /// The first number that is kept, or the one after the last.
+    fn oldest(&self, now: EpochMillis) -> u64 {
+        self.entries.values().find(|entry| is_kept(entry, now)).map_or(self.last + 1, |entry| entry.seq)
+    }
+
+    /// Whether something after this number is no longer kept.
+    fn gone_after(&self, after: u64, now: EpochMillis) -> bool {
+        self.entries.range(after + 1..).any(|(_, entry)| !is_kept(entry, now))
+    }
+}
+
+fn is_kept(entry: &StreamEntry, now: EpochMillis) -> bool {
+    now.since(entry.at) < KEPT
+}
+
+impl InMemoryChats {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What goes wrong in the operations to come.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Operations done since the last [`forget_operations`](Self::forget_operations). A chat that is read with sentences
+    /// counts twice if there are any: that takes two calls.
+    #[must_use]
+    pub fn counts(&self) -> OperationCounts {
+        let journal = self.journal.lock().unwrap();
+        let count = |writes| u32::try_from(journal.iter().filter(|(w, _)| *w == writes).count()).unwrap();
+        OperationCounts { reads: count(false), writes: count(true) }
+    }
+
+    /// Names of the operations done since the last [`forget_operations`](Self::forget_operations), in order.
+    #[must_use]
+    pub fn operations(&self) -> Vec<&'static str> {
+        self.journal.lock().unwrap().iter().map(|(_, name)| *name).collect()
+    }
+
+    /// Starts counting from zero.
+    pub fn forget_operations(&self) {
+        self.journal.lock().unwrap().clear();
+    }
+
+    /// A chat as it is, without an operation being counted.
+    #[must_use]
+    pub fn peek(&self, conversation: ConversationId) -> Option<ChatRecord> {
+        self.data.lock().unwrap().chats.get(&conversation).cloned()
+    }
+
+    /// Everything told in a stream, delivered or not, without an operation being counted.
+    #[must_use]
+    pub fn told(&self, stream: &StreamKey) -> Vec<StreamEntry> {
+        self.data.lock().unwrap().streams.get(stream).map_or_else(Vec::new, |stream| stream.entries.values().cloned().collect())
+    }
+
+    async fn look<T>(&self, name: &'static str, operation: impl FnOnce(&Data) -> T) -> Result<T, PortError> {
+        tokio::task::yield_now().await;
+        self.journal.lock().unwrap().push((false, name));
+        self.faults.apply("chats", || operation(&self.data.lock().unwrap()))
+    }
+
+    async fn write<T>(&self, name: &'static str, operation: impl FnOnce(&mut Data) -> T) -> Result<T, PortError> {
+        tokio::task::yield_now().await;
+        self.journal.lock().unwrap().push((true, name));
+        self.faults.apply("chats", || operation(&mut self.data.lock().unwrap()))
+    }
+}
+
+#[async_trait]
+impl Chats for InMemoryChats {
+    async fn chat(
+        &self,
+        conversation: ConversationId,
+        said: Option<(Direction, &SentenceId)>,
+    ) -> Result<Option<(ChatRecord, SaidBefore)>, PortError> {
+        let found = self
+            .look("chat", |data| {
+                let record = data.chats.get(&conversation)?.clone();
+                let said = said.map_or_else(SaidBefore::default, |(direction, id)| data.said(record.chat.id, direction, id));
+                Some((record, said))
+            })
+            .await?;
+        if found.as_ref().is_some_and(|(_, said)| !said.sentences.is_empty()) {
+            self.journal.lock().unwrap().push((false, "chat: said"));
+        }
+        Ok(found)
+    }
+
+    async fn sentences(&self, chat: ChatId, first: u64, last: u64) -> Result<Vec<Sentence>, PortError> {
+        self.look("sentences", |data| {
+            let stored = data.sentences.get(&chat).into_iter().flatten();
+            let mut sentences: Vec<_> =
+                stored.filter(|s| s.counter > 0 && (first..=last).contains(&s.counter)).cloned().collect();
+            sentences.sort_by_key(|sentence| sentence.counter);
+            sentences
+        })
+        .await
+    }
+
+    async fn reserve(&self, stream: &StreamKey, count: u32, _now: EpochMillis) -> Result<u64, PortError> {
+        self.write("reserve", |data| {
+            let stream = data.streams.entry(stream.clone()).or_default();
+            let first = stream.last + 1;
+            stream.last += u64::from(count);
+            first
+        })
+        .await
+    }
+
+    async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError> {
+        self.write("save", |data| data.save(change)).await
+    }
+
+    async fn tell(
+        &self,
+        told: &[(StreamKey, StreamEntry)],
+        guards: &[Guard],
+        now: EpochMillis,
+    ) -> Result<Option<GuardRefusal>, PortError> {
+        self.write("tell", |data| {
+            let refusal = data.guards.check(guards, now);
+            if refusal.is_none() {
+                data.tell(told);
+                data.guards.remember(guards);
+            }
+            refusal
+        })
+        .await
+    }
+
+    async fn head(&self, stream: &StreamKey, now: EpochMillis) -> Result<StreamHead, PortError> {
+        self.look("head", |data| {
+            let found = data.streams.get(stream);
+            found.map_or(StreamHead { last: 0, oldest: 1 }, |stream| StreamHead { last: stream.last, oldest: stream.oldest(now) })
+        })
+        .await
+    }
+
+    async fn read(&self, stream: &StreamKey, after: u64, max: usize, now: EpochMillis) -> Result<StreamRead, PortError> {
+        self.look("read", |data| data.read(stream, after, max, now)).await
+    }
+
+    async fn entries(&self, stream: &StreamKey, seqs: &[u64]) -> Result<Vec<StreamEntry>, PortError> {
+        self.look("entries", |data| {
+            let found = data.streams.get(stream);
+            seqs.iter().filter_map(|seq| found?.entries.get(seq).cloned()).collect()
+        })
+        .await
+    }
+
+    async fn of_gateway(&self, gateway: &AccountId, closed_after: Option<EpochMillis>) -> Result<Vec<ChatRecord>, PortError> {
+        self.look("of_gateway", |data| {
+            let is_current = |record: &&ChatRecord| match record.chat.state {
+                chat::State::Closed { at, .. } => closed_after.is_some_and(|after| at > after),
+                chat::State::Pilot
+                | chat::State::Icr { .. }
+                | chat::State::Waiting { .. }
+                | chat::State::Alerting { .. }
+                | chat::State::Answered { .. } => true,
+            };
+            data.chats.values().filter(|record| record.chat.gateway == *gateway).filter(is_current).cloned().collect()
+        })
+        .await
+    }
+
+    async fn of_agent(&self, desk: &AccountId, agent: &AgentId) -> Result<Vec<ChatRecord>, PortError> {
+        self.look("of_agent", |data| {
+            let at = data.agents.get(&(desk.clone(), agent.clone()));
+            at.into_iter().flat_map(|at| &at.chats).filter_map(|chat| data.chats.get(chat).cloned()).collect()
+        })
+        .await
+    }
+
+    async fn waiting(&self, desk: &AccountId, limit: usize) -> Result<Vec<ConversationId>, PortError> {
+        self.look("waiting", |data| {
+            let waits = |record: &&ChatRecord| record.desk.as_ref() == Some(desk) && record.chat.waiting().is_some();
+            let mut waiting: Vec<_> = data.chats.values().filter(waits).map(|record| &record.chat).collect();
+            waiting.sort_by_key(|chat| (chat.waiting_from, chat.conversation()));
+            waiting.into_iter().take(limit).map(chat::Chat::conversation).collect()
+        })
+        .await
+    }
+
+    async fn agents(&self, desk: &AccountId) -> Result<Vec<AgentSeen>, PortError> {
+        self.look("agents", |data| {
+            let seen = |((_, id), at): (&(AccountId, AgentId), &AgentAt)| AgentSeen {
+                id: id.clone(),
+                presence: at.presence.clone(),
+                seen_at: at.seen_at,
+                chats: u32::try_from(at.chats.len()).unwrap(),
+            };
+            data.agents.iter().filter(|((of, _), _)| of == desk).map(seen).collect()
+        })
+        .await
+    }
+
+    async fn note_presence(
+        &self,
+        desk: &AccountId,
+        agent: &AgentId,
+        presence: &Presence,
+        now: EpochMillis,
+    ) -> Result<(), PortError> {
+        self.write("note_presence", |data| {
+            let fresh = AgentAt { presence: presence.clone(), seen_at: now, chats: BTreeSet::new() };
+            let at = data.agents.entry((desk.clone(), agent.clone())).or_insert(fresh);
+            at.presence.clone_from(presence);
+            at.seen_at = now;
+        })
+        .await
+    }
+
+    async fn note_seen(
+        &self,
+        desk: &AccountId,
+        agent: &AgentId,
+        workplace: &Workplace,
+        now: EpochMillis,
+    ) -> Result<(), PortError> {
+        self.write("note_seen", |data| {
+            if let Some(at) = data.agents.get_mut(&(desk.clone(), agent.clone()))
+                && let Presence::Paused { workplace: place } | Presence::Ready { workplace: place, .. } = &at.presence
+                && place == workplace
+            {
+                at.seen_at = now;
+            }
+        })
+        .await
+    }
+
+    async fn overdue(&self, now: EpochMillis, limit: usize) -> Result<Vec<ConversationId>, PortError> {
+        self.look("overdue", |data| {
+            let due = |record: &ChatRecord| Some((record.chat.timer_at.filter(|at| *at <= now)?, record.chat.conversation()));
+            let mut overdue: Vec<_> = data.chats.values().filter_map(due).collect();
+            overdue.sort_unstable();
+            overdue.into_iter().take(limit).map(|(_, conversation)| conversation).collect()
+        })
+        .await
+    }
+}
+
+/// Timers of chats, taken out by the test itself. Unlike the real ones they delay to the millisecond.
+pub struct ManualTimers {
+    clock: Arc<dyn Clock>,
+    waiting: Mutex<Vec<(EpochMillis, ChatTask)>>,
+    faults: Faults,
+}
+
+impl ManualTimers {
+    /// Timers whose delays run on `clock`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, waiting: Mutex::default(), faults: Faults::default() }
+    }
+
+    /// What goes wrong in the calls to come.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// When the next timer arrives.
+    #[must_use]
+    pub fn next_due(&self) -> Option<EpochMillis> {
+        self.waiting.lock().unwrap().iter().map(|(at, _)| *at).min()
+    }
+
+    /// How many are on their way.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+
+    /// Takes out what is due, earliest first.
+    #[must_use]
+    pub fn due(&self) -> Vec<ChatTask> {
+        let now = self.clock.now();
+        let mut waiting = self.waiting.lock().unwrap();
+        let (mut due, later): (Vec<_>, Vec<_>) = waiting.drain(..).partition(|(at, _)| *at <= now);
+        *waiting = later;
+        due.sort_by_key(|(at, _)| *at);
+        due.into_iter().map(|(_, task)| task).collect()
+    }
+
+    /// Loses all timers, as a crash between storing and sending would.
+    pub fn forget_all(&self) {
+        self.waiting.lock().unwrap().clear();
+    }
+}
+
+#[async_trait]
+impl ChatTimers for ManualTimers {
+    async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
+        let due = self.clock.now().plus(delay.min(LONGEST_DELAY));
+        self.faults.apply("timers", || self.waiting.lock().unwrap().push((due, *timer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ManualClock;
+    use crate::fixtures::{NOW, sample_conversation_id};
+
+    #[tokio::test]
+    async fn contract_is_met() {
+        crate::chats_contract::run(Arc::new(InMemoryChats::new())).await;
+    }
+
+    #[tokio::test]
+    async fn timers_are_cut_lost_and_taken_out_once() {
+        let clock = ManualClock::new();
+        let timers = ManualTimers::new(Arc::new(clock.clone()));
+        let at = NOW.plus(Duration::from_secs(5000));
+        let task = ChatTask::V1 { conversation: sample_conversation_id(), at };
+        timers.set(&task, at.since(NOW)).await.unwrap();
+        assert_eq!(timers.next_due(), Some(NOW.plus(LONGEST_DELAY)));
+        clock.set(NOW.plus(LONGEST_DELAY));
+        assert_eq!(timers.due(), [task]);
+        assert_eq!(timers.due(), []);
+        timers.faults().next(1, crate::Fault::Refused);
+        timers.set(&task, Duration::ZERO).await.unwrap_err();
+        timers.set(&task, Duration::ZERO).await.unwrap();
+        timers.forget_all();
+        assert_eq!(timers.count(), 0);
+    }
+}
