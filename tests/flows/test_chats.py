@@ -101,7 +101,7 @@ def test_visitor_and_agent_talk_and_both_see_the_same(chats: Chats, jana: str) -
     until(lambda: chats.agent_texts(jana, chat_id) == expected, 30, "the whole talk at the workplace")
     chats.agents.post("hangup", workplace=jana, chat_id=chat_id)
     assert chats.wait_status(tracking, "Closed")["chat_id"] == chat_id
-    assert chats.visitor.get("anomalies") == []
+    assert chats.visitor.get("anomalies")["anomalies"] == []
     assert chats.agents.get("anomalies") == []
 
 
