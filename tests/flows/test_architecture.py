@@ -42,7 +42,13 @@ FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
 
 #: The functions that move chats.
-MOVE_CHATS = {"frontstage", "outbound"}
+MOVE_CHATS = {"frontstage", "outbound", "website"}
+
+#: The functions that know what browsers are offered: those that serve them, and the one that judges the settings.
+KNOW_WEB_SITES = {"operator", "website"}
+
+#: The platform of functions that are not named for it.
+PLATFORM_OF = {"website": "frontstage"}
 
 #: Third-party crates by the beginning of their name -> the crates of ours that may use them directly.
 GUARDED = {
@@ -92,8 +98,9 @@ def allowed(where: str) -> set[str]:
     if folder == "shared":
         return PLATFORM if name in PLATFORMS else SHARED[name]
     if folder == "functions":
-        own = PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{name}"}
-        return FUNCTION | own | ({"chats-frontstage"} if name in MOVE_CHATS else set())
+        own = PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{PLATFORM_OF.get(name, name)}"}
+        chats = {"chats-frontstage"} if name in MOVE_CHATS else set()
+        return FUNCTION | own | chats | ({"website"} if name in KNOW_WEB_SITES else set())
     return set()
 
 
@@ -132,7 +139,7 @@ def test_only_some_functions_link_every_platform():
     assert {name for name, platforms in linked.items() if platforms == PLATFORMS} == LINK_ALL_PLATFORMS
     assert {name: platforms for name, platforms in linked.items() if name not in LINK_ALL_PLATFORMS} == {
         name.removeprefix("platform-"): {name} for name in PLATFORMS
-    }
+    } | {name: {f"platform-{platform}"} for name, platform in PLATFORM_OF.items()}
 
 
 @pytest.mark.parametrize("prefix", sorted(GUARDED))
@@ -157,8 +164,9 @@ def lines_with(pattern: str, *globs: str) -> set[str]:
 
 def test_key_attributes_of_the_table_are_spelt_in_one_module():
     everywhere = lines_with(r'"(pk|sk|due_shard)"', "shared/**/*.rs", "functions/**/*.rs")
-    # The contract test makes a table of its own, from names that it does not take from the code under test.
-    assert everywhere == {"shared/store-dynamodb/src/keys.rs", "shared/store-dynamodb/tests/contract.rs"}
+    # The contract tests make a table of their own and look into it, by names that they do not take from the code under test.
+    tests = {f"shared/store-dynamodb/tests/contract/{name}.rs" for name in ("main", "chats")}
+    assert everywhere == {"shared/store-dynamodb/src/keys.rs"} | tests
 
 
 def test_environment_is_read_in_one_module():

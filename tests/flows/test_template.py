@@ -215,7 +215,9 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
         for text in allowed.get("ssm:GetParametersByPath", [])
         if (match := re.search(r"StackName}/([a-z]+)", text))
     }
-    own = {platform for platform in ("frontstage", "vcita") if logical_id.startswith(platform.capitalize())}
+    # The web sites are those of FrontStage's gateways.
+    owner = logical_id.replace("Website", "Frontstage")
+    own = {platform for platform in ("frontstage", "vcita") if owner.startswith(platform.capitalize())}
     assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}}.get(logical_id, own)
 
 
@@ -236,6 +238,16 @@ def test_routes():
         ("FrontstageHealth", "/v1/frontstage/{gateway}/health"),
         ("FrontstageWorkplaceMessages", "/v1/frontstage/workplaces/{number}/messages"),
         ("FrontstageWorkplaceEvents", "/v1/frontstage/workplaces/{number}/events"),
+        ("WebsiteScript", "/v1/frontstage/{gateway}/web/scripts/{file}"),
+        ("WebsiteRouting", "/v1/frontstage/{gateway}/web/api/Routing/{webapp}"),
+        ("WebsiteChat", "/v1/frontstage/{gateway}/web/api/Chat"),
+        ("WebsiteStart", "/v1/frontstage/{gateway}/web/api/Chat/Start"),
+        ("WebsiteSentence", "/v1/frontstage/{gateway}/web/api/Chat/Sentence"),
+        ("WebsiteTyping", "/v1/frontstage/{gateway}/web/api/Chat/Typing"),
+        ("WebsiteConfirm", "/v1/frontstage/{gateway}/web/api/Chat/Confirm"),
+        ("WebsiteStop", "/v1/frontstage/{gateway}/web/api/Chat/Stop"),
+        ("WebsiteNavigation", "/v1/frontstage/{gateway}/web/api/Chat/Navigation"),
+        ("WebsiteAgentImage", "/v1/frontstage/{gateway}/web/api/AgentImage/{agentid}"),
         ("VcitaMessageCreated", "/vcita/{app}/{secret}/messages"),
         ("VcitaMessageUpdated", "/vcita/{app}/{secret}/messages/{message_uid}"),
         ("VcitaChannelUpdated", "/vcita/{app}/{secret}/channels/{channel_uid}"),

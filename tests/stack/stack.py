@@ -25,7 +25,7 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
-CHAT_GATEWAY, DESK = "gw-chat", "desk-demo"
+CHAT_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-web", "desk-demo"
 WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "dead": "DeadQueue"}
 
@@ -44,6 +44,7 @@ class Ports:
     frontstage: int = 9102
     chat: int = 9103
     agents: int = 9104
+    shop: int = 9105
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -64,6 +65,7 @@ VARIABLES = {
     "frontstage": "DESKBRIDGE_FRONTSTAGE_PORT",
     "chat": "DESKBRIDGE_CHAT_PORT",
     "agents": "DESKBRIDGE_AGENTS_PORT",
+    "shop": "DESKBRIDGE_SHOP_PORT",
 }
 
 
@@ -221,6 +223,7 @@ class Stack:
             self._start_chats(keys)
             self._wait_for("frontstage_chat", self.ports.chat)
             self._wait_for("frontstage_agents", self.ports.agents)
+            self._wait_for("shop", self.ports.shop)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
@@ -237,7 +240,7 @@ class Stack:
 
     def _check_ports(self) -> None:
         wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
-        wanted += ["chat", "agents"] if self._chats else []
+        wanted += ["chat", "agents", "shop"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
             if accepts(port):
@@ -281,7 +284,8 @@ class Stack:
         with open(config, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
             json.dump({"workplaces": places}, out)
         agents = ["--port", str(self.ports.agents), "--base-url", base, "--config", str(config), "--wait", "2"]
-        for name, arguments in (("frontstage_chat", connector), ("frontstage_agents", agents)):
+        shop = ["--port", str(self.ports.shop), "--script", f"{base}/{WEB_GATEWAY}/web/scripts/webchat.js"]
+        for name, arguments in (("frontstage_chat", connector), ("frontstage_agents", agents), ("shop", shop)):
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
@@ -291,6 +295,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
+        made |= {"cookie": secrets.token_hex(32)}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -302,6 +307,7 @@ class Stack:
         documents = {
             f"frontstage/{GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["frontstage"]}]},
             f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["chat"]}]},
+            f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [keys["cookie"]]},
             f"frontstage/{DESK}": {
                 "keys": [
                     {"id": f"w{number}", "secret": keys[f"workplace_{number}"], "workplace": number}
@@ -326,7 +332,8 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for default, port in ((Ports.vcs, self.ports.vcs), (Ports.frontstage, self.ports.frontstage)):
+        for name in ("vcs", "frontstage", "shop"):
+            default, port = getattr(Ports, name), getattr(self.ports, name)
             text = text.replace(f"127.0.0.1:{default}", f"127.0.0.1:{port}")
         return json.loads(text)
 
@@ -358,7 +365,7 @@ class Stack:
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
                 **(
-                    {"chat": f"http://127.0.0.1:{self.ports.chat}", "agents": f"http://127.0.0.1:{self.ports.agents}"}
+                    {name: f"http://127.0.0.1:{getattr(self.ports, name)}" for name in ("chat", "agents", "shop")}
                     if self._chats
                     else {}
                 ),

@@ -79,8 +79,9 @@ pub(crate) async fn gateway(ctx: &Ctx, key: Slug, request: RawRequest) -> Result
     let snapshot = ctx.roster.knowing(&id).await?;
     let Some((account, secrets)) = snapshot.account(&id) else { return Err(AppError::UnknownAccount(id)) };
     let settings = match AccountSettings::of(account) {
-        Ok(AccountSettings::Gateway(settings)) => *settings,
-        Ok(AccountSettings::Desk(_)) => return Err(AppError::UnknownAccount(id)),
+        // The gateway of a web site has no connector.
+        Ok(AccountSettings::Gateway(settings)) if settings.website.is_none() => *settings,
+        Ok(AccountSettings::Gateway(_) | AccountSettings::Desk(_)) => return Err(AppError::UnknownAccount(id)),
         Err(_) => return Err(AppError::Internal("settings of a gateway cannot be read")),
     };
     let secrets = Secrets::of(secrets).map_err(|_| AppError::Internal("secrets of a gateway cannot be read"))?;

@@ -2,8 +2,10 @@
 
 use app::{AppError, ConfigureError, Ctx, Document};
 use model::{Account, Platform};
+use platform_frontstage::AccountSettings;
 use ports::DirectoryStore;
 use serde_json::{Value, json};
+use website::settings::WebsiteSettings;
 
 use crate::refused;
 
@@ -29,7 +31,13 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value,
 /// The platform's own judgement of an account's settings.
 fn check(account: &Account) -> Result<(), String> {
     match account.id.platform() {
-        Platform::Frontstage => platform_frontstage::AccountSettings::of(account).map(drop).map_err(|e| e.to_string()),
+        Platform::Frontstage => match AccountSettings::of(account).map_err(|e| e.to_string())? {
+            AccountSettings::Gateway(settings) => match settings.website {
+                Some(website) => WebsiteSettings::of(&website).map(drop).map_err(|e| format!("website: {e}")),
+                None => Ok(()),
+            },
+            AccountSettings::Desk(_) => Ok(()),
+        },
         Platform::Vcita => platform_vcita::Settings::of(account).map(drop).map_err(|e| e.to_string()),
     }
 }

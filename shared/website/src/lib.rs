@@ -21,4 +21,5 @@ mod notation;
 mod origin;
 pub mod poll;
 pub mod routing;
+pub mod settings;
 pub mod text;

@@ -238,6 +238,9 @@ pub struct SentenceModel {
     pub text: Option<HtmlText>,
     /// Confirmed by the other side.
     pub is_confirmed: bool,
+    /// The browser's own id of a sentence of the visitor, by which it knows the echo (5.2); not of the published model.
+    #[serde(rename = "ID", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl fmt::Debug for SentenceModel {
@@ -370,6 +373,7 @@ mod tests {
                 is_outbound: false,
                 text: Some(encode("1 < 2")),
                 is_confirmed: true,
+                id: None,
             }]),
             navigation: None,
             co_browsing_data: None,

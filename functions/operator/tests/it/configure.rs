@@ -48,6 +48,19 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn gateway_with_a_web_site_is_stored_and_its_rules_must_compile() {
+    let world = World::configured();
+    let configured = json!({"configured": ["frontstage/gw-web", "frontstage/desk-web"]});
+    assert_eq!(world.invoke("configure", "website").await, configured);
+
+    let world = World::configured();
+    let refused = world.invoke("configure", "invalid_website").await;
+    let message = refused["error"]["message"].as_str().unwrap();
+    let why = "account frontstage/gw-web: website: rule 77777777-7777-4777-8777-777777777777: PageUrlRegex: ";
+    assert!(code(&refused) == "invalid" && message.starts_with(why), "{message}");
+}
+
+#[tokio::test]
 async fn gateway_with_chats_and_desk_of_our_own_are_stored() {
     let world = World::configured();
     let configured = json!({"configured": ["frontstage/gw-chat", "frontstage/desk"]});

@@ -1,0 +1,71 @@
+//! `GET ~/api/Routing/{webapp}`: what a page is offered (8.1, 8.3).
+
+use app::AppError;
+use app::chats::ask_gate;
+use chat::ChatVisitor;
+use chat::gate::Signal as Gate;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, try_join};
+use http::StatusCode;
+use http::header::{ACCEPT_LANGUAGE, ORIGIN, REFERER, USER_AGENT};
+use website::body::{FieldError, MAX_USER_TOKEN};
+use website::models::{ChatStatus, RoutingModel, Signal};
+use website::routing::PageRequest;
+use wire::{RawRequest, Reply};
+
+use crate::Ctx;
+use crate::call::{Call, Route, serve};
+use crate::conversation::status;
+use crate::problem::Problem;
+
+const ROUTE: Route = Route { is_write: false, path: &["api", "Routing", "*"], run };
+
+/// Serves the first call of a page.
+///
+/// # Errors
+/// [`AppError`] where no web site is known.
+pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
+    serve(&ctx, &ROUTE, &request).await
+}
+
+fn run<'a>(call: &'a Call<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
+    async move { Ok(Reply::json(StatusCode::OK, &offer(call).await?)) }.boxed()
+}
+
+/// What the page is offered; nothing is null (11.28).
+async fn offer(call: &Call<'_>) -> Result<Option<RoutingModel>, Problem> {
+    let (user_token, page_url) = (call.query("UserToken"), call.query("PageUrl"));
+    if user_token.as_deref().is_some_and(|token| token.encode_utf16().count() > MAX_USER_TOKEN) {
+        return Err(FieldError::new("UserToken", "is too long").into());
+    }
+    let page = PageRequest {
+        web_app: call.name,
+        user_token: user_token.as_deref(),
+        page_url: page_url.as_deref(),
+        referer: call.header(REFERER),
+        origin: call.header(ORIGIN),
+        accept_language: call.header(ACCEPT_LANGUAGE),
+        user_agent: call.header(USER_AGENT),
+        client: call.client(),
+    };
+    let site = &call.site;
+    let Some(matched) = site.settings.rules.evaluate(&page, call.ctx.chats.clock.now()) else { return Ok(None) };
+    let mut model = matched.routing_model();
+    let asker = ChatVisitor { user_token: user_token.clone(), culture: call.language(), ..ChatVisitor::default() };
+    let signal = async { Ok(ask_gate(&call.ctx.chats, &site.account.id, &asker, None).await?) };
+    let (signal, chat) = try_join(signal, call.current()).await?;
+    model.signal = Some(match signal {
+        Gate::Free => Signal::Free,
+        Gate::Busy => Signal::Busy,
+        Gate::Closed => Signal::Closed,
+        Gate::Hidden => Signal::Hidden,
+    });
+    let now = call.ctx.chats.clock.now();
+    if let Some(chat) = chat.filter(|chat| status(chat, now) != ChatStatus::Closed) {
+        model.chat_running = Some(call.model(&chat, 0).await?);
+    }
+    if call.query("IncludeSettings").is_some_and(|wanted| wanted.eq_ignore_ascii_case("true")) {
+        site.settings.include_settings(&matched, &mut model);
+    }
+    Ok(Some(model))
+}
