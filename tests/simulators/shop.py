@@ -48,8 +48,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9105)
     parser.add_argument("--script", required=True, help="address of the widget's script")
     options = parser.parse_args()
-    run(shop(options.script), options.port)
-    return 0
+    return run(shop(options.script), options.port, "shop")
 
 
 if __name__ == "__main__":
