@@ -20,6 +20,9 @@ PORTS = {
     "DESKBRIDGE_AWS_PORT": 4566,
     "DESKBRIDGE_VCS_PORT": 9101,
     "DESKBRIDGE_FRONTSTAGE_PORT": 9102,
+    "DESKBRIDGE_CHAT_PORT": 9103,
+    "DESKBRIDGE_AGENTS_PORT": 9104,
+    "DESKBRIDGE_SHOP_PORT": 9105,
 }
 # `make test` is what runs this, and `make deploy` takes an AWS account: for these it is checked that make knows them.
 # Deploying with the SAM CLI itself is a test of its own.
@@ -100,12 +103,12 @@ def test_every_block_is_run_or_known_to_make() -> None:
         target = command.removeprefix("make ")
         known = subprocess.run(["make", "-n", target], cwd=PROJECT, capture_output=True, text=True, check=False)
         assert known.returncode == 0, known.stderr
-    assert [len(typed) for _, typed in sessions()] == [4, 1]
+    assert [len(typed) for _, typed in sessions()] == [5, 1]
 
 
 def test_first_session_shows_a_message_going_both_ways_and_a_repetition(terminal) -> None:
     start, typed = sessions()[0]
-    sent, answered, story, repeated = terminal(start, typed)
+    sent, answered, story, chat, repeated = terminal(start, typed)
 
     assert re.search(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-", sent.strip()), "the message has an id"
     state = json.loads(sent[sent.index("{") :])
@@ -119,6 +122,9 @@ def test_first_session_shows_a_message_going_both_ways_and_a_repetition(terminal
     timeline = json.loads(story)
     assert [d["state"] for d in timeline["deliveries"]] == ["sent"]
     assert [e.get("event", e["kind"]) for e in timeline["entries"]][:2] == ["accepted", "handed_over"]
+
+    transcript = chat[chat.rindex('"Is anybody there?"') :]
+    assert transcript.index('"Is anybody there?"') < transcript.index('"Yes. How can I help?"')
 
     outcomes = re.findall(r'"Outcome": "(\w+)"', repeated)
     assert outcomes[0] == "Accepted" and outcomes[-1] == "Duplicate"

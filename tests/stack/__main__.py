@@ -63,6 +63,7 @@ def main() -> int:
         ack_timeout=int(os.environ.get("ACK_TIMEOUT_SECONDS") or 90),
         retry_delays=os.environ.get("RETRY_DELAYS_SECONDS") or "30,120",
         max_attempts=int(os.environ.get("MAX_ATTEMPTS") or 3),
+        chats=True,
         follow_logs=True,
         say=lambda text: print(f"[{time.monotonic() - began:5.1f} s] {text}", flush=True),
     )

@@ -219,15 +219,16 @@ class Stack:
         if self._simulators:
             self._wait_for("vcs", self.ports.vcs)
             self._wait_for("frontstage_connector", self.ports.frontstage)
-        if self._chats:
-            self._start_chats(keys)
-            self._wait_for("frontstage_chat", self.ports.chat)
-            self._wait_for("frontstage_agents", self.ports.agents)
-            self._wait_for("shop", self.ports.shop)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
             self.invoke("operator-configure", self.demo_document())
+        if self._chats:
+            # They poll from their first moment on, and a gateway that is not known is looked for again only after a while.
+            self._start_chats(keys)
+            self._wait_for("frontstage_chat", self.ports.chat)
+            self._wait_for("frontstage_agents", self.ports.agents)
+            self._wait_for("shop", self.ports.shop)
         if self._follow_logs:
             threading.Thread(target=self._write_logs, name="logs", daemon=True).start()
         temporary = self._stack_file.with_suffix(".new")
