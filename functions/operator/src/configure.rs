@@ -33,7 +33,9 @@ fn check(account: &Account) -> Result<(), String> {
     match account.id.platform() {
         Platform::Frontstage => match AccountSettings::of(account).map_err(|e| e.to_string())? {
             AccountSettings::Gateway(settings) => match settings.website {
-                Some(website) => WebsiteSettings::of(&website).map(drop).map_err(|e| format!("website: {e}")),
+                Some(website) => {
+                    WebsiteSettings::of(&website).and_then(|site| site.rule_set()).map(drop).map_err(|e| format!("website: {e}"))
+                }
                 None => Ok(()),
             },
             AccountSettings::Desk(_) => Ok(()),

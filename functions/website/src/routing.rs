@@ -49,7 +49,7 @@ async fn offer(call: &Call<'_>) -> Result<Option<RoutingModel>, Problem> {
         client: call.client(),
     };
     let site = &call.site;
-    let Some(matched) = site.settings.rules.evaluate(&page, call.ctx.chats.clock.now()) else { return Ok(None) };
+    let Some(matched) = site.rules()?.evaluate(&page, call.ctx.chats.clock.now()) else { return Ok(None) };
     let mut model = matched.routing_model();
     let asker = ChatVisitor { user_token: user_token.clone(), culture: call.language(), ..ChatVisitor::default() };
     let signal = async { Ok(ask_gate(&call.ctx.chats, &site.account.id, &asker, None).await?) };

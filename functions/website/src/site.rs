@@ -1,7 +1,7 @@
 //! The web sites of gateways: settings and keys, compiled once and kept as long as they stay the same.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use app::AppError;
 use lambda::{Roster, Snapshot};
@@ -9,6 +9,7 @@ use model::{Account, AccountId};
 use platform_frontstage::AccountSettings;
 use serde_json::Value;
 use website::cookie::Keys;
+use website::routing::RuleSet;
 use website::settings::{WebsiteSettings, cookie_keys};
 
 /// The web site of one gateway.
@@ -16,6 +17,7 @@ pub(crate) struct Site {
     pub(crate) account: Account,
     pub(crate) settings: WebsiteSettings,
     pub(crate) keys: Keys,
+    rules: OnceLock<RuleSet>,
     secrets: Value,
 }
 
@@ -29,12 +31,21 @@ impl Site {
         };
         let settings = WebsiteSettings::of(&website).map_err(|_| AppError::Internal("settings of a web site cannot be read"))?;
         let keys = cookie_keys(secrets).map_err(|_| AppError::Internal("secrets of a web site cannot be read"))?;
-        Ok(Self { account: account.clone(), settings, keys, secrets: secrets.clone() })
+        Ok(Self { account: account.clone(), settings, keys, rules: OnceLock::new(), secrets: secrets.clone() })
+    }
+
+    /// The rules, compiled by the first page that asks.
+    pub(crate) fn rules(&self) -> Result<&RuleSet, AppError> {
+        if self.rules.get().is_none() {
+            let rules = self.settings.rule_set().map_err(|_| AppError::Internal("rules of a web site cannot be read"))?;
+            let _ = self.rules.set(rules);
+        }
+        self.rules.get().ok_or(AppError::Internal("rules of a web site are gone"))
     }
 }
 
-/// Web sites as this process has compiled them. Rules hold regular expressions, which take longer to compile than
-/// everything else a page load asks for.
+/// Web sites as this process has read them. Rules hold regular expressions, which take longer to compile than everything
+/// else a page load asks for.
 #[derive(Default)]
 pub struct Sites(Mutex<HashMap<AccountId, Compiled>>);
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::body::FieldError;
 use crate::models::{ControlModel, ControlType, ParameterModel, ResultModel, ScenarioModel, ValueModel};
 use crate::notation::{read_guid, read_optional_guid, write_date, write_optional_date};
-use crate::routing::{RuleSet, WebSiteRoutingInfo};
+use crate::routing::WebSiteRoutingInfo;
 
 /// A form as it is stored and as connectors get it. Unknown members are refused: a misspelt one would silently lift a
 /// rule.
@@ -257,8 +257,12 @@ impl ScreenControlParameterInfo {
 ///
 /// # Errors
 /// [`FieldError`] where the rule is not of this application, offers nothing, or does not belong to the form.
-pub fn offered_rule<'a>(result: &ResultModel, web_app: &str, rules: &'a RuleSet) -> Result<&'a WebSiteRoutingInfo, FieldError> {
-    let rule = result.web_site_routing_id.and_then(|id| rules.rule(id));
+pub fn offered_rule<'a>(
+    result: &ResultModel,
+    web_app: &str,
+    rules: &'a [WebSiteRoutingInfo],
+) -> Result<&'a WebSiteRoutingInfo, FieldError> {
+    let rule = result.web_site_routing_id.and_then(|id| rules.iter().find(|rule| rule.web_site_routing_id == id));
     let rule = rule
         .filter(|rule| rule.is_for(web_app) && !rule.block)
         .ok_or_else(|| FieldError::new("WebSiteRoutingId", "is not a rule of this application"))?;
@@ -450,7 +454,6 @@ mod tests {
 
     use super::*;
     use crate::body::read_result;
-    use crate::routing::Zone;
 
     const FORM: &str = "50000000-0000-4000-8000-000000000000";
     const NOW: EpochMillis = EpochMillis::new(1_767_225_600_000);
@@ -598,8 +601,7 @@ mod tests {
             json!({"WebSiteRoutingId": id(n), "WebApp": "webform", "Rank": n,
                    "ScenarioId": scenario, "Block": n == 3})
         };
-        let rules = serde_json::from_value(json!([rule(1, Some(FORM)), rule(2, None), rule(3, None)])).unwrap();
-        let rules = RuleSet::compile(rules, Zone::utc());
+        let rules: Vec<_> = serde_json::from_value(json!([rule(1, Some(FORM)), rule(2, None), rule(3, None)])).unwrap();
         let offered = |result: Value, web_app: &str| {
             let result = read_result(result.to_string().as_bytes()).unwrap();
             offered_rule(&result, web_app, &rules).map(|rule| rule.rank).map_err(|error| error.to_string())

@@ -80,8 +80,9 @@ impl Picture {
 pub struct WebsiteSettings {
     /// The pages that may call.
     pub origins: AllowedOrigins,
-    /// What pages are offered.
-    pub rules: RuleSet,
+    /// What pages are offered, as it is written: see [`Self::rule_set`].
+    pub rules: Vec<WebSiteRoutingInfo>,
+    time_zone: Option<String>,
     /// Proxies before us whose word counts for where a visitor is (8.3).
     pub trusted_proxies: AddressList,
     /// Whether some rule asks for page tracking.
@@ -109,11 +110,10 @@ struct WebsiteText {
 }
 
 impl WebsiteSettings {
-    /// Reads and checks the member `website` of an account's settings.
+    /// Reads and checks the member `website` of an account's settings, all but what [`Self::rule_set`] checks.
     ///
     /// # Errors
-    /// [`SettingsProblem`] with the first rule that is broken. What the register of another product would bear with a
-    /// warning (8.3) is refused here: whoever configures it is still there to correct it.
+    /// [`SettingsProblem`] with the first thing that is wrong.
     pub fn of(website: &Value) -> Result<Self, SettingsProblem> {
         let text = WebsiteText::deserialize(website).map_err(|e| problem(e.to_string()))?;
         if text.origins.is_empty() {
@@ -121,10 +121,6 @@ impl WebsiteSettings {
         }
         let origins =
             AllowedOrigins::new(text.origins.iter().map(String::as_str)).map_err(|e| problem(format!("origins: {e}")))?;
-        let zone = match text.time_zone.as_deref() {
-            None => Zone::utc(),
-            Some(name) => Zone::named(name).map_err(|e| problem(format!("time_zone: {e}")))?,
-        };
         let trusted_proxies = text.trusted_proxies.unwrap_or_default().parse();
         let trusted_proxies = trusted_proxies.map_err(|e| problem(format!("trusted_proxies: {e}")))?;
         if text.rules.len() > MAX_RULES {
@@ -153,18 +149,32 @@ impl WebsiteSettings {
             }
         }
         let tracks_pages = text.rules.iter().any(|rule| !rule.block && rule.chat_track_url != 0);
-        let rules = RuleSet::compile(text.rules, zone);
-        if let Some(warning) = rules.warnings().first() {
-            return Err(problem(warning.to_string()));
-        }
         let mut pictures = BTreeMap::new();
         for (id, picture) in &text.agent_pictures {
             let id = guid(id).ok_or_else(|| problem("agent_pictures: a name is not a GUID"))?;
             let picture = Picture::read(picture).map_err(|rule| problem(format!("agent_pictures: {id} {rule}")))?;
             pictures.insert(id, picture);
         }
-        let (content, literals) = (text.content, text.literals);
-        Ok(Self { origins, rules, trusted_proxies, tracks_pages, content, literals, pictures })
+        let WebsiteText { rules, time_zone, content, literals, .. } = text;
+        Ok(Self { origins, rules, time_zone, trusted_proxies, tracks_pages, content, literals, pictures })
+    }
+
+    /// The rules, ready to be evaluated. Compiling them takes longer than anything else a page asks for, so only who
+    /// evaluates them does it.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken. What the register of another product would bear with a
+    /// warning (8.3) is refused here: whoever configures it is still there to correct it.
+    pub fn rule_set(&self) -> Result<RuleSet, SettingsProblem> {
+        let zone = match self.time_zone.as_deref() {
+            None => Zone::utc(),
+            Some(name) => Zone::named(name).map_err(|e| problem(format!("time_zone: {e}")))?,
+        };
+        let rules = RuleSet::compile(self.rules.clone(), zone);
+        match rules.warnings().first() {
+            Some(warning) => Err(problem(warning.to_string())),
+            None => Ok(rules),
+        }
     }
 
     /// Adds what a page gets with `IncludeSettings=true`: template, parameters and texts (4.1).
@@ -259,7 +269,7 @@ mod tests {
     fn refused(path: &str, value: Value) -> String {
         let mut site = site();
         *site.pointer_mut(path).unwrap() = value;
-        WebsiteSettings::of(&site).unwrap_err().to_string()
+        WebsiteSettings::of(&site).and_then(|site| site.rule_set()).unwrap_err().to_string()
     }
 
     #[test]
@@ -269,7 +279,8 @@ mod tests {
         assert_eq!(format!("{:?}", site.picture(AGENT.parse().unwrap())), "Some(Picture(image/png, 8 bytes))");
         assert_eq!(site.picture(RULE.parse().unwrap()), None);
         let request = PageRequest { web_app: "WebChat", ..PageRequest::default() };
-        let matched = site.rules.evaluate(&request, EpochMillis::new(0)).unwrap();
+        let rules = site.rule_set().unwrap();
+        let matched = rules.evaluate(&request, EpochMillis::new(0)).unwrap();
         let mut model = matched.routing_model();
         site.include_settings(&matched, &mut model);
         let model = serde_json::to_value(model).unwrap();
@@ -286,7 +297,8 @@ mod tests {
         }));
         let site = site.unwrap();
         let request = PageRequest { web_app: "webchat", ..PageRequest::default() };
-        let matched = site.rules.evaluate(&request, EpochMillis::new(0)).unwrap();
+        let rules = site.rule_set().unwrap();
+        let matched = rules.evaluate(&request, EpochMillis::new(0)).unwrap();
         let mut model = matched.routing_model();
         site.include_settings(&matched, &mut model);
         assert_eq!((model.html_template, model.literals), (None, None));

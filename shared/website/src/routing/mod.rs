@@ -276,12 +276,6 @@ impl RuleSet {
         &self.warnings
     }
 
-    /// The rule of this id, as browsers send it back.
-    #[must_use]
-    pub fn rule(&self, id: Uuid) -> Option<&WebSiteRoutingInfo> {
-        self.rules.iter().map(|rule| &rule.info).find(|info| info.web_site_routing_id == id)
-    }
-
     /// The first rule all of whose conditions hold, unless it blocks; `None` is answered as null.
     #[must_use]
     pub fn evaluate(&self, request: &PageRequest<'_>, now: EpochMillis) -> Option<Match<'_>> {
