@@ -189,6 +189,17 @@ def test_widget_is_served_and_its_visitor_talks_to_an_agent(chats: Chats, jana: 
     assert (closed.status_code, closed.json()["Status"]) == (200, "Closed")
 
 
+def test_preflight_is_answered_for_the_pages_that_may_call(chats: Chats) -> None:
+    browser = Browser(chats.stack)
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    for origin, allowed in ((browser.headers["Origin"], True), ("https://evil.example", False)):
+        browser.headers = {"Origin": origin, **asks}
+        answer = browser.call("OPTIONS", "api/Chat/Sentence")
+        assert answer.status_code == 204
+        assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+        assert answer.headers.get("Access-Control-Allow-Origin") in (origin, None)
+
+
 def test_page_of_another_origin_may_not_write(chats: Chats) -> None:
     browser = Browser(chats.stack)
     browser.headers = {"Origin": "https://evil.example"}

@@ -11,8 +11,8 @@ Facts that were measured with 1.5.33 and that this package relies on:
 * EventBridge schedules are looked at every 10 s: ``rate(1 minute)`` fires 60 to 70 s after the last time.
 * stdout and stderr of a function go to the emulated CloudWatch Logs, to the log group of its LoggingConfig, in a new
   stream per invocation.
-* An HTTP API answers OPTIONS itself with 403; on AWS it reaches an ANY route when no CORS is configured. An escaped
-  slash in a path parameter answers 404. A function URL writes the query anew from its decoded parts; on AWS it arrives
+* An HTTP API answers OPTIONS itself with 403; on AWS it reaches an ANY route when no CORS is configured, and with the
+  launcher below here too. An escaped slash in a path parameter answers 404. A function URL writes the query anew from its decoded parts; on AWS it arrives
   as sent, which matters where a query is signed: use the HTTP API for that here.
 * CloudFormation knows neither AWS::Logs::QueryDefinition nor the OpenAPI body of an HTTP API, and alarms with metric
   math are refused. Two IAM actions are checked otherwise than on AWS (see `deploy.py` for all of these).
@@ -34,9 +34,22 @@ ACCOUNT_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 # It answers the functions' runtime in two small packets over a kept connection. With Nagle's algorithm the second one
 # waits for a delayed acknowledgement, 40 ms, twice per invocation: most of what a warm call would take.
+#
+# A preflight that no CORS configuration answers goes the way of every other method: it asks whether the method is OPTIONS
+# before it looks for a route, and is told no.
 LAUNCHER = """
 import runpy, socketserver
+from ministack.services import apigateway
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+class Preflight(str):
+    __hash__ = str.__hash__
+    def __eq__(self, other):
+        return other != "OPTIONS" and str.__eq__(self, other)
+handle = apigateway._handle_execute_in_scope
+async def handle_preflights_too(api_id, stage, path, method, *rest, **named):
+    is_ours = method == "OPTIONS" and not (apigateway._apis.get(api_id) or {}).get("corsConfiguration")
+    return await handle(api_id, stage, path, Preflight(method) if is_ours else method, *rest, **named)
+apigateway._handle_execute_in_scope = handle_preflights_too
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
 
