@@ -1,4 +1,4 @@
-//! FrontStage: what its connectors, agent clients and browsers say and are told.
+//! FrontStage: what its connectors and agent clients say and are told.
 //!
 //! The crate holds the vendor's words: signatures, envelopes, every structure of the contract with its field rules, JSON
 //! and MessagePack; and for messages the translation to and from the model, and the push with its schedule. It does no
@@ -6,17 +6,15 @@
 //!
 //! The order of use: [`verify`], [`parse`], then per item what its [`Msg`] asks for ([`receive`], [`acknowledgement`]), the
 //! answers built with [`Answer`] out of [`OutBody`]. What is said of chats goes through [`hearing`], what a chat does through
-//! [`tell`] into its streams ([`kept_envelope`], [`given_envelope`]). Bodies of browsers are read by [`Format::read`] and written by
-//! [`Structure::write`] and [`Format::reply`]. Numbers in comments are sections of the FrontStage contract.
+//! [`tell`] into its streams ([`kept_envelope`], [`given_envelope`]). What browsers say is another crate's. Numbers in comments are
+//! sections of the FrontStage contract.
 //!
 //! To add a structure, write its table in the module of its section; to add a message, give [`Msg`] or [`OutBody`] a
 //! variant with its name. Bytes become a [`Node`] first and leave as one, so neither knows a format.
 
 mod auth;
-mod browser;
 mod chat;
 mod content;
-mod culture;
 mod desk;
 mod envelope;
 mod error;
@@ -40,13 +38,8 @@ mod telling;
 mod words;
 
 pub use auth::{AuthFailure, Nonce, sign, verify};
-pub use browser::{
-    ChatModel, CoBrowsingModel, ConfirmModel, ControlModel, NavigationModel, ParameterModel, ResultModel, ResultReceipt,
-    RoutingModel, ScenarioModel, SentenceModel, TypingModel, ValueModel,
-};
 pub use chat::{ChatCommandInfo, ChatInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo, ScenarioResultItemInfo};
 pub use content::{CommandInfo, Data, GatewayInfo, MessageContentInfo};
-pub use culture::closest_culture;
 pub use desk::{DeskAgent, DeskSettings};
 pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, parse};
 pub use error::{Code, Warning, WireError};

@@ -4,9 +4,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use wire::Reply;
 
-use crate::envelope::MAX_BODY;
 use crate::node::Node;
-use crate::structure::{Dir, Structure};
 use crate::{Code, WireError, json, msgpack};
 
 /// A format of bodies.
@@ -93,21 +91,6 @@ impl Format {
         match self {
             Self::Json => json::parse(body),
             Self::MsgPack => msgpack::parse(body),
-        }
-    }
-
-    /// Reads a body that is one structure, as those of browsers are.
-    ///
-    /// # Errors
-    /// `TooLarge`, `MalformedBody`, or what is wrong with a member.
-    pub fn read<T: Structure>(self, body: &[u8], dir: Dir) -> Result<T, WireError> {
-        if body.len() > MAX_BODY {
-            return Err(WireError::new(Code::TooLarge, "the body is longer than 4 MB"));
-        }
-        let node = self.parse(body)?;
-        match node.problem() {
-            Some(why) => Err(WireError::new(Code::MalformedBody, why)),
-            None => T::read(&node, dir),
         }
     }
 

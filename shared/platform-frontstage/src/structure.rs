@@ -33,10 +33,6 @@ pub enum Dir {
     Cs,
     /// Server to agent client.
     Sc,
-    /// Browser to server.
-    In,
-    /// Server to browser.
-    Out,
 }
 
 /// How a structure is written.
