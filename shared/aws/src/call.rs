@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
 use crate::http::PinnedClient;
-use crate::{ATTEMPT_TIMEOUT, ATTEMPTS};
+use crate::{ATTEMPT_TIMEOUT, ATTEMPTS, OPERATION_TIMEOUT};
 
 /// Pause before the second attempt; doubled before the third.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -57,26 +57,32 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Where a service is: its endpoint of the region (AWS General Reference, "Regional endpoints").
-    pub(crate) fn url(&self, service: &str) -> String {
-        self.endpoint.clone().unwrap_or_else(|| {
-            let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-            format!("https://{service}.{}.{suffix}", self.region)
-        })
+    /// The root of a service's endpoint in the region (AWS General Reference, "Regional endpoints").
+    fn root(&self, service: &str) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
+            None => {
+                let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+                format!("https://{service}.{}.{suffix}/", self.region)
+            }
+        }
     }
 
     /// Asks for the endpoint's root, which every service answers to anybody, so that the next call finds a connection.
     pub(crate) async fn open(&self, service: &str) {
-        let Ok(request) = Request::get(format!("{}/", self.url(service).trim_end_matches('/'))).body(SdkBody::empty()) else {
-            return;
-        };
+        let Ok(request) = Request::get(self.root(service)).body(SdkBody::empty()) else { return };
         let asked = async { self.client.send(request).await.ok()?.into_body().collect().await.ok() };
         // Whatever went wrong, the call that comes will meet it too and say so.
         let _opened = tokio::time::timeout(ATTEMPT_TIMEOUT, asked).await;
     }
 
-    /// Calls an operation, again if that may help.
+    /// Calls an operation, again if that may help; all attempts together have the time of an SDK client's call.
     pub(crate) async fn call(&self, service: &str, target: &str, body: &[u8]) -> Result<Bytes, CallError> {
+        let called = tokio::time::timeout(OPERATION_TIMEOUT, self.attempts(service, target, body)).await;
+        called.unwrap_or_else(|_| Err(CallError::transient("timeout")))
+    }
+
+    async fn attempts(&self, service: &str, target: &str, body: &[u8]) -> Result<Bytes, CallError> {
         let mut pause = PAUSE;
         let mut attempt = 1;
         loop {
@@ -99,7 +105,7 @@ impl Caller {
     }
 
     fn signed(&self, service: &str, target: &str, body: &[u8]) -> Option<Request<SdkBody>> {
-        let url = format!("{}/", self.url(service).trim_end_matches('/'));
+        let url = self.root(service);
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
         let params = SigningParams::builder()
             .identity(&self.identity)
@@ -163,9 +169,9 @@ mod tests {
 
     #[test]
     fn endpoint_is_the_regions_or_the_given_one() {
-        assert_eq!(caller("eu-central-1", None).url("ssm"), "https://ssm.eu-central-1.amazonaws.com");
-        assert_eq!(caller("cn-north-1", None).url("ssm"), "https://ssm.cn-north-1.amazonaws.com.cn");
-        assert_eq!(caller("eu-central-1", Some("http://127.0.0.1:4566")).url("ssm"), "http://127.0.0.1:4566");
+        assert_eq!(caller("eu-central-1", None).root("ssm"), "https://ssm.eu-central-1.amazonaws.com/");
+        assert_eq!(caller("cn-north-1", None).root("ssm"), "https://ssm.cn-north-1.amazonaws.com.cn/");
+        assert_eq!(caller("eu-central-1", Some("http://127.0.0.1:4566")).root("ssm"), "http://127.0.0.1:4566/");
     }
 
     #[test]
