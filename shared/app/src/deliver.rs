@@ -11,7 +11,7 @@ use ports::{LaneSelector, PortError, Saved, WorkItem};
 use tracing::{info, warn};
 use wire::{Exchange, Input, Job, Outcome, Step};
 
-use crate::settle::{amend, leave_lane, stay};
+use crate::settle::{amend, clear_head, leave_lane, stay};
 use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
 
 /// How often a change is tried again after somebody else changed the same delivery or lane.
@@ -59,10 +59,10 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
         let now = base.clock.now();
         let policy = outbound.policy(item.delivery.key.content);
         let event = match next_event(&item, now) {
-            Next::Settled => match leave_lane(&ctx.settle, item, None, None).await? {
-                Saved::Yes => return Ok(Progress::default()),
-                Saved::Conflict => continue,
-            },
+            Next::Settled => {
+                clear_head(&ctx.settle, item).await?;
+                return Ok(Progress::default());
+            }
             Next::Wait => return Ok(Progress::default()),
             Next::Later { at } => {
                 base.queue.deliver(&[(task.clone(), at.since(now))]).await?;
@@ -340,7 +340,7 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
             Ok(change) => change,
             // It was settled by somebody else; if it still heads its lane, that was all they had time for.
             Err(StepIgnored::AlreadySettled) if item.lane.head() == Some(entry) => {
-                leave_lane(ctx, item, None, None).await?;
+                clear_head(ctx, item).await?;
                 return Ok(Progress::default());
             }
             Err(_) => return Ok(Progress::default()),
@@ -392,8 +392,7 @@ async fn follow_up(ctx: &SettleCtx, item: WorkItem, now: EpochMillis) -> Result<
         DeliveryState::Failed { reason, .. } => {
             let key = item.delivery.key.clone();
             warn!(delivery.id = %key, delivery.outcome = reason.as_str(), "delivery {key} given up: {}", reason.as_str());
-            // A conflict means that somebody else moves the same lane on; nothing is left to do here.
-            leave_lane(ctx, item, None, None).await?;
+            clear_head(ctx, item).await?;
             Ok(Progress { failed: 1, ..Progress::default() })
         }
         DeliveryState::RetryWait { due, .. } => {

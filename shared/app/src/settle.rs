@@ -6,7 +6,7 @@ use model::{
     DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, Lane, ReceiptStatus,
     StoryEntry,
 };
-use ports::{NewDelivery, Saved, Transition, WorkItem};
+use ports::{LaneSelector, NewDelivery, PortError, Saved, Transition, WorkItem};
 
 use crate::{AppError, SWEEP_GRACE, SettleCtx};
 
@@ -33,18 +33,17 @@ fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, Deliv
     })
 }
 
-/// Takes a settled delivery out of its lane. `item.delivery` is in its final state, stored or about to be stored with
-/// this; `story` and `alias` belong to that change.
+/// How often a delivery is taken out of a lane that changes at the same time.
+const RACES: usize = 8;
+
+/// Takes a delivery, stored as settled, out of its lane. A message that is accepted meanwhile changes the lane, and its
+/// own task has found another delivery at the head: so this goes on until the head is gone, by whosever hand.
 ///
 /// A failure gets its entry in the dead-letter queue first: if the process ends between the two, the delivery still
 /// heads its lane and the sweep comes here again. So an entry may come twice, but is never missing.
-pub(crate) async fn leave_lane(
-    ctx: &SettleCtx,
-    mut item: WorkItem,
-    story: Option<StoryEntry>,
-    alias: Option<EventKey>,
-) -> Result<Saved, AppError> {
-    let now = ctx.base.clock.now();
+pub(crate) async fn clear_head(ctx: &SettleCtx, mut item: WorkItem) -> Result<(), AppError> {
+    let lane = item.lane.key.clone();
+    let entry = item.delivery.key.entry();
     if let DeliveryState::Failed { reason, .. } = item.delivery.state {
         let dead = DeadTask::V1 {
             delivery: item.delivery.key.clone(),
@@ -53,6 +52,27 @@ pub(crate) async fn leave_lane(
         };
         ctx.base.queue.dead(&dead).await?;
     }
+    for _ in 0..RACES {
+        if item.lane.head() != Some(entry) || leave_lane(ctx, item, None, None).await? == Saved::Yes {
+            return Ok(());
+        }
+        let Some(fresh) = ctx.base.store.work(&lane, LaneSelector::Entry(entry), None, ctx.base.clock.now()).await? else {
+            return Ok(());
+        };
+        item = fresh;
+    }
+    Err(PortError::Busy.into())
+}
+
+/// Takes a settled delivery out of its lane, if both are as `item` says. `item.delivery` is in its final state, stored
+/// or about to be stored with this; `story` and `alias` belong to that change.
+pub(crate) async fn leave_lane(
+    ctx: &SettleCtx,
+    mut item: WorkItem,
+    story: Option<StoryEntry>,
+    alias: Option<EventKey>,
+) -> Result<Saved, AppError> {
+    let now = ctx.base.clock.now();
     let receipt = receipt_for(ctx, &item);
     let mut tasks = Vec::new();
     if let Some((status, key)) = &receipt {

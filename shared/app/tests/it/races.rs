@@ -1,20 +1,21 @@
 //! The timer and the acknowledgement race at 90 s: one winner, whatever the order.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use app::{Acknowledged, OutboundCtx};
 use async_trait::async_trait;
 use futures_util::future::join;
-use model::{DeliverTask, DeliveryState, FailureReason, StoryEvent};
-use ports::Sender;
+use model::{DeliverTask, DeliveryState, EpochMillis, FailureReason, LaneKey, RemoteStatus, RemoteThread, StoryEvent};
+use ports::{DeliveryStore, LaneSelector, PortError, Saved, Sender, Transition, WorkItem};
 use serde_json::json;
 use testkit::fixtures::{desk_account_id, visitor_account_id};
 use testkit::{QueuedTask, ScriptedSender};
 use tokio::sync::Notify;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
-use crate::world::World;
+use crate::world::{Answer, World, delivery};
 
 /// A store in memory does not yield, so the tasks are interleaved by hand: `order` picks who goes next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +29,7 @@ async fn a_thousand_interleavings_of_timer_and_acknowledgement_have_one_winner()
             DeliveryState::Sending { deadline, .. } => deadline,
             other => panic!("{other:?}"),
         };
-        world.clock.set(model::EpochMillis::new(deadline.millis() - 50 + round / 10));
+        world.clock.set(EpochMillis::new(deadline.millis() - 50 + round / 10));
         let timer =
             world.queue.waiting().into_iter().find_map(|(_, task)| matches!(task, QueuedTask::Ack(_)).then_some(task)).unwrap();
         world.queue.forget_all();
@@ -88,7 +89,7 @@ async fn an_answer_that_outlasts_the_last_deadline_still_settles() {
     let slow = Arc::new(Slow::default());
     let ctx = OutboundCtx { sender: slow.clone(), ..world.outbound.clone() };
     let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()) };
-    let until = model::EpochMillis::new(i64::MAX);
+    let until = EpochMillis::new(i64::MAX);
     let worker = tokio::spawn(async move { app::deliver(&ctx, &task, until).await });
     slow.called.notified().await;
     world.pass(Duration::from_secs(200)).await;
@@ -100,4 +101,58 @@ async fn an_answer_that_outlasts_the_last_deadline_still_settles() {
     assert!(matches!(world.state(&answer), DeliveryState::Sent { .. }));
     assert_eq!(world.story(&answer).last(), Some(&StoryEvent::Acknowledged { late: true, after_failure: true }));
     assert!(world.is_at_rest(answer.message.conversation()));
+}
+
+/// The store, before whose first change of a lane's head the visitor says one thing more.
+struct Interrupted {
+    world: Arc<World>,
+    is_said: AtomicBool,
+}
+
+#[async_trait]
+impl DeliveryStore for Interrupted {
+    async fn work(
+        &self,
+        lane: &LaneKey,
+        which: LaneSelector,
+        installation: Option<&str>,
+        now: EpochMillis,
+    ) -> Result<Option<WorkItem>, PortError> {
+        self.world.store.work(lane, which, installation, now).await
+    }
+
+    async fn save(&self, transition: &Transition) -> Result<Saved, PortError> {
+        if transition.leaves_lane && !self.is_said.swap(true, Ordering::SeqCst) {
+            self.world.visitor_says("+420700000001", "later", "later").await;
+            // Its task finds another delivery at the head, and is over.
+            self.world.work().await;
+        }
+        self.world.store.save(transition).await
+    }
+
+    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
+        self.world.store.bind(lane, thread).await
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_while_the_head_is_settled_goes_without_the_sweep() {
+    for answer in [Answer::Taken, Answer::Status(422)] {
+        let world = Arc::new(World::new());
+        let first = world.visitor_says("+420700000001", "first", "first").await;
+        let task = delivery(first, &desk_account_id());
+        world.plan(&desk_account_id(), [answer]);
+        world.queue.forget_all();
+
+        let mut ctx = world.outbound.clone();
+        ctx.settle.base = ctx.settle.base.with(Arc::new(Interrupted { world: world.clone(), is_said: AtomicBool::new(false) }));
+        let task = DeliverTask::V1 { lane: task.lane(), entry: Some(task.entry()) };
+        app::deliver(&ctx, &task, EpochMillis::new(i64::MAX)).await.unwrap();
+        world.work().await;
+
+        assert_eq!(world.texts_at(&desk_account_id()).last().map(String::as_str), Some("later"), "{answer:?}");
+        assert!(world.is_at_rest(first.conversation()), "{answer:?}");
+        let dead = world.queue.dead_letters().len();
+        assert_eq!(dead, usize::from(answer == Answer::Status(422)), "{answer:?}");
+    }
 }
