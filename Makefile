@@ -25,7 +25,7 @@ RELEASE := target/$(if $(ZIG),$(TRIPLE)/)release
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 # ------------------------------------------------------------------------------------------------------------------- work
 
@@ -77,6 +77,10 @@ unit: ## Unit and property tests
 .PHONY: flows
 flows: .venv/test.stamp tests/web/node_modules/.stamp ## Template checks, simulators, pages and end-to-end flows over a stack of their own; needs `make build`
 	$(PY) -m pytest -q tests
+
+.PHONY: coverage-table
+coverage-table: ## Write docs/coverage/frontstage.md from the items beside it
+	@$(PYTHON) -m tests.coverage.table
 
 .PHONY: bench
 bench: .venv/run.stamp build ## Print speed, size and cost

@@ -998,6 +998,17 @@ def test_operator_timeline_follows_an_inbound_message_by_any_id(bridge: Bridge, 
     assert address not in json.dumps(whole)
 
 
+def test_operator_timeline_tells_what_was_said_of_a_message_but_no_names(
+    bridge: Bridge, address: str, words: Words
+) -> None:
+    text = words("with details")
+    names = {"ToField": "Shop <shop@demo.example>", "ToBccField": "Hidden Ann"}
+    told = bridge.send(address, text, Culture="cs-CZ", SpamLevel=3, **names)
+    accepted = bridge.timeline(told["message_id"])["entries"][0]
+    assert (accepted["details"]["Culture"], accepted["details"]["SpamLevel"]) == ("cs-CZ", "3")
+    assert not [name for name in names.values() if name in json.dumps(accepted)]
+
+
 def test_operator_timeline_follows_a_staff_message_by_any_id(bridge: Bridge, address: str, words: Words) -> None:
     session_uid = bridge.open_conversation(address)
     text = words("and where is this")

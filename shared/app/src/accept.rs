@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use model::{
     Account, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage, Directory,
-    EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageId, ReceiptStatus, RemoteStatus, Visitor, VisitorMessage,
+    EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus, Visitor,
+    VisitorMessage,
 };
 use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, InboundStore, NewDelivery};
 use tracing::warn;
@@ -73,6 +74,7 @@ pub async fn accept_visitor(
             origin_id: &message.origin_id,
             sent_at: message.sent_at,
             content: &message.content,
+            details: &message.details,
         };
         let recipients = conversation.desk.iter().map(|desk| (desk.clone(), DeliveryContent::Message)).collect();
         let events = message.event_keys.iter().map(|(key, keep)| (key.clone(), keep.map(|k| now.plus(k)))).collect();
@@ -138,6 +140,7 @@ pub async fn accept_desk(
             origin_id: &message.origin_id,
             sent_at: message.sent_at,
             content: &message.content,
+            details: &MessageDetails::default(),
         };
         let events = vec![(message.event_key.clone(), None)];
         let acceptance = draft.accept_into(desk.conversation, false, now, events, vec![recipient], &|_| Vec::new())?;
@@ -154,6 +157,7 @@ struct Draft<'a> {
     origin_id: &'a str,
     sent_at: EpochMillis,
     content: &'a model::Content,
+    details: &'a MessageDetails,
 }
 
 impl Draft<'_> {
@@ -185,6 +189,7 @@ impl Draft<'_> {
             sent_at: self.sent_at,
             accepted_at: now,
             content: self.content.clone(),
+            details: self.details.clone(),
             memo: conversation.visitor.memo.clone(),
         };
         Ok(Acceptance { conversation, may_create, message, events, deliveries, guards: guards(id) })

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    AccountId, Acknowledgement, DeliverTask, DeliveryContent, DeliveryKey, DeliveryState, FailureReason, StepIgnored, StoryEntry,
-    StoryEvent, Verdict, settle,
+    AccountId, Acknowledgement, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, FailureReason, StepIgnored,
+    StoryEntry, StoryEvent, Verdict, settle,
 };
 use ports::{AckExpectation, AckOutcome, AckStore, AckWrite, Guard, GuardRefusal, PortError};
 
@@ -57,7 +57,7 @@ pub async fn acknowledge(
         route: acknowledgement.route,
         state,
         reference,
-        story: StoryEntry { at: now, event, next_at: None, detail },
+        story: StoryEntry { at: now, event, next_at: None, detail, said_at: acknowledgement.said_at },
         alias: acknowledgement.alias,
         guards,
     };
@@ -83,10 +83,42 @@ pub async fn acknowledge(
                 }
                 Err(StepIgnored::Stale) => return Ok(Acknowledged::Unknown),
                 Err(StepIgnored::AlreadySettled | StepIgnored::NotDue { .. } | StepIgnored::UnderWay { .. }) => {
-                    return Ok(Acknowledged::Duplicate);
+                    return if contradicts(&delivery, verdict, write.reference.as_deref()) {
+                        note(ctx, &delivery, write).await
+                    } else {
+                        Ok(Acknowledged::Duplicate)
+                    };
                 }
             },
         }
     }
     Err(PortError::Busy.into())
+}
+
+/// Whether a word about a settled delivery is another one than the word that settled it. Of two errors, the text of the
+/// first is in the story only, and nothing depends on it.
+fn contradicts(delivery: &Delivery, verdict: Verdict, reference: Option<&str>) -> bool {
+    let was_taken = matches!(delivery.state, DeliveryState::Sent { .. });
+    match verdict {
+        Verdict::Refused => was_taken,
+        Verdict::Accepted => !was_taken || (reference.is_some() && reference != delivery.reference.as_deref()),
+    }
+}
+
+/// Writes what was said later into the story, and leaves the delivery as it is. A note that loses a race is not worth
+/// another try: the recipient's first word stands either way.
+async fn note(ctx: &Ctx<dyn AckStore>, delivery: &Delivery, word: AckWrite) -> Result<Acknowledged, AppError> {
+    let detail = word.story.detail.or(word.reference);
+    let write = AckWrite {
+        expect: AckExpectation::Rev(delivery.rev),
+        state: delivery.state,
+        reference: None,
+        story: StoryEntry { event: StoryEvent::Contradicted, detail, ..word.story },
+        alias: None,
+        ..word
+    };
+    match ctx.store.acknowledge(&write).await? {
+        AckOutcome::Refused(refusal) => Ok(Acknowledged::Refused(refusal)),
+        AckOutcome::Stored | AckOutcome::Otherwise(_) => Ok(Acknowledged::Duplicate),
+    }
 }

@@ -191,7 +191,7 @@ async fn claim(ctx: &SettleCtx, item: &WorkItem, change: Change, now: EpochMilli
     let mut claimed = item.clone();
     claimed.delivery.state = change.state;
     let due_at = change.state.next_at().unwrap_or(now).plus(SWEEP_GRACE);
-    let story = StoryEntry { at: now, event: change.event, next_at: change.state.next_at(), detail: None };
+    let story = StoryEntry { at: now, event: change.event, next_at: change.state.next_at(), detail: None, said_at: None };
     let saved = stay(ctx, claimed.delivery.clone(), item.lane.clone(), story, due_at, false).await?;
     claimed.delivery.rev += 1;
     Ok((saved == Saved::Yes).then_some(claimed))
@@ -232,10 +232,11 @@ async fn attempt(
                     acknowledge(&ctx.acks, &lane.recipient, acknowledgement, Vec::new()).await?;
                 }
             }
-            match own.map(|a| (a.result, a.alias)) {
-                None => return Ok(Progress::default()),
-                Some((Ok(reference), alias)) => Ended { reference, alias, ..Ended::plain(DeliveryEvent::Acknowledged) },
-                Some((Err(text), _)) => Ended { detail: Some(text), ..Ended::plain(DeliveryEvent::Rejected) },
+            let Some(own) = own else { return Ok(Progress::default()) };
+            let said_at = own.said_at;
+            match own.result {
+                Ok(reference) => Ended { reference, alias: own.alias, said_at, ..Ended::plain(DeliveryEvent::Acknowledged) },
+                Err(text) => Ended { detail: Some(text), said_at, ..Ended::plain(DeliveryEvent::Rejected) },
             }
         }
         Outcome::Unanswered { retry_after, reason } => {
@@ -308,11 +309,12 @@ struct Ended {
     detail: Option<String>,
     reference: Option<String>,
     alias: Option<EventKey>,
+    said_at: Option<EpochMillis>,
 }
 
 impl Ended {
     const fn plain(event: DeliveryEvent) -> Self {
-        Self { event, detail: None, reference: None, alias: None }
+        Self { event, detail: None, reference: None, alias: None, said_at: None }
     }
 }
 
@@ -346,7 +348,7 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
             Err(_) => return Ok(Progress::default()),
         };
         let next_at = change.state.next_at();
-        let story = StoryEntry { at: now, event: change.event, next_at, detail: end.detail.clone() };
+        let story = StoryEntry { at: now, event: change.event, next_at, detail: end.detail.clone(), said_at: end.said_at };
         item.delivery.state = change.state;
         if end.reference.is_some() {
             item.delivery.reference.clone_from(&end.reference);

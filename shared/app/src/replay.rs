@@ -22,7 +22,7 @@ pub enum Replayed {
 /// [`AppError::Unavailable`] when it is not known to be stored.
 pub async fn replay(ctx: &Ctx<dyn StoryStore>, delivery: &DeliveryKey) -> Result<Replayed, AppError> {
     let now = ctx.clock.now();
-    let story = StoryEntry { at: now, event: StoryEvent::Replayed, next_at: None, detail: None };
+    let story = StoryEntry { at: now, event: StoryEvent::Replayed, next_at: None, detail: None, said_at: None };
     match ctx.store.requeue(delivery, &story, now.plus(SWEEP_GRACE)).await? {
         Saved::Conflict => Ok(Replayed::NotFailed),
         Saved::Yes => {

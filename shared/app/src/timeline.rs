@@ -1,6 +1,6 @@
 //! From any id to one ordered story.
 
-use model::{AccountId, Author, ConversationId, DeliveryKey, EpochMillis, EventKey, MessageId, StoryEvent};
+use model::{AccountId, Author, ConversationId, DeliveryKey, EpochMillis, EventKey, Memo, MessageId, StoryEvent};
 use serde::Serialize;
 
 use crate::{AppError, Ctx};
@@ -55,6 +55,9 @@ pub enum What {
         origin_id: String,
         /// Length of the text in bytes.
         text_bytes: usize,
+        /// What the platform said of it beside its content, but for names and addresses.
+        #[serde(skip_serializing_if = "Memo::is_empty")]
+        details: Memo,
     },
     /// Something happened to a delivery.
     Delivery {
@@ -67,6 +70,9 @@ pub enum What {
         next_at: Option<String>,
         /// What the recipient said.
         detail: Option<String>,
+        /// When the recipient says that it happened, UTC text.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        said_at: Option<String>,
     },
 }
 
@@ -121,6 +127,7 @@ pub async fn timeline(ctx: &Ctx<dyn StoryStore>, key: TimelineKey) -> Result<Opt
             origin: message.origin.clone(),
             origin_id: message.origin_id.clone(),
             text_bytes: message.content.text.len(),
+            details: message.details.plain.clone(),
         };
         entries.push((message.accepted_at, TimelineEntry { at: message.accepted_at.to_utc_text(), message: message.id, what }));
     }
@@ -130,6 +137,7 @@ pub async fn timeline(ctx: &Ctx<dyn StoryStore>, key: TimelineKey) -> Result<Opt
             event: entry.event,
             next_at: entry.next_at.map(EpochMillis::to_utc_text),
             detail: entry.detail.clone(),
+            said_at: entry.said_at.map(EpochMillis::to_utc_text),
         };
         entries.push((entry.at, TimelineEntry { at: entry.at.to_utc_text(), message: delivery.message, what }));
     }

@@ -387,6 +387,8 @@ pub enum StoryEvent {
         /// It was the last one.
         given_up: bool,
     },
+    /// The recipient said something else about a delivery that its first word had settled; that stands.
+    Contradicted,
     /// Given up for its age.
     Expired,
     /// An operator put it back.
@@ -405,6 +407,8 @@ pub struct StoryEntry {
     pub next_at: Option<EpochMillis>,
     /// What the recipient said, e.g. its error text. May hold personal data: stored, never logged.
     pub detail: Option<String>,
+    /// When the recipient says that it happened, by its own clock. Never used for a decision.
+    pub said_at: Option<EpochMillis>,
 }
 
 /// A change of state.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Content, ConversationId, EpochMillis, EventKey, Memo, MessageId};
+use crate::{Content, ConversationId, EpochMillis, EventKey, Memo, MessageDetails, MessageId};
 
 /// A message from a visitor, to be stored and brought to a desk.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct VisitorMessage {
     pub sent_at: EpochMillis,
     /// What it says.
     pub content: Content,
+    /// What the platform says of it beside that.
+    pub details: MessageDetails,
 }
 
 /// A message from a desk, to be stored and brought to the visitor.
@@ -54,4 +56,6 @@ pub struct Acknowledgement {
     pub route: Option<String>,
     /// The name under which later events of the recipient will speak of the message.
     pub alias: Option<EventKey>,
+    /// When it was said, by the recipient's clock. Stored, never used for a decision.
+    pub said_at: Option<EpochMillis>,
 }

@@ -22,7 +22,7 @@ pub use delivery::{
 pub use directory::{Account, Directory, DirectoryProblem, Route, RouteWhen, Tenant};
 pub use ids::{AccountId, ConversationId, IdError, MessageId, Platform, Slug, TenantId};
 pub use inbound::{Acknowledgement, DeskMessage, VisitorMessage};
-pub use message::{Author, Content, EventKey, Message};
+pub use message::{Author, Content, EventKey, Message, MessageDetails};
 pub use policy::{AckMode, DeliveryPolicy};
 pub use task::{AckTask, ChatTask, DeadTask, DeliverTask};
 pub use time::EpochMillis;

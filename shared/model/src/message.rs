@@ -19,7 +19,7 @@ pub enum Author {
 pub struct Content {
     /// Plain text, possibly empty.
     pub text: String,
-    /// Sanitised HTML of the same content.
+    /// Sanitised HTML of the same content; `None` where it is the text, encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
     /// Subject line, for mail-like platforms.
@@ -34,6 +34,23 @@ impl std::fmt::Debug for Content {
             .field("text_len", &self.text.len())
             .field("html_len", &self.html.as_ref().map(String::len))
             .finish_non_exhaustive()
+    }
+}
+
+/// What the platform said of a message beside its content: members by the platform's own names, kept as they came.
+/// Opaque to everyone else. Empty for platforms that say nothing more.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MessageDetails {
+    /// What is no personal data: operators see it.
+    pub plain: Memo,
+    /// Names and addresses: stored with the message, shown to nobody but the platform's own crate.
+    pub personal: Memo,
+}
+
+impl std::fmt::Debug for MessageDetails {
+    /// Without the personal ones: no name and no address may reach a log line through a derived `Debug`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageDetails").field("plain", &self.plain).finish_non_exhaustive()
     }
 }
 
@@ -56,6 +73,8 @@ pub struct Message {
     pub accepted_at: EpochMillis,
     /// What it says.
     pub content: Content,
+    /// What its platform said of it beside that.
+    pub details: MessageDetails,
     /// What the visitor's platform needs to be answered, as it was when the message was stored: every attempt of a
     /// delivery must be the same, whatever the visitor writes in between.
     pub memo: Memo,

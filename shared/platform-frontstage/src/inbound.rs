@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Account, Acknowledgement, Content, EpochMillis, EventKey, Memo, MessageId, VisitorMessage};
+use model::{Account, Acknowledgement, Content, EpochMillis, EventKey, Memo, MessageDetails, MessageId, VisitorMessage};
 use uuid::Uuid;
 
 use crate::content::{CommandInfo, Data, MessageContentInfo};
@@ -11,12 +11,25 @@ use crate::form::parse_guid;
 use crate::settings::{MessageGateway, Settings};
 use crate::structure::{MAX_OTHER, MAX_TEXT};
 
-/// Memo name: the message gateway the visitor wrote through.
+/// Memo name: the message gateway the visitor's message counts as received by.
 pub(crate) const MEMO_GATEWAY: &str = "gateway";
 /// Memo name: the subject of the visitor's newest message.
 pub(crate) const MEMO_SUBJECT: &str = "subject";
 /// Memo name: the external id of the visitor's newest message.
 pub(crate) const MEMO_EXTERNAL_ID: &str = "external_id";
+
+/// Memo name: the message gateway the visitor wrote to, where that is another one (section 7, last paragraph).
+pub(crate) const MEMO_WRITTEN_TO: &str = "written_to";
+/// Memo name: `FromField` of the visitor's newest message, whom an answer is for.
+pub(crate) const MEMO_FROM: &str = "from";
+/// Memo name: its `ToField`, whom an answer is from.
+pub(crate) const MEMO_TO: &str = "to";
+/// Memo name: its `Culture`.
+pub(crate) const MEMO_CULTURE: &str = "culture";
+/// Memo name: its `Mark`.
+pub(crate) const MEMO_MARK: &str = "mark";
+/// Memo name: its `Hierarchy`.
+pub(crate) const MEMO_HIERARCHY: &str = "hierarchy";
 
 /// Longest `DeliverySystemId`, and everything that stands for one.
 const MAX_EXTERNAL_ID: usize = 80;
@@ -61,7 +74,7 @@ pub fn receive(
     let request_id = check.optional("RequestId", info.request_id.as_deref(), 64);
     let body_html = check.optional("BodyHtml", info.body_html.as_deref(), MAX_TEXT);
     let body_text = check.optional("BodyText", info.body_text.as_deref(), MAX_TEXT);
-    check.optional("ExtendedFields", info.extended_fields.as_deref(), MAX_OTHER);
+    let extended = check.optional("ExtendedFields", info.extended_fields.as_deref(), MAX_OTHER);
     if info.direction.as_deref().is_some_and(|d| !d.is_empty() && d != "I") {
         check.refuse("Invalid", "Direction", "Direction of a received message is I".to_owned());
     }
@@ -93,20 +106,48 @@ pub fn receive(
 
     let name = check.cut("FromField", info.from_field.as_deref(), 160);
     let subject = check.cut("SubjectField", info.subject_field.as_deref(), 320);
-    check.cut("ToField", info.to_field.as_deref(), 320);
-    check.cut("ToCcField", info.to_cc_field.as_deref(), 320);
-    check.cut("ToBccField", info.to_bcc_field.as_deref(), 320);
-    check.cut("Culture", info.culture.as_deref(), 16);
+    let to = check.cut("ToField", info.to_field.as_deref(), 320);
+    let to_cc = check.cut("ToCcField", info.to_cc_field.as_deref(), 320);
+    let to_bcc = check.cut("ToBccField", info.to_bcc_field.as_deref(), 320);
+    let culture = check.cut("Culture", info.culture.as_deref(), 16);
 
     let (true, Some(gateway), Some(received_at)) = (check.refusals.is_empty(), gateway, info.received_sent_time) else {
         return Err(check.refusals);
     };
     let gateway_text = gateway.id.to_string();
-    let mut memo =
-        Memo::from([(MEMO_GATEWAY.to_owned(), gateway_text.clone()), (MEMO_EXTERNAL_ID.to_owned(), external_id.to_owned())]);
-    if let Some(subject) = &subject {
-        memo.insert(MEMO_SUBJECT.to_owned(), subject.clone());
-    }
+    let counted = settings.counted_as(gateway);
+    let number = |value: Option<i64>| value.map(|value| value.to_string());
+    let memo = said([
+        (MEMO_GATEWAY, Some(counted.id.to_string())),
+        (MEMO_WRITTEN_TO, Some(gateway_text.clone()).filter(|_| counted.id != gateway.id)),
+        (MEMO_EXTERNAL_ID, Some(external_id.to_owned())),
+        (MEMO_SUBJECT, subject.clone()),
+        (MEMO_FROM, name.clone()),
+        (MEMO_TO, to.clone()),
+        (MEMO_CULTURE, culture.clone()),
+        (MEMO_MARK, number(info.mark)),
+        (MEMO_HIERARCHY, number(info.hierarchy)),
+    ]);
+    let details = MessageDetails {
+        plain: said([
+            ("GatewayId", Some(counted.id.to_string())),
+            ("InReplyToId", in_reply_to.map(str::to_owned)),
+            ("DraftTime", info.draft_time.map(EpochMillis::to_utc_text)),
+            ("Culture", culture),
+            ("Mark", number(info.mark)),
+            ("SpamLevel", number(info.spam_level)),
+            ("SignatureValidity", number(info.signature_validity)),
+            ("Hierarchy", number(info.hierarchy)),
+            ("Rating", number(info.rating)),
+        ]),
+        personal: said([
+            ("FromField", name.clone()),
+            ("ToField", to),
+            ("ToCcField", to_cc),
+            ("ToBccField", to_bcc),
+            ("ExtendedFields", extended.map(str::to_owned)),
+        ]),
+    };
 
     let mut event_keys = Vec::new();
     if settings.unique_delivery_ids {
@@ -134,8 +175,14 @@ pub fn receive(
         // A mail's own date can be anything; one after its arrival is wrong for sure.
         sent_at: info.draft_time.filter(|at| *at <= received_at).unwrap_or(received_at),
         content: content(body_html, body_text, subject),
+        details,
     };
     Ok(Received { message, gateway_id: gateway.id, request_id: request_id.map(str::to_owned), warnings: check.cuts })
+}
+
+/// The members that have a value.
+fn said<const N: usize>(members: [(&str, Option<String>); N]) -> Memo {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// The name of an outbound message under the external id the connector gave it.
@@ -145,10 +192,13 @@ fn reference_key(gateway: Uuid, reference: &str) -> EventKey {
 
 /// The events whose conversation an answer to `id` continues: a message that came in under this id, or one that went out
 /// under it. Where messages of a kind come in by one gateway and go out by another, the answer names the former.
+/// What counts as received by a parent may be answered by it.
 fn continued(id: &str, gateway: &MessageGateway, settings: &Settings) -> Vec<EventKey> {
-    let mut keys = vec![EventKey::new("ds", [&gateway.id.to_string(), id])];
-    if gateway.direction.is_outbound() {
-        keys.push(reference_key(gateway.id, id));
+    let parent = Some(settings.counted_as(gateway)).filter(|counted| counted.id != gateway.id);
+    let own = || std::iter::once(gateway).chain(parent);
+    let mut keys: Vec<_> = own().map(|g| EventKey::new("ds", [&g.id.to_string(), id])).collect();
+    if own().any(|g| g.direction.is_outbound()) {
+        keys.extend(own().filter(|g| g.direction.is_outbound()).map(|g| reference_key(g.id, id)));
     } else {
         let twins = settings.message_gateways.iter().filter(|g| g.channel == gateway.channel && g.direction.is_outbound());
         keys.extend(twins.map(|twin| reference_key(twin.id, id)));
@@ -264,7 +314,7 @@ pub fn acknowledgement(info: &CommandInfo, settings: &Settings) -> Result<Acknow
     };
     // An answer to the message will name it so in InReplyToId; our own proposed id needs no name, see `own_reply`.
     let alias = result.as_ref().ok().and_then(Option::as_deref).map(|reference| reference_key(gateway.id, reference));
-    Ok(Acknowledgement { message, result, route: Some(gateway.id.to_string()), alias })
+    Ok(Acknowledgement { message, result, route: Some(gateway.id.to_string()), alias, said_at: info.time_stamp })
 }
 
 #[cfg(test)]
@@ -385,6 +435,97 @@ mod tests {
         assert_eq!(received.message.name, Some(format!("{}…", "🙂".repeat(79))));
         assert_eq!(received.message.content.subject, Some(format!("{}…", "s".repeat(319))));
         assert_eq!(received.message.memo["subject"].chars().count(), 320);
+        // 320 units are 160 of these; the last unit is the ellipsis, and no character is cut in two.
+        let wide = "🙂".repeat(161);
+        let long = take(json!({"ToField": wide, "ToCcField": wide, "ToBccField": wide})).message.details.personal;
+        for field in ["ToField", "ToCcField", "ToBccField"] {
+            assert_eq!(long[field], format!("{}…", "🙂".repeat(159)), "{field}");
+        }
+    }
+
+    #[test]
+    fn members_beside_the_content_are_stored_as_they_came() {
+        let received = take(json!({
+            "FromField": "Eva <eva@demo.example>", "ToField": "Shop <shop@demo.example>", "ToCcField": "Bob", "ToBccField": "Ann",
+            "ExtendedFields": "{\"to\":1}", "DraftTime": "2025-12-31T23:59:00Z", "InReplyToId": "mail-1", "Culture": "en-US",
+            "Mark": -5, "SpamLevel": 3, "SignatureValidity": 17, "Hierarchy": 2, "Rating": -32768
+        }));
+        let words = |members: &[(&str, &str)]| -> Memo { members.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect() };
+        let details = received.message.details;
+        assert_eq!(
+            details.plain,
+            words(&[
+                ("GatewayId", MAIL),
+                ("InReplyToId", "mail-1"),
+                ("DraftTime", "2025-12-31T23:59:00.000Z"),
+                ("Culture", "en-US"),
+                ("Mark", "-5"),
+                ("SpamLevel", "3"),
+                ("SignatureValidity", "17"),
+                ("Hierarchy", "2"),
+                ("Rating", "-32768"),
+            ])
+        );
+        assert_eq!(
+            details.personal,
+            words(&[
+                ("FromField", "Eva <eva@demo.example>"),
+                ("ToField", "Shop <shop@demo.example>"),
+                ("ToCcField", "Bob"),
+                ("ToBccField", "Ann"),
+                ("ExtendedFields", "{\"to\":1}"),
+            ])
+        );
+        let shown = format!("{details:?}");
+        assert!(shown.contains("en-US") && !shown.contains("demo.example") && !shown.contains("Bob"), "{shown}");
+        // A draft that is later than its arrival is no time to sort by, and stored all the same.
+        let details = take(json!({"DraftTime": "2030-01-01T00:00:00Z"})).message.details;
+        assert_eq!(details.plain["DraftTime"], "2030-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn members_that_may_be_missing_are_missed_by_nobody() {
+        for field in [
+            "FromField",
+            "ToField",
+            "ToCcField",
+            "ToBccField",
+            "SubjectField",
+            "InReplyToId",
+            "RequestId",
+            "Direction",
+            "BodyHtml",
+            "BodyText",
+            "SpamLevel",
+            "Rating",
+            "SignatureValidity",
+            "ExtendedFields",
+            "DraftTime",
+            "Culture",
+            "Mark",
+            "Hierarchy",
+        ] {
+            assert_eq!(refusal(json!({ field: null })), [], "{field}");
+        }
+        assert_eq!(take(json!({"RequestId": null})).request_id, None);
+    }
+
+    #[test]
+    fn message_to_a_child_counts_as_its_parents_and_is_answered_in_its_own_name() {
+        let mut family = demo();
+        family["message_gateways"][1]["parent"] = json!(MAIL);
+        let family = Settings::of(&account(family)).unwrap();
+        let sent = info(json!({"GatewayId": SMS_IN, "InReplyToId": "sms-1"}));
+        let received = receive(&sent, None, "", &family, NOW).map_err(|_| ()).unwrap();
+        assert_eq!(received.gateway_id.to_string(), SMS_IN, "mirrored");
+        let message = received.message;
+        assert_eq!((message.memo["gateway"].as_str(), message.memo["written_to"].as_str()), (MAIL, SMS_IN));
+        assert_eq!(message.details.plain["GatewayId"], MAIL);
+        // Repetitions are known by the gateway that was sent: two children's carriers may give the same ids.
+        let keys: Vec<_> = message.event_keys.into_iter().map(|(key, _)| key.parts().to_vec()).collect();
+        assert_eq!(keys, [key(&["ds", SMS_IN, "sms-7"]), key(&["rq", SMS_IN, "33333333-3333-4333-8333-333333333333"])]);
+        let continues: Vec<_> = message.continues.iter().map(|k| k.parts().to_vec()).collect();
+        assert_eq!(continues, [key(&["ds", SMS_IN, "sms-1"]), key(&["ds", MAIL, "sms-1"]), key(&["ref", MAIL, "sms-1"])]);
     }
 
     #[test]
@@ -400,6 +541,7 @@ mod tests {
     fn numbers_and_direction_out_of_range_are_refused() {
         for (field, value) in [
             ("SpamLevel", json!(4)),
+            ("SpamLevel", json!(i64::MAX)),
             ("SpamLevel", json!(-1)),
             ("Rating", json!(32768)),
             ("Rating", json!(-32769)),
@@ -408,6 +550,15 @@ mod tests {
             ("Direction", json!("i")),
         ] {
             assert_eq!(refusal(json!({ field: value })), [("Invalid", format!("Body.{field}"))]);
+        }
+        for (field, values) in [
+            ("SpamLevel", vec![0, 1, 2, 3]),
+            ("Rating", vec![-32768, 0, 32767]),
+            ("SignatureValidity", vec![-1, 0, 1, 2_147_483_647]),
+        ] {
+            for value in values {
+                assert_eq!(refusal(json!({ field: value })), [], "{field} {value}");
+            }
         }
         take(json!({"SpamLevel": 3, "Rating": -32768, "SignatureValidity": -1, "Direction": "", "Mark": 5, "Hierarchy": -7}));
     }
@@ -496,14 +647,26 @@ mod tests {
         let alias = Some(EventKey::new("ref", [MAIL, "<real@demo.example>"]));
         assert_eq!(
             sent(json!({})),
-            Ok(Acknowledgement { message, result: Ok(Some("<real@demo.example>".into())), route: Some(MAIL.into()), alias })
+            Ok(Acknowledgement {
+                message,
+                result: Ok(Some("<real@demo.example>".into())),
+                route: Some(MAIL.into()),
+                alias,
+                said_at: None
+            })
         );
         for none in [json!(null), json!("")] {
             assert_eq!(
                 sent(json!({ "Reference": none })),
-                Ok(Acknowledgement { message, result: Ok(None), route: Some(MAIL.into()), alias: None })
+                Ok(Acknowledgement { message, result: Ok(None), route: Some(MAIL.into()), alias: None, said_at: None })
             );
         }
+    }
+
+    #[test]
+    fn acknowledgement_says_when_it_was_said() {
+        let word = sent(json!({"TimeStamp": "2026-01-01T00:00:02Z"})).unwrap();
+        assert_eq!(word.said_at, Some(EpochMillis::new(1_767_225_602_000)));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub mod hearing;
 mod inbound;
 mod json;
 mod media;
+#[cfg(test)]
+mod members;
 mod message;
 mod msgpack;
 mod node;

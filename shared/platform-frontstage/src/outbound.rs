@@ -12,7 +12,10 @@ use crate::auth::sign;
 use crate::content::MessageContentInfo;
 use crate::envelope::sent_in_answer;
 use crate::form::{derived_guid, derived_hex, parse_guid};
-use crate::inbound::{MEMO_GATEWAY, MEMO_SUBJECT, acknowledgement, proposed_id};
+use crate::inbound::{
+    MEMO_CULTURE, MEMO_FROM, MEMO_GATEWAY, MEMO_HIERARCHY, MEMO_MARK, MEMO_SUBJECT, MEMO_TO, MEMO_WRITTEN_TO, acknowledgement,
+    proposed_id,
+};
 use crate::media::Format;
 use crate::message::{Legacy, OutBody};
 use crate::node::Node;
@@ -25,6 +28,8 @@ const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const DELAY_CAP: Duration = Duration::from_secs(900);
 /// A message nobody took for this long is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(86_400);
+/// Longest name of the sender in UTF-16 units.
+const MAX_FROM: usize = 160;
 /// Longest subject in UTF-16 units.
 const MAX_SUBJECT: usize = 320;
 
@@ -151,28 +156,41 @@ fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
     Ok(HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT })
 }
 
-/// The gateway the visitor wrote through if it sends too; else one that carries the same kind of messages; else any.
+/// The gateway the visitor wrote to if it sends too, for that is whom the visitor expects an answer from; else the parent
+/// it counts as, if that sends; else one that carries the same kind of messages; else any.
 fn outbound_gateway<'a>(message: &Message, settings: &'a Settings) -> Option<&'a MessageGateway> {
-    let memo = message.memo.get(MEMO_GATEWAY);
-    let inbound = memo.and_then(|id| parse_guid(id)).and_then(|id| settings.gateway(id));
+    let named = |name| message.memo.get(name).and_then(|id| parse_guid(id)).and_then(|id| settings.gateway(id));
+    let mut inbound = [MEMO_WRITTEN_TO, MEMO_GATEWAY].into_iter().filter_map(named);
+    let channel = inbound.clone().next().map(|gateway| gateway.channel);
     let mut outbound = settings.message_gateways.iter().filter(|g| g.direction.is_outbound());
-    let same_channel = |g: &&MessageGateway| inbound.is_some_and(|i| i.channel == g.channel);
-    inbound.filter(|g| g.direction.is_outbound()).or_else(|| outbound.clone().find(same_channel)).or_else(|| outbound.next())
+    inbound
+        .find(|g| g.direction.is_outbound())
+        .or_else(|| outbound.clone().find(|g| channel == Some(g.channel)))
+        .or_else(|| outbound.next())
 }
 
 fn content(job: &Job, gateway: &MessageGateway, started_at: EpochMillis) -> MessageContentInfo {
     let message = &job.message;
+    // What the connector said of the message that is answered, the parties changed round. Its judgements of it (spam,
+    // signature, rating) are no business of the answer, and its other recipients do not get one.
+    let theirs = |name| message.memo.get(name).cloned();
+    let number = |name| message.memo.get(name).and_then(|digits| digits.parse().ok());
     MessageContentInfo {
         delivery_system_id: Some(proposed_id(message.id)),
         message_id: Uuid::try_parse(&message.id.to_string()).ok(),
         gateway_id: Some(gateway.id),
+        from_field: theirs(MEMO_TO).map(|to| text::cut_utf16(&to, MAX_FROM).unwrap_or(to)),
         remote_address: Some(job.conversation.visitor.address.clone()),
+        to_field: theirs(MEMO_FROM),
         direction: Some("O".to_owned()),
         received_sent_time: Some(started_at),
         draft_time: Some(message.sent_at),
         subject_field: subject(job),
         body_html: message.content.html.as_deref().map(text::sanitise_html),
         body_text: Some(text::plain(&message.content.text)),
+        culture: theirs(MEMO_CULTURE),
+        mark: number(MEMO_MARK),
+        hierarchy: number(MEMO_HIERARCHY),
         ..MessageContentInfo::default()
     }
 }
@@ -223,7 +241,9 @@ fn classify(answer: Result<HttpAnswer, CallFailure>, job: &Job, now: EpochMillis
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
-    use model::{Author, Content, Conversation, Delivery, DeliveryKey, Memo, Message, MessageId, ReceiptStatus, Visitor};
+    use model::{
+        Author, Content, Conversation, Delivery, DeliveryKey, Memo, Message, MessageDetails, MessageId, ReceiptStatus, Visitor,
+    };
     use serde_json::{Value, json};
 
     use super::*;
@@ -269,6 +289,7 @@ mod tests {
                 sent_at: EpochMillis::new(1_767_225_599_000),
                 accepted_at: STARTED,
                 content: Content { text: "Hello".into(), html: None, subject: None },
+                details: MessageDetails::default(),
                 memo: Memo::from([("gateway".into(), MAIL.into()), ("subject".into(), "Hi".into())]),
             },
             delivery,
@@ -403,9 +424,37 @@ mod tests {
         assert_eq!(gateway(Some(SMS_IN)), SMS_OUT);
         assert_eq!(gateway(Some("gone")), MAIL);
         assert_eq!(gateway(None), MAIL);
+        let family = |parent: &str, written_to: &str| {
+            let mut job = job();
+            job.account.settings["message_gateways"] = json!([
+                {"id": SMS_OUT, "channel": "SMS", "direction": "B"},
+                {"id": MAIL, "channel": "Email", "direction": "B"},
+                {"id": SMS_IN, "channel": "SMS", "direction": "I", "parent": parent},
+            ]);
+            job.message.memo =
+                Memo::from([("gateway".to_owned(), parent.to_owned()), ("written_to".to_owned(), written_to.to_owned())]);
+            body(job)[0]["Body"]["GatewayId"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(family(MAIL, SMS_OUT), SMS_OUT, "the child sends itself");
+        assert_eq!(family(MAIL, SMS_IN), MAIL, "the child only receives, its parent answers");
         let mut silent = job();
         silent.account.settings["message_gateways"] = json!([{"id": SMS_IN, "channel": "SMS", "direction": "I"}]);
         assert!(matches!(start(silent), Step::Finish(Outcome::Rejected { detail }) if detail == "no outbound gateway"));
+    }
+
+    #[test]
+    fn answer_carries_what_was_said_of_the_visitors_message_the_parties_changed_round() {
+        let mut answer = job();
+        let said = [("from", "Eva"), ("to", "Shop"), ("culture", "cs-CZ"), ("mark", "-5"), ("hierarchy", "2")];
+        answer.message.memo.extend(said.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        answer.message.memo.insert("to".to_owned(), "🙂".repeat(100));
+        let body = body(answer);
+        let of = |name: &str| body[0]["Body"][name].clone();
+        assert_eq!((of("ToField"), of("FromField")), (json!("Eva"), json!(format!("{}…", "🙂".repeat(79)))));
+        assert_eq!((of("Culture"), of("Mark"), of("Hierarchy")), (json!("cs-CZ"), json!(-5), json!(2)));
+        for name in ["ToCcField", "ToBccField", "ExtendedFields", "SpamLevel", "SignatureValidity", "Rating", "RequestId"] {
+            assert_eq!(of(name), Value::Null, "{name}");
+        }
     }
 
     #[test]

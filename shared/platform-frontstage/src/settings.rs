@@ -41,6 +41,9 @@ pub struct MessageGateway {
     pub device: Option<String>,
     /// Its default language.
     pub language_id: Option<Uuid>,
+    /// The message gateway that what comes in here counts as received by (section 7, last paragraph); a configured one
+    /// that takes messages. One step only: a parent's own parent does not matter.
+    pub parent: Option<Uuid>,
 }
 
 /// The settings of any FrontStage account.
@@ -133,6 +136,8 @@ struct GatewayText {
     device: Option<String>,
     #[serde(default)]
     language_id: Option<String>,
+    #[serde(default)]
+    parent: Option<String>,
 }
 
 pub(crate) const fn yes() -> bool {
@@ -166,6 +171,15 @@ impl Settings {
             }
             message_gateways.push(gateway);
         }
+        for (index, gateway) in message_gateways.iter().enumerate() {
+            let Some(parent) = gateway.parent else { continue };
+            let is_fit = |g: &&MessageGateway| g.id == parent && g.id != gateway.id && g.direction.is_inbound();
+            if !gateway.direction.is_inbound() || !message_gateways.iter().any(|g| is_fit(&g)) {
+                return Err(problem(format!(
+                    "message_gateways[{index}]: parent joins an inbound gateway to another inbound gateway of this account"
+                )));
+            }
+        }
         Ok(Self {
             peer_address: text.peer_address,
             peer_port: text.peer_port.filter(|port| !port.is_empty()),
@@ -181,6 +195,12 @@ impl Settings {
     #[must_use]
     pub fn legacy(&self) -> Legacy {
         Legacy { status_names: self.chat.as_ref().is_some_and(|chat| chat.legacy_status_names), confirm_name: false }
+    }
+
+    /// The message gateway that what came in by `gateway` counts as received by: its parent, or itself.
+    #[must_use]
+    pub fn counted_as<'a>(&'a self, gateway: &'a MessageGateway) -> &'a MessageGateway {
+        gateway.parent.and_then(|id| self.gateway(id)).unwrap_or(gateway)
     }
 
     /// The message gateway with this id.
@@ -211,7 +231,11 @@ impl GatewayText {
             None => None,
             Some(text) => Some(parse_guid(&text).ok_or_else(|| problem("language_id is not a GUID"))?).filter(|id| !id.is_nil()),
         };
-        Ok(MessageGateway { id, display_name: self.display_name, channel, direction, device: self.device, language_id })
+        let parent = match self.parent.filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(parse_guid(&text).ok_or_else(|| problem("parent is not a GUID"))?),
+        };
+        Ok(MessageGateway { id, display_name: self.display_name, channel, direction, device: self.device, language_id, parent })
     }
 }
 
@@ -372,7 +396,8 @@ pub(crate) mod tests {
 
     #[test]
     fn broken_settings_are_refused_with_the_rule() {
-        let table: [(&str, Value, &str); 10] = [
+        const PARENT: &str = "message_gateways[1]: parent joins an inbound gateway to another inbound gateway of this account";
+        let table: [(&str, Value, &str); 14] = [
             ("/peer_address", json!(""), "peer_address is empty"),
             ("/push_url", json!("nowhere"), "push_url is not a URL"),
             ("/push_url", json!("ftp://a.example/"), "push_url is not an https URL"),
@@ -391,16 +416,47 @@ pub(crate) mod tests {
             ),
             ("/message_gateways/1/direction", json!("X"), "message_gateways[1]: direction is not one of I, O, B"),
             ("/message_gateways/1/language_id", json!("cs"), "message_gateways[1]: language_id is not a GUID"),
+            ("/message_gateways/1/parent", json!("Mail"), "message_gateways[1]: parent is not a GUID"),
+            ("/message_gateways/1/parent", json!("99999999-9999-4999-8999-999999999999"), PARENT),
+            ("/message_gateways/1/parent", json!(SMS_IN), PARENT),
+            ("/message_gateways/1/parent", json!(SMS_OUT), PARENT),
         ];
         for (path, value, rule) in table {
             let mut settings = demo();
-            *settings.pointer_mut(path).unwrap() = value;
+            let (gateway, member) = path.rsplit_once('/').unwrap();
+            settings.pointer_mut(gateway).unwrap()[member] = value;
             assert_eq!(Settings::of(&account(settings)).unwrap_err().to_string(), rule, "{path}");
         }
         let mut misspelt = demo();
         misspelt["unique_delivery_id"] = json!(false);
         assert!(Settings::of(&account(misspelt)).unwrap_err().to_string().contains("unique_delivery_id"));
         assert!(Settings::of(&account(Value::Null)).is_err());
+    }
+
+    #[test]
+    fn row_11_32_gateway_may_be_configured_in_either_spelling() {
+        for word in ["SocialWall", "SocWall"] {
+            let mut text = demo();
+            text["message_gateways"][0]["channel"] = json!(word);
+            let settings = Settings::of(&account(text)).unwrap();
+            assert_eq!(settings.message_gateways[0].channel.as_str(), "SocialWall");
+        }
+    }
+
+    #[test]
+    fn gateway_counts_as_its_parent_one_step_only() {
+        let mut text = demo();
+        text["message_gateways"] = json!([
+            {"id": MAIL, "channel": "Email", "direction": "B", "parent": SMS_IN},
+            {"id": SMS_IN, "channel": "Email", "direction": "I", "parent": SMS_OUT},
+            {"id": SMS_OUT, "channel": "Email", "direction": "B", "parent": ""},
+        ]);
+        let settings = Settings::of(&account(text)).unwrap();
+        let counted = |id: &str| settings.counted_as(settings.gateway(id.parse().unwrap()).unwrap()).id.to_string();
+        assert_eq!((counted(MAIL).as_str(), counted(SMS_IN).as_str(), counted(SMS_OUT).as_str()), (SMS_IN, SMS_OUT, SMS_OUT));
+        let mut outbound = demo();
+        outbound["message_gateways"][2]["parent"] = json!(MAIL);
+        assert!(Settings::of(&account(outbound)).is_err(), "nothing is received by an outbound gateway");
     }
 
     #[test]

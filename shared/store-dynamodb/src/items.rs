@@ -8,8 +8,8 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use model::{
     Account, AccountId, Author, Content, Conversation, ConversationId, Delivery, DeliveryState, EpochMillis, FailureReason, Lane,
-    LaneEntry, LaneKey, LaneKind, Memo, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, StoryEvent,
-    Tenant, TenantId, Visitor,
+    LaneEntry, LaneKey, LaneKind, Memo, Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus, RemoteThread,
+    StoryEntry, StoryEvent, Tenant, TenantId, Visitor,
 };
 use ports::PortError;
 use serde::de::{self, DeserializeOwned};
@@ -190,6 +190,10 @@ pub(crate) struct MessageItem {
     sent_at: EpochMillis,
     accepted_at: EpochMillis,
     memo: Memo,
+    #[serde(default, skip_serializing_if = "Memo::is_empty")]
+    details: Memo,
+    #[serde(default, skip_serializing_if = "Memo::is_empty")]
+    personal_details: Memo,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,6 +284,8 @@ impl MessageItem {
             sent_at: from.sent_at,
             accepted_at: from.accepted_at,
             memo: from.memo.clone(),
+            details: from.details.plain.clone(),
+            personal_details: from.details.personal.clone(),
             text: None,
             html: None,
             subject: None,
@@ -346,6 +352,7 @@ impl MessageItem {
             sent_at: self.sent_at,
             accepted_at: self.accepted_at,
             content,
+            details: MessageDetails { plain: self.details, personal: self.personal_details },
             memo: self.memo,
         })
     }
@@ -570,6 +577,8 @@ pub(crate) struct StoryItem {
     next_at: Option<EpochMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said_at: Option<EpochMillis>,
 }
 
 impl Entity for StoryItem {
@@ -591,6 +600,7 @@ impl StoryItem {
             given_up: None,
             next_at: entry.next_at,
             detail: entry.detail.clone(),
+            said_at: entry.said_at,
         };
         let word = match entry.event {
             StoryEvent::HandedOver { attempt } => {
@@ -622,6 +632,7 @@ impl StoryItem {
                 (item.attempt, item.given_up) = (Some(attempt), Some(given_up));
                 "no_acknowledgement"
             }
+            StoryEvent::Contradicted => "contradicted",
             StoryEvent::Expired => "expired",
             StoryEvent::Replayed => "replayed",
         };
@@ -639,6 +650,7 @@ impl StoryItem {
             "acknowledged" => StoryEvent::Acknowledged { late: self.late?, after_failure: self.after_failure? },
             "rejected" => StoryEvent::Rejected { after_failure: self.after_failure? },
             "no_acknowledgement" => StoryEvent::NoAcknowledgement { attempt: self.attempt?, given_up: self.given_up? },
+            "contradicted" => StoryEvent::Contradicted,
             "expired" => StoryEvent::Expired,
             "replayed" => StoryEvent::Replayed,
             _ => return None,
@@ -652,7 +664,7 @@ impl TryFrom<StoryItem> for (model::DeliveryKey, StoryEntry) {
     fn try_from(item: StoryItem) -> Result<Self, PortError> {
         let key = item.delivery.parse().map_err(|e| corrupt(StoryItem::TYPE, e))?;
         let event = item.event().ok_or_else(|| corrupt(StoryItem::TYPE, "its event is incomplete"))?;
-        Ok((key, StoryEntry { at: item.at, event, next_at: item.next_at, detail: item.detail }))
+        Ok((key, StoryEntry { at: item.at, event, next_at: item.next_at, detail: item.detail, said_at: item.said_at }))
     }
 }
 
@@ -830,6 +842,7 @@ pub(crate) mod tests {
             sent_at: EpochMillis::new(1),
             accepted_at: EpochMillis::new(2),
             memo: Memo::from([("gateway".to_owned(), "g-1".to_owned())]),
+            details: MessageDetails::default(),
             content: Content { text, html, subject },
         }
     }
@@ -888,11 +901,13 @@ pub(crate) mod tests {
             StoryEvent::Acknowledged { late: true, after_failure: false },
             StoryEvent::Rejected { after_failure: true },
             StoryEvent::NoAcknowledgement { attempt: 3, given_up: true },
+            StoryEvent::Contradicted,
             StoryEvent::Expired,
             StoryEvent::Replayed,
         ];
         for event in events {
-            let entry = StoryEntry { at: EpochMillis::new(1), event, next_at: None, detail: Some("no".to_owned()) };
+            let said_at = Some(EpochMillis::new(3));
+            let entry = StoryEntry { at: EpochMillis::new(1), event, next_at: None, detail: Some("no".to_owned()), said_at };
             let item = to_item(&StoryItem::new(&delivery_key(), &entry)).unwrap();
             let read = <(DeliveryKey, StoryEntry)>::try_from(from_item::<StoryItem>(item).unwrap()).unwrap();
             assert_eq!(read, (delivery_key(), entry));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use model::{
     Account, AccountId, Author, Content, Conversation, ConversationId, Delivery, DeliveryContent, DeliveryKey, DeliveryState,
-    Directory, EpochMillis, EventKey, LaneKey, LaneKind, Memo, Message, MessageId, Route, RouteWhen, StoryEntry, StoryEvent,
-    Tenant, TenantId, Visitor,
+    Directory, EpochMillis, EventKey, LaneKey, LaneKind, Memo, Message, MessageDetails, MessageId, Route, RouteWhen, StoryEntry,
+    StoryEvent, Tenant, TenantId, Visitor,
 };
 use ports::{Acceptance, NewDelivery};
 use serde_json::json;
@@ -109,6 +109,7 @@ pub fn sample_message(conversation: &Conversation, seq: u64) -> Message {
         sent_at: NOW,
         accepted_at: NOW,
         content: Content { text: format!("Dobrý den, zpráva {seq} 👋"), html: None, subject: None },
+        details: MessageDetails::default(),
         memo: conversation.visitor.memo.clone(),
     }
 }
@@ -145,5 +146,5 @@ pub const fn sending(attempt: u32, started_at: EpochMillis, deadline: EpochMilli
 /// A story entry without details.
 #[must_use]
 pub const fn story_entry(at: EpochMillis, event: StoryEvent) -> StoryEntry {
-    StoryEntry { at, event, next_at: None, detail: None }
+    StoryEntry { at, event, next_at: None, detail: None, said_at: None }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{
     Account, AccountId, Conversation, ConversationId, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis,
-    EventKey, FailureReason, Lane, LaneEntry, LaneKey, LaneKind, Memo, MessageId, ReceiptStatus, RemoteStatus, RemoteThread,
-    Route, RouteWhen, StoryEntry, StoryEvent, Tenant, TenantId,
+    EventKey, FailureReason, Lane, LaneEntry, LaneKey, LaneKind, Memo, MessageDetails, MessageId, ReceiptStatus, RemoteStatus,
+    RemoteThread, Route, RouteWhen, StoryEntry, StoryEvent, Tenant, TenantId,
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, Guard, GuardRefusal, LaneSelector, NewDelivery, OnceKey,
@@ -263,7 +263,10 @@ impl Case {
             route: None,
             state: DeliveryState::Sent { at },
             reference: Some("their-1".to_owned()),
-            story: fixtures::story_entry(at, StoryEvent::Acknowledged { late: false, after_failure: false }),
+            story: StoryEntry {
+                said_at: Some(self.now),
+                ..fixtures::story_entry(at, StoryEvent::Acknowledged { late: false, after_failure: false })
+            },
             alias: None,
             guards: Vec::new(),
         }
@@ -334,6 +337,10 @@ pub async fn acceptance_creates_everything(store: Arc<dyn Store>) {
     new.guards.push(case.once("n-1", SOON));
     new.message.content.html = Some("<p>Dobrý den</p>".to_owned());
     new.message.content.subject = Some(String::new());
+    new.message.details = MessageDetails {
+        plain: Memo::from([("Rating".to_owned(), "5".to_owned())]),
+        personal: Memo::from([("ToField".to_owned(), "Shop".to_owned())]),
+    };
     assert_eq!(case.store.accept(&new).await.unwrap(), AcceptOutcome::Stored);
 
     assert_eq!(case.conversation_stored().await.as_ref(), Some(&new.conversation));
@@ -852,8 +859,14 @@ pub async fn acknowledgement_by_rev_needs_the_rev(store: Arc<dyn Store>) {
     assert_eq!((sent.state, sent.rev, sent.reference.as_deref()), (ack.state, failed.rev + 1, Some("their-1")));
     ack.expect = AckExpectation::Rev(sent.rev);
     ack.reference = None;
+    ack.story.event = StoryEvent::Contradicted;
     assert_eq!(case.store.acknowledge(&ack).await.unwrap(), AckOutcome::Stored);
-    assert_eq!(case.delivery(1).await.reference.as_deref(), Some("their-1"));
+    let same = case.delivery(1).await;
+    assert_eq!((same.state, same.reference.as_deref()), (sent.state, Some("their-1")));
+    let told: Vec<_> = case.told(1).await.into_iter().map(|entry| (entry.event, entry.said_at)).collect();
+    let acknowledged = StoryEvent::Acknowledged { late: false, after_failure: false };
+    let said_at = Some(case.now);
+    assert_eq!(told, [(StoryEvent::Expired, None), (acknowledged, said_at), (StoryEvent::Contradicted, said_at)]);
 }
 
 /// With a route the delivery must have gone that way, however else it is expected.

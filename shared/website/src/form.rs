@@ -575,6 +575,29 @@ mod tests {
     }
 
     #[test]
+    fn every_member_of_a_form_goes_to_the_browser() {
+        let form: ScenarioInfo = serde_json::from_value(json!({
+            "ScenarioId": FORM, "DisplayName": "Ask us", "Culture": "cs", "Screens": [{"ScreenId": id(800), "Rank": 3, "Controls": [{
+                "ScreenControlId": id(1), "ControlType": "DropDown", "Rank": 2, "DisplayName": "Topic", "Description": "Choose one",
+                "ControlNumber": 4, "ControlText": "wide", "MandatoryField": true, "Parameters": [{
+                    "ScreenControlParameterId": id(900), "Rank": 1, "DisplayName": "Order", "ResultNumber": 7, "ResultText": "order",
+                    "DefaultItem": true
+                }]
+            }]}]
+        }))
+        .unwrap();
+        assert_eq!(
+            serde_json::to_value(form.to_browser()).unwrap(),
+            json!({"ScenarioId": FORM, "DisplayName": "Ask us", "Culture": "cs", "Controls": [{
+                "ControlId": id(1), "ScreenRank": 3, "Rank": 2, "DisplayName": "Topic", "Description": "Choose one",
+                "ControlType": "DropDown", "ControlNumber": 4, "ControlText": "wide", "MandatoryField": true, "Parameters": [
+                    {"Rank": 1, "DisplayName": "Order", "ResultNumber": 7, "ResultText": "order", "DefaultItem": true}
+                ]
+            }]})
+        );
+    }
+
+    #[test]
     fn choices_go_to_the_browser_by_rank() {
         let parameter = |rank: i64| json!({"ScreenControlParameterId": id(900), "Rank": rank});
         let form = one("DropDown", json!({"Parameters": [parameter(2), parameter(1)]}));

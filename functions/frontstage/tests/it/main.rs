@@ -5,5 +5,6 @@
 mod chats;
 mod messages;
 mod refusals;
+mod section_7;
 mod streams;
 mod world;

@@ -66,6 +66,26 @@ async fn message_and_conversation_are_told_and_telling_changes_nothing() {
 }
 
 #[tokio::test]
+async fn details_of_a_message_are_told_without_names_and_addresses() {
+    let world = World::configured();
+    let mut message = events::message(1);
+    message.details.plain.insert("Culture".to_owned(), "cs-CZ".to_owned());
+    message.details.personal.insert("ToField".to_owned(), "Shop <shop@demo.example>".to_owned());
+    let acceptance = Acceptance {
+        conversation: events::conversation(1),
+        may_create: true,
+        message,
+        events: Vec::new(),
+        deliveries: Vec::new(),
+        guards: Vec::new(),
+    };
+    world.store.accept(&acceptance).await.unwrap();
+    let told = world.try_invoke_with("timeline", json!({"id": MESSAGE_1})).await.unwrap();
+    assert_eq!(told["entries"][0]["details"], json!({"Culture": "cs-CZ"}));
+    assert!(!told.to_string().contains("Shop"), "{told}");
+}
+
+#[tokio::test]
 async fn platforms_own_id_leads_to_the_message() {
     let world = World::configured();
     let message = events::message(1);

@@ -1,6 +1,6 @@
 //! Where an accepted message gets its place, without the conversation being read first.
 
-use model::{AccountId, Directory, EventKey, Memo, MessageId, VisitorMessage};
+use model::{AccountId, Directory, EventKey, Memo, MessageDetails, MessageId, VisitorMessage};
 use testkit::fixtures::{desk_account_id, visitor_account_id};
 
 use crate::world::{World, delivery};
@@ -18,6 +18,7 @@ fn message(id: &str, answers: Option<MessageId>) -> VisitorMessage {
         origin_id: id.to_owned(),
         sent_at: testkit::fixtures::NOW,
         content: model::Content { text: id.to_owned(), ..model::Content::default() },
+        details: MessageDetails::default(),
     }
 }
 

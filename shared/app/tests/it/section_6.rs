@@ -193,6 +193,65 @@ async fn a_second_acknowledgement_is_a_duplicate_and_the_reference_stays() {
 }
 
 #[tokio::test]
+async fn sent_and_differing_content_later_is_noted_and_changes_nothing() {
+    let world = World::new();
+    let answer = world.answer_under_way().await;
+    world.acknowledge(&answer, Ok(Some("first"))).await;
+    world.work().await;
+    let before = world.state(&answer);
+    // The same again, or less, is no other word.
+    for same in [Ok(Some("first")), Ok(None)] {
+        assert_eq!(world.acknowledge(&answer, same).await, Acknowledged::Duplicate);
+        assert_eq!(world.last_told(&answer).event, StoryEvent::Acknowledged { late: false, after_failure: false });
+    }
+    for (other, detail) in [(Ok(Some("second")), "second"), (Err("550 mailbox full"), "550 mailbox full")] {
+        assert_eq!(world.acknowledge(&answer, other).await, Acknowledged::Duplicate);
+        let told = world.last_told(&answer);
+        assert_eq!((told.event, told.detail.as_deref()), (StoryEvent::Contradicted, Some(detail)));
+    }
+    world.pass(seconds(600)).await;
+    assert_eq!(world.state(&answer), before);
+    assert_eq!(world.delivery(&answer).reference.as_deref(), Some("first"));
+    assert_eq!(world.receipts_at(&desk_account_id()), [SENT]);
+    assert!(world.is_at_rest(answer.message.conversation()));
+}
+
+#[tokio::test]
+async fn failed_by_connector_error_and_success_later_is_noted_and_the_first_word_stands() {
+    let world = World::new();
+    let answer = world.answer_under_way().await;
+    world.acknowledge(&answer, Err("550 mailbox full")).await;
+    world.work().await;
+    assert_eq!(world.acknowledge(&answer, Err("551")).await, Acknowledged::Duplicate);
+    assert_eq!(world.last_told(&answer).event, StoryEvent::Rejected { after_failure: false });
+    assert_eq!(world.acknowledge(&answer, Ok(Some("ext"))).await, Acknowledged::Duplicate);
+    assert_eq!(world.last_told(&answer).event, StoryEvent::Contradicted);
+    assert!(matches!(world.state(&answer), DeliveryState::Failed { reason: FailureReason::Rejected, .. }));
+    assert_eq!(world.delivery(&answer).reference, None);
+}
+
+#[tokio::test]
+async fn clock_is_the_servers_and_the_time_stamp_is_stored_only() {
+    let world = World::new();
+    // In time by the server's clock, a day late by the connector's.
+    let answer = world.answer_under_way().await;
+    let said_at = ports::Clock::now(&world.clock).plus(seconds(86_400));
+    assert_eq!(world.acknowledge_at(&answer, Ok(None), Some(said_at)).await, Acknowledged::Settled);
+    let told = world.last_told(&answer);
+    assert_eq!(told.event, StoryEvent::Acknowledged { late: false, after_failure: false });
+    assert_eq!((told.at, told.said_at), (ports::Clock::now(&world.clock), Some(said_at)));
+
+    // Late by the server's clock, in time by the connector's.
+    let world = World::new();
+    let answer = world.answer_under_way().await;
+    let said_at = ports::Clock::now(&world.clock);
+    world.pass(seconds(95)).await;
+    assert_eq!(world.acknowledge_at(&answer, Ok(None), Some(said_at)).await, Acknowledged::Settled);
+    let told = world.last_told(&answer);
+    assert_eq!((told.event, told.said_at), (StoryEvent::Acknowledged { late: true, after_failure: false }, Some(said_at)));
+}
+
+#[tokio::test]
 async fn an_unknown_message_and_a_message_of_another_account_are_unknown() {
     let world = World::new();
     let first = world.visitor_says("+420700000001", "sms-1", "Hi").await;

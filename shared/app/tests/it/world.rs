@@ -9,8 +9,8 @@ use app::{Accepted, AppError, Ctx, OutboundCtx, Progress, Recipients, Registry, 
 use async_trait::async_trait;
 use model::{
     Account, AccountId, AckMode, Acknowledgement, Author, Content, Delivery, DeliveryContent, DeliveryKey, DeliveryPolicy,
-    DeliveryState, DeskMessage, Directory, EpochMillis, EventKey, Memo, MessageId, Platform, RemoteStatus, StoryEvent,
-    VisitorMessage,
+    DeliveryState, DeskMessage, Directory, EpochMillis, EventKey, Memo, MessageDetails, MessageId, Platform, RemoteStatus,
+    StoryEntry, StoryEvent, VisitorMessage,
 };
 use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
@@ -120,7 +120,8 @@ impl Attempt {
         match answer.status.as_u16() {
             200..300 if !self.separate => Outcome::Acknowledged { reference: None },
             200..300 => {
-                let own = Acknowledgement { message: self.job.message.id, result: Ok(None), route: None, alias: None };
+                let own =
+                    Acknowledgement { message: self.job.message.id, result: Ok(None), route: None, alias: None, said_at: None };
                 Outcome::Pushed { acknowledgements: if said["acknowledged"] == true { vec![own] } else { Vec::new() } }
             }
             status @ 400..500 if status != 429 => {
@@ -261,6 +262,7 @@ impl World {
             origin_id: id.to_owned(),
             sent_at: self.clock.now(),
             content: Content { text: text.to_owned(), ..Content::default() },
+            details: MessageDetails::default(),
         };
         app::accept_visitor(&self.ctx(|store| store), &self.directory, &account, message, &|_| Vec::new()).await
     }
@@ -302,11 +304,22 @@ impl World {
     }
 
     pub(crate) async fn acknowledge(&self, key: &DeliveryKey, result: Result<Option<&str>, &str>) -> app::Acknowledged {
+        self.acknowledge_at(key, result, None).await
+    }
+
+    /// The same by a recipient who says when.
+    pub(crate) async fn acknowledge_at(
+        &self,
+        key: &DeliveryKey,
+        result: Result<Option<&str>, &str>,
+        said_at: Option<EpochMillis>,
+    ) -> app::Acknowledged {
         let acknowledgement = Acknowledgement {
             message: key.message,
             result: result.map(|r| r.map(str::to_owned)).map_err(str::to_owned),
             route: None,
             alias: None,
+            said_at,
         };
         app::acknowledge(&self.ctx(|store| store), &key.recipient, acknowledgement, Vec::new()).await.unwrap()
     }
@@ -374,6 +387,12 @@ impl World {
     pub(crate) fn story(&self, key: &DeliveryKey) -> Vec<StoryEvent> {
         let story = self.store.peek(key.message.conversation());
         story.stories.into_iter().filter(|(of, _)| of == key).map(|(_, entry)| entry.event).collect()
+    }
+
+    /// The newest line of a delivery's story.
+    pub(crate) fn last_told(&self, key: &DeliveryKey) -> StoryEntry {
+        let story = self.store.peek(key.message.conversation());
+        story.stories.into_iter().rfind(|(of, _)| of == key).expect("something is told").1
     }
 
     /// Texts that arrived at a recipient, in order; a repetition appears again.

@@ -7,7 +7,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use model::{
     Account, AckMode, Author, Content, Conversation, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, Memo,
-    Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, Visitor,
+    Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, Visitor,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -62,6 +62,7 @@ fn job(content: DeliveryContent) -> Job {
             sent_at: NOW,
             accepted_at: NOW,
             content: Content { text: "Hi, is 3pm free? 🙂".to_owned(), html: None, subject: None },
+            details: MessageDetails::default(),
             memo: Memo::new(),
         },
         account: recipient,

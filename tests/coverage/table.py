@@ -1,0 +1,242 @@
+"""The coverage table of the FrontStage contract: every item of it, the code that does it and the test that proves it.
+
+The items stand in `docs/coverage/frontstage.json`, written by hand. This program checks each of them against the
+sources, so that a cell that has become stale is noticed, checks that nothing is declared in the sources that the items
+forget, and writes `docs/coverage/frontstage.md`. Run it by `make coverage-table`.
+
+A cell is `file::what`. For code, `what` is a declared name (`fn`, `struct`, `const`, ...), a variant (`Enum::Variant`),
+or a `"word"` that stands in the file as a literal. For tests it is the name of a test, with `[case]` behind it where
+the test goes through several: the case has to stand in the file as a literal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ITEMS = ROOT / "docs/coverage/frontstage.json"
+TABLE = ROOT / "docs/coverage/frontstage.md"
+WIRE = ROOT / "shared/platform-frontstage/src"
+
+Data = dict[str, Any]
+
+DECLARATION = r"\b(?:fn|struct|enum|const|static|type|trait|mod|def|class|function)\s+{name}\b"
+RUST_TEST = (
+    r"#\[(?:tokio::)?test[^\]]*\]\s*(?:#\[[^\]]*\]\s*|//[^\n]*\s*)*(?:pub(?:\([a-z]+\))? )?(?:async )?fn {name}\b|"
+    # Up to the end of the block, which is indented as its beginning.
+    r"^( *)proptest! \{{(?:(?!^\1\}}).)*?\bfn {name}\("
+)
+PYTHON_TEST = r"^(?:    )?(?:async )?def {name}\("
+JAVASCRIPT_TEST = r"^test\('{name}'"
+
+
+@cache
+def source(path: str) -> str | None:
+    file = ROOT / path
+    return file.read_text() if file.is_file() else None
+
+
+@cache
+def wrong_code(cell: str) -> str | None:
+    """What is wrong with a cell of the column Code."""
+    path, _, symbol = cell.partition("::")
+    text = source(path)
+    if text is None:
+        return f"{cell}: there is no such file"
+    if symbol.startswith('"'):
+        return None if symbol in text else f"{cell}: the word is not there"
+    kind, _, variant = symbol.partition("::")
+    if not re.search(DECLARATION.format(name=re.escape(kind)), text):
+        return f"{cell}: {kind} is not declared there"
+    if variant and not re.search(rf"^\s*{re.escape(variant)}\b", text, re.MULTILINE):
+        return f"{cell}: there is no {variant}"
+    return None
+
+
+@cache
+def wrong_test(cell: str) -> str | None:
+    """What is wrong with a cell of the column Test."""
+    path, _, name = cell.partition("::")
+    text = source(path)
+    if text is None:
+        return f"{cell}: there is no such file"
+    name, _, case = name.partition("[")
+    pattern = {".rs": RUST_TEST, ".py": PYTHON_TEST, ".mjs": JAVASCRIPT_TEST}[Path(path).suffix]
+    if not re.search(pattern.format(name=re.escape(name)), text, re.MULTILINE | re.DOTALL):
+        return f"{cell}: there is no such test"
+    case = case.removesuffix("]")
+    if case and not re.search(rf"""["'(\[ ]{re.escape(case)}["',)\] ]""", text):
+        return f"{cell}: the test has no such case"
+    return None
+
+
+def cells(value: str | list[str] | None) -> list[str]:
+    if not value:
+        return []
+    return [value] if isinstance(value, str) else value
+
+
+def rows(data: Data) -> list[Data]:
+    """Every item with its section, those of structures and enumerations included, in the order of the contract."""
+    found: list[Data] = []
+    for structure in data["structures"]:
+        base = {"section": structure["section"], "test": structure["test"]}
+        code = structure["code"]
+        found.append({**base, "item": structure["name"], "code": code})
+        for field, dirs in structure["fields"].items():
+            own = structure.get("own", {}).get(field, {})
+            found.append({**base, "item": f"{structure['name']}.{field} ({dirs})", "code": code, **own})
+    for enumeration in data["enumerations"]:
+        for word in enumeration["words"]:
+            item = f"{enumeration['name']} {word}"
+            row = {"section": "4.6", "item": item, "code": enumeration["code"], "test": enumeration["test"]}
+            found.append({**row, **enumeration.get("own", {}).get(word, {})})
+    found.extend(data["items"])
+    order = list(data["sections"])
+    return sorted(found, key=lambda row: order.index(row["section"]))
+
+
+def name_of(row: Data) -> str:
+    return f"{row['section']} {row['item']}"
+
+
+def problems(data: Data) -> list[str]:
+    """Everything that is wrong with the items."""
+    found = []
+    names = [name_of(row) for row in rows(data)]
+    found += [f"{name}: is there twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    for row in rows(data):
+        name = name_of(row)
+        if "missing" in row:
+            if not row["missing"]:
+                found.append(f"{name}: is missing without a reason")
+        elif not cells(row.get("code")) or not cells(row.get("test")):
+            found.append(f"{name}: has an empty cell")
+        found += [f"{name}: {wrong}" for cell in cells(row.get("code")) if (wrong := wrong_code(cell))]
+        found += [f"{name}: {wrong}" for cell in cells(row.get("test")) if (wrong := wrong_test(cell))]
+    missing = {name_of(row) for row in rows(data) if "missing" in row}
+    allowed = set(data["allow_missing"])
+    found += [f"{name}: is missing and not in allow_missing" for name in sorted(missing - allowed)]
+    found += [f"{name}: is in allow_missing and not missing" for name in sorted(allowed - missing)]
+    for section, about in data["sections"].items():
+        counted = sum(row["section"] == section for row in rows(data))
+        if counted != about["rows"]:
+            found.append(f"section {section} has {counted} rows, not the {about['rows']} of the contract")
+    return found + forgotten(data)
+
+
+def differences(what: str, declared: Any, listed: Any) -> list[str]:
+    return [] if declared == listed else [f"{what}: declared {declared}, listed {listed}"]
+
+
+def forgotten(data: Data) -> list[str]:
+    """What is declared in the sources and not listed, and the other way round."""
+    wire = "".join(file.read_text() for file in sorted(WIRE.glob("*.rs")))
+    listed = {structure["name"]: structure for structure in data["structures"]}
+
+    declared = {
+        name: {member: dirs.upper() for member, dirs in re.findall(r'= "(\w+)" in ([A-Za-z ]+);', body)}
+        for name, body in re.findall(r"structure! \{.*?pub struct (\w+) \{(.*?)\n    \}", wire, re.DOTALL)
+    }
+    on_wire = {name: one["fields"] for name, one in listed.items() if one["declared"] == "structure"}
+    found = differences("structures", sorted(declared), sorted(on_wire))
+    for name in declared.keys() & on_wire.keys():
+        found += differences(name, declared[name], on_wire[name])
+
+    models = (ROOT / "shared/website/src/models.rs").read_text()
+    for name in (name for name, one in listed.items() if one["declared"] == "serde"):
+        body = re.search(rf"pub struct {name} \{{(.*?)\n\}}", models, re.DOTALL)
+        members = re.findall(r'(?:#\[serde\(rename = "(\w+)".*?\]\s*)?pub (\w+): ', body[1] if body else "")
+        pascal = {given or "".join(part.capitalize() for part in field.split("_")) for given, field in members}
+        written = {field for field, dirs in listed[name]["fields"].items() if dirs != "IN"}
+        found += differences(name, sorted(pascal - set(listed[name].get("extra", []))), sorted(written))
+    body_source = (ROOT / "shared/website/src/body.rs").read_text()
+    for name in (name for name, one in listed.items() if one.get("read_by")):
+        body = re.search(rf"fn {listed[name]['read_by']}\(.*?\n\}}", body_source, re.DOTALL)
+        read = set(re.findall(r'm\.\w+\("(\w+)"', body[0] if body else ""))
+        expected = {field for field, dirs in listed[name]["fields"].items() if dirs in ("IN", "BOTH")}
+        found += differences(
+            f"{name} as it is read",
+            sorted(read - set(listed[name].get("extra", []))),
+            sorted(expected - set(listed[name].get("ignored", []))),
+        )
+
+    words = {
+        name: re.findall(r'^\s+\w+ = ("[^;]+);', body, re.MULTILINE)
+        for name, body in re.findall(r"enumeration! \{.*?pub enum (\w+) \{(.*?)\n    \}", wire, re.DOTALL)
+    }
+    for enumeration in data["enumerations"]:
+        if enumeration.get("declared"):
+            entries = words[enumeration["declared"]]
+            declared_words = {word for entry in entries for word in re.findall(r'"(\w+)"', entry)}
+            found += differences(enumeration["name"], sorted(declared_words), sorted(enumeration["words"]))
+    listed_words = {enumeration.get("declared") for enumeration in data["enumerations"]}
+    found += [f"enumeration {name} is not listed" for name in sorted(words.keys() - listed_words)]
+
+    spelt = set(re.findall(r'"((?:ES|SE|CS|SC)_[A-Z_]+)"', (WIRE / "message.rs").read_text()))
+    catalogue = {row["item"].split(" ")[0] for row in data["items"] if row["section"].startswith("3.")}
+    # The one name of the catalogue that is read by its ending alone.
+    found += differences("messages", sorted(spelt | {"CS_CHAT_RESNYC"}), sorted(catalogue))
+
+    codes = re.search(r"pub enum Code \{(.*?)\n\}", (WIRE / "error.rs").read_text(), re.DOTALL)
+    variants = re.findall(r"^    (\w+),", codes[1] if codes else "", re.MULTILINE)
+    answered = [word for row in data["items"] if row["section"] == "10.6" for word in row.get("codes", [])]
+    return found + differences("error codes", sorted(variants), sorted(answered))
+
+
+def cell(values: list[str]) -> str:
+    return "<br>".join(f"`{value.replace('::', ' ', 1)}`" for value in values)
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def table(data: Data) -> str:
+    """The table, as Markdown."""
+    every = rows(data)
+    covered = [row for row in every if "missing" not in row]
+    missing = [row for row in every if "missing" in row]
+    lines = [
+        "# Coverage of the FrontStage contract",
+        "",
+        "Generated by `make coverage-table` from `frontstage.json`; not edited by hand. Every item of the contract's",
+        "sections named below, the code that does it and a test that proves it. `make flows` fails if a file, a name",
+        "or a test is not there any more, and if the sources declare a message, member, word or error code that is not",
+        "listed.",
+        "",
+        f"{len(covered)} of {len(every)} items are covered.",
+    ]
+    for section, about in data["sections"].items():
+        lines += ["", f"## {section} {about['title']}", "", "| Item | Code | Test |", "|---|---|---|"]
+        for row in covered:
+            if row["section"] == section:
+                lines.append(f"| {escaped(row['item'])} | {cell(cells(row['code']))} | {cell(cells(row['test']))} |")
+    if missing:
+        lines += ["", "## Not covered", "", "| Section | Item | Why |", "|---|---|---|"]
+        lines += [f"| {row['section']} | {escaped(row['item'])} | {escaped(row['missing'])} |" for row in missing]
+    return "\n".join(lines) + "\n"
+
+
+def load() -> Data:
+    data: Data = json.loads(ITEMS.read_text())
+    return data
+
+
+def main() -> int:
+    data = load()
+    wrong = problems(data)
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+        return 1
+    TABLE.write_text(table(data))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
