@@ -126,6 +126,7 @@ impl Attendant {
 
 /// What an agent must know to be offered a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Skill {
     /// The project.
     pub project: ProjectId,

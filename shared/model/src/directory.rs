@@ -8,6 +8,7 @@ use crate::{AccountId, Platform, TenantId};
 
 /// A tenant and its routing rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
@@ -18,6 +19,7 @@ pub struct Tenant {
 
 /// A routing rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Route {
     /// Which conversations it is for; empty is for all.
     #[serde(default)]
@@ -148,5 +150,17 @@ mod tests {
         let grab = account("vcita/theirs", "demo");
         assert_eq!(directory.check(&mine, &[grab]), Err(DirectoryProblem::ForeignAccount(theirs.id)));
         assert_eq!(Directory::default().check(&mine, &[account("vcita/theirs", "demo")]), Ok(()));
+    }
+
+    #[test]
+    fn a_misspelt_member_is_refused_and_not_a_rule_for_everybody() {
+        for misspelt in [
+            serde_json::json!({"id": "demo", "routs": []}),
+            serde_json::json!({"id": "demo", "routes": [{"wen": {"platform": "frontstage"}, "desk": "vcita/demo"}]}),
+            serde_json::json!({"id": "demo", "routes": [{"when": {"acount": "frontstage/gw"}, "desk": "vcita/demo"}]}),
+        ] {
+            let refused = serde_json::from_value::<Tenant>(misspelt.clone());
+            assert!(refused.is_err_and(|error| error.to_string().starts_with("unknown field")), "{misspelt}");
+        }
     }
 }
