@@ -41,6 +41,9 @@ FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 #: whether its settings are right.
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
 
+#: The functions that call platforms beside those that deliver to each.
+CALL_THEIR_PLATFORM = {"frontstage"}
+
 #: The functions that move chats.
 MOVE_CHATS = {"frontstage", "outbound", "website"}
 
@@ -100,6 +103,7 @@ def allowed(where: str) -> set[str]:
     if folder == "functions":
         own = PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{PLATFORM_OF.get(name, name)}"}
         chats = {"chats-frontstage"} if name in MOVE_CHATS else set()
+        own |= {"outbound-http"} if name in CALL_THEIR_PLATFORM else set()
         return FUNCTION | own | chats | ({"website"} if name in KNOW_WEB_SITES else set())
     return set()
 

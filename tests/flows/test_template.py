@@ -125,6 +125,7 @@ def test_defaults_of_the_parameters():
         ("OutboundDeliver", "DeliverQueue", 60, 360),
         ("OutboundAckTimer", "AckQueue", 30, 180),
         ("OutboundChatTimer", "ChatTimerQueue", 30, 180),
+        ("FrontstagePush", "PushQueue", 60, 360),
     ],
 )
 def test_visibility_is_six_times_the_timeout(function, queue, timeout, visibility):
@@ -136,7 +137,7 @@ def test_visibility_is_six_times_the_timeout(function, queue, timeout, visibilit
 def test_every_queue_source_is_covered_by_the_test_above():
     for function, source in sources("SQS"):
         assert QUEUES[queue_of(source)]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
-    assert len(sources("SQS")) == 3
+    assert len(sources("SQS")) == 4
 
 
 @pytest.mark.parametrize(("function", "source"), sources("SQS"), ids=[name for name, _ in sources("SQS")])
@@ -147,7 +148,7 @@ def test_queue_source_reports_item_failures_and_is_bounded(function, source):
 
 
 def test_every_queue_but_the_last_has_a_dead_letter_queue():
-    assert set(QUEUES) == {"DeliverQueue", "AckQueue", "ChatTimerQueue", "DeadQueue"}
+    assert set(QUEUES) == {"DeliverQueue", "AckQueue", "ChatTimerQueue", "PushQueue", "DeadQueue"}
     for name, queue in QUEUES.items():
         assert queue["SqsManagedSseEnabled"] is True
         if name == "DeadQueue":
@@ -303,6 +304,7 @@ def test_alarms():
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("Deskbridge", "BatchItemFailures"),
+        ("Deskbridge", "PushesGivenUp"),
         ("AWS/ApiGateway", "5xx"),
         ("AWS/Lambda", "Url5xxCount"),
     }

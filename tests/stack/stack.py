@@ -25,9 +25,9 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
-CHAT_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-web", "desk-demo"
+CHAT_GATEWAY, PUSH_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-push", "gw-web", "desk-demo"
 WORKPLACES = ("101", "102")
-QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "dead": "DeadQueue"}
+QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
 
 class StackError(Exception):
@@ -45,6 +45,7 @@ class Ports:
     chat: int = 9103
     agents: int = 9104
     shop: int = 9105
+    push: int = 9106
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -66,6 +67,7 @@ VARIABLES = {
     "chat": "DESKBRIDGE_CHAT_PORT",
     "agents": "DESKBRIDGE_AGENTS_PORT",
     "shop": "DESKBRIDGE_SHOP_PORT",
+    "push": "DESKBRIDGE_PUSH_PORT",
 }
 
 
@@ -229,6 +231,7 @@ class Stack:
             self._wait_for("frontstage_chat", self.ports.chat)
             self._wait_for("frontstage_agents", self.ports.agents)
             self._wait_for("shop", self.ports.shop)
+            self._wait_for("frontstage_push", self.ports.push)
         if self._follow_logs:
             threading.Thread(target=self._write_logs, name="logs", daemon=True).start()
         temporary = self._stack_file.with_suffix(".new")
@@ -241,7 +244,7 @@ class Stack:
 
     def _check_ports(self) -> None:
         wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
-        wanted += ["chat", "agents", "shop"] if self._chats else []
+        wanted += ["chat", "agents", "shop", "push"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
             if accepts(port):
@@ -286,8 +289,16 @@ class Stack:
             json.dump({"workplaces": places}, out)
         agents = ["--port", str(self.ports.agents), "--base-url", base, "--config", str(config), "--wait", "2"]
         shop = ["--port", str(self.ports.shop), "--script", f"{base}/{WEB_GATEWAY}/web/scripts/webchat.js"]
-        for name, arguments in (("frontstage_chat", connector), ("frontstage_agents", agents), ("shop", shop)):
-            argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
+        # The same connector once more, for a gateway that is pushed its events.
+        pushed = ["--port", str(self.ports.push), "--gateway-url", f"{base}/{PUSH_GATEWAY}", "--peer", "!PushLink"]
+        pushed += ["--key-id", KEY_ID, "--secret", keys["push"], "--delivery", "push"]
+        for name, program, arguments in (
+            ("frontstage_chat", "frontstage_chat", connector),
+            ("frontstage_push", "frontstage_chat", pushed),
+            ("frontstage_agents", "frontstage_agents", agents),
+            ("shop", "shop", shop),
+        ):
+            argv = [sys.executable, "-m", f"tests.simulators.{program}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
     # --------------------------------------------------------------------------------------------------- demo tenant
@@ -296,7 +307,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        made |= {"cookie": secrets.token_hex(32)}
+        made |= {"cookie": secrets.token_hex(32), "push": secrets.token_hex(32)}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -308,6 +319,7 @@ class Stack:
         documents = {
             f"frontstage/{GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["frontstage"]}]},
             f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["chat"]}]},
+            f"frontstage/{PUSH_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["push"]}]},
             f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [keys["cookie"]]},
             f"frontstage/{DESK}": {
                 "keys": [
@@ -333,7 +345,7 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for name in ("vcs", "frontstage", "shop"):
+        for name in ("vcs", "frontstage", "shop", "push"):
             default, port = getattr(Ports, name), getattr(self.ports, name)
             text = text.replace(f"127.0.0.1:{default}", f"127.0.0.1:{port}")
         return json.loads(text)
@@ -366,7 +378,7 @@ class Stack:
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
                 **(
-                    {name: f"http://127.0.0.1:{getattr(self.ports, name)}" for name in ("chat", "agents", "shop")}
+                    {name: f"http://127.0.0.1:{getattr(self.ports, name)}" for name in ("chat", "agents", "shop", "push")}
                     if self._chats
                     else {}
                 ),

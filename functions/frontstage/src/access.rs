@@ -37,6 +37,8 @@ pub(crate) struct Proof {
     /// Each workplace has keys of its own, so names are its own too.
     workplace: Option<Workplace>,
     pub(crate) nonce: Nonce,
+    /// Whether it came in the answer to a call of ours, which nobody can repeat: its nonce is none.
+    is_answer: bool,
     pub(crate) now: EpochMillis,
 }
 
@@ -45,6 +47,11 @@ impl Proof {
     pub(crate) fn nonce_guard(&self) -> Guard {
         let name = EventKey::new("nonce", [&self.of_caller(&self.nonce.key_id), &self.nonce.value]);
         Guard::Once(OnceKey { account: self.account.clone(), name, expires_at: self.now.plus(KEEP_NONCE) })
+    }
+
+    /// What guards envelopes against a repetition of the whole request.
+    pub(crate) fn nonce_guards(&self) -> Vec<Guard> {
+        if self.is_answer { Vec::new() } else { vec![self.nonce_guard()] }
     }
 
     /// Where the answer to an envelope is kept.
@@ -76,18 +83,45 @@ pub(crate) struct GatewayCall {
 pub(crate) async fn gateway(ctx: &Ctx, key: Slug, request: RawRequest) -> Result<GatewayCall, AppError> {
     let now = begin(ctx, &request)?;
     let id = AccountId::new(Platform::Frontstage, key);
-    let snapshot = ctx.roster.knowing(&id).await?;
-    let Some((account, secrets)) = snapshot.account(&id) else { return Err(AppError::UnknownAccount(id)) };
+    let Connector { snapshot, account, settings, secrets } = connector(ctx, &id).await?;
+    let (request, nonce) = verify(request, &secrets, now).map_err(|failure| unproven(ctx, &id, failure, now))?;
+    let proof = Proof { account: id, workplace: None, nonce, is_answer: false, now };
+    Ok(GatewayCall { snapshot, account, settings, request, proof })
+}
+
+/// A gateway that has a connector, as it is configured.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) account: Account,
+    pub(crate) settings: Settings,
+    pub(crate) secrets: Secrets,
+}
+
+impl Connector {
+    /// What it said in the answer to a push of ours, as a call of its own.
+    pub(crate) fn heard(self, request: Verified<RawRequest>, now: EpochMillis) -> GatewayCall {
+        let Self { snapshot, account, settings, .. } = self;
+        // Only a bare payload is named by its nonce, and an answer holds none.
+        let nonce = Nonce { key_id: String::new(), value: String::new() };
+        let proof = Proof { account: account.id.clone(), workplace: None, nonce, is_answer: true, now };
+        GatewayCall { snapshot, account, settings, request, proof }
+    }
+}
+
+/// Finds a gateway that has a connector.
+pub(crate) async fn connector(ctx: &Ctx, id: &AccountId) -> Result<Connector, AppError> {
+    let snapshot = ctx.roster.knowing(id).await?;
+    let Some((account, secrets)) = snapshot.account(id) else { return Err(AppError::UnknownAccount(id.clone())) };
     let settings = match AccountSettings::of(account) {
         // The gateway of a web site has no connector.
         Ok(AccountSettings::Gateway(settings)) if settings.website.is_none() => *settings,
-        Ok(AccountSettings::Gateway(_) | AccountSettings::Desk(_)) => return Err(AppError::UnknownAccount(id)),
+        Ok(AccountSettings::Gateway(_) | AccountSettings::Desk(_)) => return Err(AppError::UnknownAccount(id.clone())),
         Err(_) => return Err(AppError::Internal("settings of a gateway cannot be read")),
     };
     let secrets = Secrets::of(secrets).map_err(|_| AppError::Internal("secrets of a gateway cannot be read"))?;
-    let (request, nonce) = verify(request, &secrets, now).map_err(|failure| unproven(ctx, &id, failure, now))?;
     let account = account.clone();
-    Ok(GatewayCall { snapshot, account, settings, request, proof: Proof { account: id, workplace: None, nonce, now } })
+    Ok(Connector { snapshot, account, settings, secrets })
 }
 
 /// A request of an agent's client.
@@ -110,7 +144,7 @@ pub(crate) async fn workplace(ctx: &Ctx, workplace: Workplace, request: RawReque
         let Some(keys) = keys else { continue };
         match verify(request.clone(), &keys, now) {
             Ok((request, nonce)) => {
-                let proof = Proof { account: id, workplace: Some(workplace.clone()), nonce, now };
+                let proof = Proof { account: id, workplace: Some(workplace.clone()), nonce, is_answer: false, now };
                 return Ok(WorkplaceCall { desk, workplace, request, proof });
             }
             Err(failure) => refused = Some((id, failure)),

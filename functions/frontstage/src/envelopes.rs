@@ -37,7 +37,7 @@ pub(crate) async fn read(
         Ok(batch) => batch,
         Err(error) => return Ok(Err(error.to_reply_in(format, request_id))),
     };
-    let mut nonce_guard = vec![proof.nonce_guard()];
+    let mut nonce_guard = proof.nonce_guards();
     if batch.form == Form::Array {
         // Several writes follow, and the nonce can guard only one.
         spend(ctx, proof, &mut nonce_guard).await?;

@@ -1,10 +1,11 @@
-//! FrontStage: what its connectors and the clients of our agents call.
+//! FrontStage: what its connectors and the clients of our agents call, and what connectors are pushed.
 
 mod access;
 mod envelopes;
 pub mod events;
 pub mod health;
 pub mod messages;
+pub mod push;
 mod streams;
 mod visitors;
 pub mod workplace_events;
@@ -13,12 +14,15 @@ pub mod workplace_messages;
 use std::sync::Arc;
 
 use app::AppError;
-use app::chats::ChatCtx;
-use lambda::{Config, Metric, Metrics, Roster, Services};
+use app::chats::{ChatCtx, PushCtx};
+use lambda::{BatchCtx, Config, Metric, Metrics, Roster, Services};
 use model::{EpochMillis, Platform};
+use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Code, WireError};
 use ports::{AckStore, InboundStore};
 use wire::Reply;
+
+use crate::push::PushingCtx;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -47,6 +51,25 @@ impl Ctx {
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
+    ctx(config, &services, roster)
+}
+
+/// Connects what pushing needs, during INIT.
+pub async fn connect_push(config: &Config) -> (PushingCtx, BatchCtx) {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
+    let base = ctx(config, &services, roster);
+    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
+    let push = PushCtx {
+        chats: base.chats.clone(),
+        states: services.push_states(),
+        sender: Arc::new(HttpSender::new(targets)),
+        dice: base.base.dice.clone(),
+    };
+    let batch = BatchCtx { function: config.function.clone(), queue: base.base.queue.clone(), clock: base.base.clock.clone() };
+    (PushingCtx { base, push }, batch)
+}
+
+fn ctx(config: &Config, services: &Services, roster: Arc<Roster>) -> Ctx {
     let chats = services.chats(config, &roster, chats_frontstage::plan);
     let function = config.function.clone();
     Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, roster, function }

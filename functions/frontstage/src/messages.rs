@@ -1,13 +1,13 @@
 //! `POST /v1/frontstage/{gateway}/messages` and `.../messages/{MSG}`: what connectors send.
 
-use app::chats::{VisitorAct, gateway_list, visitor_event};
+use app::chats::{VisitorAct, gateway_list, tell_gateway, visitor_event};
 use app::{Accepted, Acknowledged, AppError};
 use http::Method;
 use lambda::Metric;
 use model::{EpochMillis, MessageId, Slug};
 use platform_frontstage::{
-    Answer, Code, Envelope, Head, Item, MessageContentInfo, Msg, Outcome, Side, WireError, acknowledgement, gateways_reply,
-    hearing, receive, received_reply,
+    Answer, Code, Envelope, Head, Item, MessageContentInfo, Msg, OutEnvelope, Outcome, Side, WireError, acknowledgement,
+    gateways_reply, hearing, receive, received_reply,
 };
 use ports::{Guard, GuardRefusal, StreamKey};
 use serde_json::{Value, json};
@@ -27,20 +27,25 @@ pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
         return Ok(reply);
     }
     let call = access::gateway(&ctx, gateway, request).await?;
+    Ok(take(&ctx, &call, named.as_deref()).await?.map_or_else(|reply| reply, Answer::into_reply))
+}
+
+/// Takes everything that a gateway says, in order; or says what is wrong with all of it.
+pub(crate) async fn take(ctx: &Ctx, call: &GatewayCall, named: Option<&str>) -> Result<Result<Answer, Reply>, AppError> {
     let side = Side::connector(&call.settings);
-    let posted = match envelopes::read(&ctx, &call.proof, &call.request, named.as_deref(), side).await? {
+    let posted = match envelopes::read(ctx, &call.proof, &call.request, named, side).await? {
         Ok(posted) => posted,
-        Err(reply) => return Ok(reply),
+        Err(reply) => return Ok(Err(reply)),
     };
     let Posted { batch, mut answer, nonce_guard, is_async } = posted;
-    let caller = Caller { ctx: &ctx, call: &call, now: call.proof.now, nonce_guard, is_async };
+    let caller = Caller { ctx, call, now: call.proof.now, nonce_guard, is_async };
     for item in &batch.items {
         match &item.content {
             Ok(envelope) => caller.take(item, envelope, &mut answer).await?,
             Err(error) => answer.reject(item, caller.refusal(item, error)),
         }
     }
-    Ok(answer.into_reply())
+    Ok(Ok(answer))
 }
 
 /// Gateway and message name in the path.
@@ -155,8 +160,22 @@ impl Caller<'_> {
     async fn gateways(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
         let refusal = self.ctx.base.store.guard(&self.guards(envelope, None), self.now).await?;
         if let Some((outcome, kept)) = self.repeated(item, refusal, answer)? {
-            answer.accept(item, outcome, [gateways_reply(&self.head(envelope, &kept), &self.call.settings)]);
+            let reply = gateways_reply(&self.head(envelope, &kept), &self.call.settings);
+            self.reply(item, outcome, &reply, answer).await?;
         }
+        Ok(())
+    }
+
+    /// Answers an envelope: now, or through the gateway's stream where its connector wants it so (10.2).
+    async fn reply(&self, item: &Item, outcome: Outcome, reply: &OutEnvelope, answer: &mut Answer) -> Result<(), AppError> {
+        if !self.is_async {
+            answer.accept(item, outcome, [reply.clone()]);
+            return Ok(());
+        }
+        let GatewayCall { account, settings, .. } = self.call;
+        let body = |seq| reply.kept_at(seq, settings.legacy()).into();
+        tell_gateway(&self.ctx.chats, &account.id, settings.is_pushed(), &body).await?;
+        answer.accept(item, outcome, []);
         Ok(())
     }
 
@@ -172,8 +191,12 @@ impl Caller<'_> {
             Ok(received) => received,
             Err(reasons) => {
                 // The protocol promises one SE_ answer to each; a corrected resend is judged anew.
-                answer.accept(item, Outcome::Accepted, [received_reply(&self.head(envelope, &fresh), info, None, reasons)]);
-                return Ok(());
+                // Nothing else of it is stored, so that its answer in the stream has to be guarded apart.
+                if self.is_async && self.ctx.base.store.guard(&self.nonce_guard, self.now).await?.is_some() {
+                    return Err(replayed());
+                }
+                let reply = received_reply(&self.head(envelope, &fresh), info, None, reasons);
+                return self.reply(item, Outcome::Accepted, &reply, answer).await;
             }
         };
         let guards = |id: MessageId| self.guards(envelope, Some(id));
@@ -191,8 +214,8 @@ impl Caller<'_> {
                 None => return Ok(()),
             },
         };
-        answer.accept(item, outcome, [received_reply(&self.head(envelope, &kept), info, kept.message, received.warnings)]);
-        Ok(())
+        let reply = received_reply(&self.head(envelope, &kept), info, kept.message, received.warnings);
+        self.reply(item, outcome, &reply, answer).await
     }
 
     async fn acknowledge(

@@ -19,6 +19,8 @@ use platform_vcita::Vcita;
 use ports::{DeliveryStore, LaneStore};
 use wire::{Outbound, Terms};
 
+use crate::sweep::SweepCtx;
+
 /// Every platform as a recipient.
 pub struct Platforms {
     frontstage: Frontstage,
@@ -64,9 +66,9 @@ pub fn connect_settle(config: &Config) -> (SettleCtx, BatchCtx) {
 
 /// Connects what the sweep needs.
 #[must_use]
-pub fn connect_sweep(config: &Config) -> (Ctx<dyn LaneStore>, ChatCtx) {
+pub fn connect_sweep(config: &Config) -> SweepCtx {
     let services = Services::connect(config);
-    (services.ctx(|store| store), chats(config, &services))
+    SweepCtx { lanes: services.ctx(|store| store), chats: chats(config, &services), pushes: services.push_states() }
 }
 
 /// Connects what the timers of chats need.
@@ -92,7 +94,8 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let (settle, batch) = settle(config, &services, registry.clone());
     let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
     let sender = Arc::new(HttpSender::new(targets));
-    (OutboundCtx { settle, acks: services.ctx(|store| store), registry, sender, recipients }, batch)
+    let heard = services.pushes(config);
+    (OutboundCtx { settle, acks: services.ctx(|store| store), heard, registry, sender, recipients }, batch)
 }
 
 fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {

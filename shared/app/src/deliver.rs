@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use model::{
-    AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey, LaneKey, RemoteStatus,
-    RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
+    AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey, LaneKey,
+    PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
 };
 use ports::{LaneSelector, PortError, Saved, WorkItem};
 use tracing::{info, warn};
@@ -222,7 +222,12 @@ async fn attempt(
 
     let end = match outcome {
         Outcome::Acknowledged { reference } => Ended { reference, ..Ended::plain(DeliveryEvent::Acknowledged) },
-        Outcome::Pushed { acknowledgements } => {
+        Outcome::Pushed { said: Some(ref said), .. } if !hand_on(ctx, &lane.recipient, said).await => {
+            // Another push of the attempt brings another answer.
+            let reason = "what it said in its answer was not handed on".to_owned();
+            Ended { detail: Some(reason), ..Ended::plain(DeliveryEvent::Unanswered { retry_after: None }) }
+        }
+        Outcome::Pushed { acknowledgements, .. } => {
             let mut own = None;
             for acknowledgement in acknowledgements {
                 let same_route = acknowledgement.route.is_none() || acknowledgement.route == item.delivery.route;
@@ -249,6 +254,16 @@ async fn attempt(
         }
     };
     apply(&ctx.settle, item, policy, end).await
+}
+
+/// Sends what a recipient said in its answer to where it is heard. Whether that is done.
+async fn hand_on(ctx: &OutboundCtx, recipient: &AccountId, said: &str) -> bool {
+    let task = PushTask::HeardV1 { gateway: recipient.clone(), said: said.to_owned() };
+    let sent = ctx.heard.send(&task, Duration::ZERO).await;
+    if let Err(error) = &sent {
+        warn!(account.id = %recipient, "what {recipient} said in its answer was not handed on: {error}");
+    }
+    sent.is_ok()
 }
 
 /// Starts the timer of an attempt that is acknowledged separately. A timer that cannot be started is made up for by the

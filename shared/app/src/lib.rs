@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Account, AccountId, Platform};
-use ports::{AckStore, Clock, DeliveryStore, Dice, Queue, Sender};
+use ports::{AckStore, Clock, DeliveryStore, Dice, PushQueue, Queue, Sender};
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
@@ -99,6 +99,8 @@ pub struct OutboundCtx {
     pub settle: SettleCtx,
     /// What acknowledgements in a push's answer need.
     pub acks: Ctx<dyn AckStore>,
+    /// Where whatever else stands in a push's answer is heard.
+    pub heard: Arc<dyn PushQueue>,
     /// The platforms.
     pub registry: Arc<dyn Registry>,
     /// Calls to platforms.

@@ -32,6 +32,7 @@ pub fn plan(directory: &Directory, gateway: &AccountId) -> Option<ChatPlan> {
         skill: Some(chat.skill),
         desk,
         list_recently: chat.list_recently_closed.then_some(RECENTLY),
+        is_pushed: chat.is_pushed,
         words: Arc::new(Words { gateway: Some(settings), desk: own_desk }),
     })
 }

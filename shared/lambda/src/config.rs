@@ -26,6 +26,8 @@ pub struct Config {
     pub ack_queue: String,
     /// Queue of chats' timers.
     pub chat_timer_queue: String,
+    /// Queue of what is to be pushed.
+    pub push_queue: String,
     /// Dead-letter queue.
     pub dead_queue: String,
     /// Path under which the accounts' secrets are, without a trailing slash.
@@ -89,6 +91,7 @@ impl Config {
             deliver_queue: or("DESKBRIDGE_DELIVER_QUEUE_URL", ""),
             ack_queue: or("DESKBRIDGE_ACK_QUEUE_URL", ""),
             chat_timer_queue: or("DESKBRIDGE_CHAT_TIMER_QUEUE_URL", ""),
+            push_queue: or("DESKBRIDGE_PUSH_QUEUE_URL", ""),
             dead_queue: or("DESKBRIDGE_DEAD_QUEUE_URL", ""),
             secrets_prefix: or("DESKBRIDGE_SECRETS_PREFIX", "/deskbridge").trim_end_matches('/').to_owned(),
             ack_timeout: Duration::from_secs(u64::from(number("DESKBRIDGE_ACK_TIMEOUT_SECONDS", "90", 1..=900)?)),

@@ -25,6 +25,10 @@ pub enum Metric {
     Poison,
     /// Senders that could not prove who they are.
     AuthFailures,
+    /// Streams that are pushed no longer, because their connector does not take pushes.
+    PushesGivenUp,
+    /// Events of a stream that a connector refused when it was pushed them.
+    PushesParked,
 }
 
 impl Metric {
@@ -38,6 +42,8 @@ impl Metric {
             Self::BatchItemFailures => "BatchItemFailures",
             Self::Poison => "Poison",
             Self::AuthFailures => "AuthFailures",
+            Self::PushesGivenUp => "PushesGivenUp",
+            Self::PushesParked => "PushesParked",
         }
     }
 
@@ -50,7 +56,9 @@ impl Metric {
             | Self::Failed
             | Self::BatchItemFailures
             | Self::Poison
-            | Self::AuthFailures => "Count",
+            | Self::AuthFailures
+            | Self::PushesGivenUp
+            | Self::PushesParked => "Count",
         }
     }
 }

@@ -7,8 +7,8 @@ use app::chats::{ChatCtx, ChatPlan};
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::{AccountId, Directory, Platform};
-use ports::Clock as _;
-use queue_sqs::{QueueUrls, SqsChatTimers, SqsQueue};
+use ports::{Clock as _, PushQueue, PushStates};
+use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoStore};
 use tracing::{error, warn};
@@ -37,6 +37,7 @@ impl Services {
         ChatCtx {
             chats: Arc::new(DynamoChats::beside(&self.store)),
             timers: Arc::new(SqsChatTimers::new(&self.queue, config.chat_timer_queue.clone())),
+            pushes: self.pushes(config),
             clock: Arc::new(SystemClock),
             plans: Arc::new(RosterPlans::new(roster.clone(), read)),
         }
@@ -66,6 +67,18 @@ impl Services {
             Err(error) => warn!(%error, "secrets could not be read during INIT"),
         }
         (Self { connection, store, queue }, Arc::new(roster))
+    }
+
+    /// The queue of what is to be pushed.
+    #[must_use]
+    pub fn pushes(&self, config: &Config) -> Arc<dyn PushQueue> {
+        Arc::new(SqsPushQueue::new(&self.queue, config.push_queue.clone()))
+    }
+
+    /// How far streams are pushed.
+    #[must_use]
+    pub fn push_states(&self) -> Arc<dyn PushStates> {
+        Arc::new(DynamoChats::beside(&self.store))
     }
 
     /// The accounts for functions that need nobody's secrets.

@@ -1,9 +1,9 @@
-//! What the queues carry: ids and numbers, never a body. Tagged and versioned, because a message in a queue outlives a
-//! deployment.
+//! What the queues carry: ids and numbers, and a body only where it stands nowhere else. Tagged and versioned, because a
+//! message in a queue outlives a deployment.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, DeliveryKey, EpochMillis, LaneEntry, LaneKey, TenantId};
+use crate::{AccountId, ConversationId, DeliveryKey, EpochMillis, LaneEntry, LaneKey, TenantId};
 
 /// Deliver queue: do what the lane's head needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,27 @@ pub enum ChatTask {
         conversation: ConversationId,
         /// The instant it was set for. A queue may bring it earlier, as it cannot delay it for so long.
         at: EpochMillis,
+    },
+}
+
+/// Push queue: a stream has something to push, or somebody said something in the answer to a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum PushTask {
+    /// Push the stream of a gateway, as far as it goes.
+    #[serde(rename = "push.v1")]
+    V1 {
+        /// The gateway.
+        gateway: AccountId,
+    },
+    /// Listen to what a gateway said in the answer to a push. The one task that carries a body: it was said once, and stands
+    /// nowhere else.
+    #[serde(rename = "heard.v1")]
+    HeardV1 {
+        /// The gateway.
+        gateway: AccountId,
+        /// What it said, as text in the form of its platform. Holds personal data.
+        said: String,
     },
 }
 
@@ -101,6 +122,17 @@ mod tests {
         let text = r#"{"task":"chat.v1","conversation":"00112233445566778899","at":1767225600000}"#;
         let task: ChatTask = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+
+    #[test]
+    fn push_task_text_is_stable() {
+        for text in [
+            r#"{"task":"push.v1","gateway":"frontstage/gw"}"#,
+            r#"{"task":"heard.v1","gateway":"frontstage/gw","said":"[{\"Msg\":\"ES_CHAT_STOP\"}]"}"#,
+        ] {
+            let task: PushTask = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&task).unwrap(), text);
+        }
     }
 
     #[test]

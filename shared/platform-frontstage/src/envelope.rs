@@ -1,8 +1,10 @@
 //! What connectors and agent clients post: one envelope, an array of them, or a bare payload with its name in the path (10.1, 10.2).
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use uuid::Uuid;
 use wire::signature::sha256_hex;
-use wire::{RawRequest, Verified};
+use wire::{HttpAnswer, RawRequest, Verified};
 
 use crate::content::CommandInfo;
 use crate::error::{Code, WireError};
@@ -95,18 +97,94 @@ pub fn parse(request: &Verified<RawRequest>, named: Option<&str>, side: Side<'_>
     Ok(Batch { form, format, items })
 }
 
-/// The acknowledgements in a connector's answer to a push, `{"Messages":[...]}` (10.3). Whatever else is in it, or wrong
-/// with it, is passed over: a push answered 2xx has arrived.
-pub(crate) fn sent_in_answer(body: &[u8]) -> Vec<CommandInfo> {
-    let Ok(Node::Object(answer)) = json::parse(body) else { return Vec::new() };
-    let Node::List(messages) = answer.get("Messages") else { return Vec::new() };
-    let sent = |node: &Node| {
-        let members = node.as_object()?;
-        let is_sent = members.get("Msg").as_text() == Some("ES_MESSAGE_SENT");
-        let body = Some(members.get("Body")).filter(|body| is_sent && body.problem().is_none())?;
-        CommandInfo::read(body, Dir::Es).ok()
+/// What a connector says in its answer to a push, `{"Messages":[...]}` (10.3). Whatever else is in the answer, or wrong with
+/// it, is passed over: a push answered 2xx has arrived.
+pub(crate) struct Said(Vec<Node>);
+
+impl Said {
+    pub(crate) fn of(answer: &HttpAnswer) -> Self {
+        let format = Format::of_body(&answer.headers).unwrap_or_default();
+        match format.parse(&answer.body) {
+            Ok(Node::Object(answer)) => match answer.get("Messages") {
+                Node::List(messages) => Self(messages.clone()),
+                _ => Self(Vec::new()),
+            },
+            Ok(_) | Err(_) => Self(Vec::new()),
+        }
+    }
+
+    /// The acknowledgements among it.
+    pub(crate) fn sent(&self) -> Vec<CommandInfo> {
+        let sent = |node: &Node| {
+            let members = node.as_object().filter(|_| is_sent(node))?;
+            let body = Some(members.get("Body")).filter(|body| body.problem().is_none())?;
+            CommandInfo::read(body, Dir::Es).ok()
+        };
+        self.0.iter().filter_map(sent).collect()
+    }
+
+    /// Everything but the acknowledgements.
+    pub(crate) fn rest(self) -> Self {
+        Self(self.0.into_iter().filter(|node| !is_sent(node)).collect())
+    }
+
+    /// The envelopes as one JSON array, to be read by [`heard`]; `None` if there are none, or they are longer than `limit`
+    /// bytes together.
+    pub(crate) fn text(&self, limit: usize) -> Option<String> {
+        let whole = self.0.iter().filter(|node| node.problem().is_none()).map(plain).collect::<Vec<_>>();
+        if whole.is_empty() {
+            return None;
+        }
+        String::from_utf8(json::write(&Node::List(whole))).ok().filter(|text| text.len() <= limit)
+    }
+}
+
+fn is_sent(node: &Node) -> bool {
+    node.as_object().is_some_and(|members| members.get("Msg").as_text() == Some("ES_MESSAGE_SENT"))
+}
+
+/// The same for JSON, which has no bytes: those of a GUID become its text.
+fn plain(node: &Node) -> Node {
+    match node {
+        Node::List(items) => Node::List(items.iter().map(plain).collect()),
+        Node::Object(members) => Node::written(members.iter().map(|(name, value)| (name.clone(), plain(value))).collect()),
+        Node::Binary(_) => guid(node).map_or_else(|| node.clone(), |id| id.to_string().into()),
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Decimal(_) | Node::Text(_) | Node::Time(_) | Node::Bad(_) => {
+            node.clone()
+        }
+    }
+}
+
+/// The longest text of envelopes that is taken out of an answer, in bytes: the answer itself is no longer (10.3).
+const MAX_SAID: usize = 1024 * 1024;
+
+/// The envelopes in the answer to a push, as one text for [`heard`]; `None` if there are none.
+#[must_use]
+pub fn said_in_answer(answer: &HttpAnswer) -> Option<String> {
+    Said::of(answer).text(MAX_SAID)
+}
+
+/// Requests that stand for envelopes in the answer to a push: "handled as if posted" (10.3), of a connector that has no use
+/// for answers now. Who answered was called at the gateway's own address, which proves it; `request_id` names the answer in
+/// the log. As many requests as it takes for each to hold 25 envelopes at most.
+#[must_use]
+pub fn heard(said: &str, request_id: &str) -> Vec<Verified<RawRequest>> {
+    let Ok(Node::List(envelopes)) = json::parse(said.as_bytes()) else { return Vec::new() };
+    let request = |envelopes: &[Node]| {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Format::Json.media_type()));
+        headers.insert(HeaderName::from_static("prefer"), HeaderValue::from_static("respond-async"));
+        Verified::vouch(RawRequest {
+            method: Method::POST,
+            path: String::new(),
+            query: String::new(),
+            headers,
+            body: json::write(&Node::List(envelopes.to_vec())).into(),
+            request_id: request_id.to_owned(),
+            source_ip: None,
+        })
     };
-    messages.iter().filter_map(sent).collect()
+    envelopes.chunks(MAX_ITEMS).map(request).collect()
 }
 
 fn item(node: &Node, side: Side<'_>) -> Item {
@@ -160,8 +238,7 @@ fn hash(name: &str, body: &Node) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use http::header::CONTENT_TYPE;
-    use http::{HeaderMap, Method};
+    use http::StatusCode;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -352,12 +429,49 @@ pub(crate) mod tests {
         let answer = format!(
             r#"{{"Messages":[{{"Msg":"ES_CHAT_CONFIRM"}},5,{{"Msg":"ES_MESSAGE_SENT","Body":{{"Id":"{ID}"}}}},{{"Msg":"ES_MESSAGE_SENT","Body":{{"Id":"x"}}}},{{"Msg":"ES_MESSAGE_SENT","Body":{{"Id":"{ID}","id":"{ID}"}}}}]}}"#
         );
-        let sent = sent_in_answer(answer.as_bytes());
+        let said = Said::of(&answered(&answer));
+        let sent = said.sent();
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].id, Some(ID.parse().unwrap()));
         for other in ["", "OK", "{}", "[]", r#"{"Messages":{}}"#] {
-            assert!(sent_in_answer(other.as_bytes()).is_empty());
+            assert!(Said::of(&answered(other)).sent().is_empty());
+            assert_eq!(said_in_answer(&answered(other)), None);
         }
+    }
+
+    fn answered(body: &str) -> HttpAnswer {
+        HttpAnswer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_owned().into() }
+    }
+
+    #[test]
+    fn rest_of_an_answer_is_read_as_if_it_were_posted() {
+        let confirm = json!({"Msg": "ES_CHAT_CONFIRM", "Id": ID, "Body": {"TrackingId": "t-1", "ID": "a-1"}});
+        let answer = json!({"Messages": [{"Msg": "ES_MESSAGE_SENT", "Id": ID, "Body": {"Id": ID}}, confirm]});
+        let rest = Said::of(&answered(&answer.to_string())).rest();
+        let said = rest.text(100_000).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), json!([confirm]));
+        assert_eq!(rest.text(said.len() - 1), None);
+        let [request] = &heard(&said, "r-1")[..] else { panic!() };
+        assert!(crate::wants_async(&request.get().headers));
+        let batch = parse(request, None).unwrap();
+        assert_eq!((batch.form, batch.items[0].name.as_deref()), (Form::Array, Some("ES_CHAT_CONFIRM")));
+
+        let many = json!({ "Messages": vec![confirm; 26] });
+        let said = said_in_answer(&answered(&many.to_string())).unwrap();
+        let counts: Vec<_> = heard(&said, "r-1").iter().map(|request| parse(request, None).unwrap().items.len()).collect();
+        assert_eq!(counts, [25, 1]);
+        assert!(heard("no JSON", "r-1").is_empty());
+    }
+
+    #[test]
+    fn answer_in_messagepack_keeps_its_guids() {
+        let id = hex::decode("11223344556677888899aabbccddeeff").unwrap();
+        let confirm = Node::object([("Msg", "ES_CHAT_CONFIRM".into()), ("Id", Node::Binary(id))]);
+        let mut answer = answered("");
+        answer.headers.insert(CONTENT_TYPE, "application/vnd.msgpack".parse().unwrap());
+        answer.body = Format::MsgPack.write(&Node::object([("Messages", Node::List(vec![confirm]))])).into();
+        let said: Value = serde_json::from_str(&said_in_answer(&answer).unwrap()).unwrap();
+        assert_eq!(said, json!([{"Msg": "ES_CHAT_CONFIRM", "Id": "44332211-6655-8877-8899-aabbccddeeff"}]));
     }
 
     /// Members that mean something somewhere.
@@ -426,7 +540,8 @@ pub(crate) mod tests {
         #[test]
         fn parsing_never_panics_on_any_value(value in json(), named in proptest::option::of(proptest::sample::select(&MESSAGES[..]))) {
             let text = value.to_string();
-            let _ = sent_in_answer(text.as_bytes());
+            let _ = Said::of(&answered(&text)).sent();
+            let _ = said_in_answer(&answered(&text)).map(|said| heard(&said, "r"));
             let body = Format::MsgPack.write(&json::parse(text.as_bytes()).unwrap());
             for side in [CONNECTOR, WORKPLACE] {
                 let _ = super::parse(&posted(&text), named, side);

@@ -37,6 +37,8 @@ pub struct ChatSettings {
     pub list_recently_closed: bool,
     /// `LegacyStatusNames` (11.1, 11.2).
     pub legacy_status_names: bool,
+    /// Whether its events are pushed (10.3), instead of fetched.
+    pub is_pushed: bool,
 }
 
 #[derive(Deserialize)]
@@ -77,9 +79,11 @@ impl ChatText {
         let channel =
             ChatType::parse(&self.channel).ok_or_else(|| problem("channel is not one of BusinessIM, SocialIM, WebIM"))?;
         let direction = Direction::parse(&self.direction).ok_or_else(|| problem("direction is not one of I, O, B"))?;
-        if self.delivery != "poll" {
-            return Err(problem("delivery is not poll"));
-        }
+        let is_pushed = match self.delivery.as_str() {
+            "push" => true,
+            "poll" => false,
+            _ => return Err(problem("delivery is not one of push, poll")),
+        };
         Ok(ChatSettings {
             gateway_name: self.gateway_name.filter(|name| !name.is_empty()),
             channel,
@@ -92,6 +96,7 @@ impl ChatText {
             gate: self.gate,
             list_recently_closed: self.list_recently_closed,
             legacy_status_names: self.legacy_status_names,
+            is_pushed,
         })
     }
 }
@@ -165,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn chat_is_pushed_where_the_operator_says_so_and_where() {
+        let mut settings = with_chat();
+        settings["push_url"] = json!("https://connector.example/push");
+        for (delivery, is_pushed) in [(json!("push"), true), (json!("poll"), false)] {
+            settings["chat"]["delivery"] = delivery;
+            let read = read(settings.clone()).unwrap();
+            assert_eq!((read.is_pushed(), read.chat.unwrap().is_pushed), (is_pushed, is_pushed));
+        }
+        settings["chat"]["delivery"] = json!("push");
+        settings["website"] = json!({});
+        assert_eq!(read(settings).unwrap_err(), "website: its browsers are pushed nothing");
+    }
+
+    #[test]
     fn row_11_22_inertia_is_taken_in_both_spellings() {
         for name in ["tracking_inertia", "tracking_innertia"] {
             let mut settings = with_chat();
@@ -203,7 +222,8 @@ mod tests {
             ("language", json!("EN"), "chat: language is not 1 to 64 of a-z, 0-9 and -"),
             ("tracking_inertia", json!(0), "chat: tracking_inertia is 0; leave it out to switch it off"),
             ("inactivity_timeout", json!(31_536_001), "chat: inactivity_timeout is more than 31536000 seconds"),
-            ("delivery", json!("push"), "chat: delivery is not poll"),
+            ("delivery", json!("pigeon"), "chat: delivery is not one of push, poll"),
+            ("delivery", json!("push"), "chat: delivery is push, and push_url is missing"),
         ] {
             let mut settings = with_chat();
             settings["chat"][name] = value;

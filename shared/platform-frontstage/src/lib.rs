@@ -43,7 +43,7 @@ pub use auth::{AuthFailure, Nonce, sign, verify};
 pub use chat::{ChatCommandInfo, ChatInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo, ScenarioResultItemInfo};
 pub use content::{CommandInfo, Data, GatewayInfo, MessageContentInfo};
 pub use desk::{DeskAgent, DeskSettings};
-pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, parse};
+pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, heard, parse, said_in_answer};
 pub use error::{Code, Warning, WireError};
 pub use form::Decimal;
 pub use gateway_chats::ChatSettings;
@@ -51,7 +51,7 @@ pub use inbound::{Received, acknowledgement, event_keys, own_reply, receive};
 pub use media::{Format, wants_async};
 pub use message::{Legacy, Msg, OutBody, Side};
 pub use node::{Members, Node};
-pub use outbound::{Frontstage, FrontstagePolicy};
+pub use outbound::{Frontstage, FrontstagePolicy, push_call};
 pub use register::{LiteralLookupInfo, WebSiteRoutingInfo};
 pub use reply::{Answer, Head, OutEnvelope, Outcome, gateways_reply, received_reply};
 pub use scenario::{

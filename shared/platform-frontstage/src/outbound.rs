@@ -5,12 +5,13 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, DeliveryState, EpochMillis, Message};
+use url::Url;
 use uuid::Uuid;
 use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 use crate::auth::sign;
 use crate::content::MessageContentInfo;
-use crate::envelope::sent_in_answer;
+use crate::envelope::Said;
 use crate::form::{derived_guid, derived_hex, parse_guid};
 use crate::inbound::{
     MEMO_CULTURE, MEMO_FROM, MEMO_GATEWAY, MEMO_HIERARCHY, MEMO_MARK, MEMO_SUBJECT, MEMO_TO, MEMO_WRITTEN_TO, acknowledgement,
@@ -20,7 +21,7 @@ use crate::media::Format;
 use crate::message::{Legacy, OutBody};
 use crate::node::Node;
 use crate::reply::OutEnvelope;
-use crate::settings::{MessageGateway, Secrets, Settings};
+use crate::settings::{Key, MessageGateway, Secrets, Settings, SettingsProblem, problem};
 
 /// A push is acknowledged by 2xx within this time (10.3).
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +31,9 @@ const DELAY_CAP: Duration = Duration::from_secs(900);
 const GIVE_UP_AFTER: Duration = Duration::from_secs(86_400);
 /// Longest name of the sender in UTF-16 units.
 const MAX_FROM: usize = 160;
+/// What is said in an answer beside acknowledgements goes over a queue, as a text within JSON: at most twice as long as here,
+/// and a queue's message holds 256 KB.
+const MAX_FORWARDED: usize = 125_000;
 /// Longest subject in UTF-16 units.
 const MAX_SUBJECT: usize = 320;
 
@@ -151,9 +155,30 @@ fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
     let body = Format::Json.write(&Node::List(vec![envelope.to_node(Legacy::default())]));
     let nonce = derived_hex(&["nonce", &recipient, &message, &attempt, &pushes, &now.millis().to_string()]);
     let url = settings.push_url.ok_or_else(|| unanswered("settings: no push_url"))?;
-    let mut headers = sign("POST", url.path(), url.query().unwrap_or_default(), &body, key, now.seconds(), &nonce[..32]);
+    Ok(signed(url, key, body, now, &nonce[..32]))
+}
+
+/// The call that pushes envelopes to a gateway's connector (10.3), signed with the gateway's own secret. `nonce` is 1 to 64
+/// letters and digits that were never used before.
+///
+/// # Errors
+/// [`SettingsProblem`] where the settings name no address, or the secrets no key.
+pub fn push_call(
+    settings: &Settings,
+    secrets: &Secrets,
+    envelopes: Vec<Node>,
+    now: EpochMillis,
+    nonce: &str,
+) -> Result<HttpCall, SettingsProblem> {
+    let url = settings.push_url.clone().ok_or_else(|| problem("push_url is missing"))?;
+    let key = secrets.signing().ok_or_else(|| problem("there is no key"))?;
+    Ok(signed(url, key, Format::Json.write(&Node::List(envelopes)), now, nonce))
+}
+
+fn signed(url: Url, key: &Key, body: Vec<u8>, now: EpochMillis, nonce: &str) -> HttpCall {
+    let mut headers = sign("POST", url.path(), url.query().unwrap_or_default(), &body, key, now.seconds(), nonce);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(Format::Json.media_type()));
-    Ok(HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT })
+    HttpCall { method: Method::POST, url, headers, body: body.into(), timeout: PUSH_TIMEOUT }
 }
 
 /// The gateway the visitor wrote to if it sends too, for that is whom the visitor expects an answer from; else the parent
@@ -214,20 +239,19 @@ fn classify(answer: Result<HttpAnswer, CallFailure>, job: &Job, now: EpochMillis
         Err(CallFailure::Unreachable) => return unanswered("no connection"),
         Err(CallFailure::NoAnswer) => return unanswered("no answer in time"),
         // The connector took it and answered at length; what it wrote there is lost, its ES_MESSAGE_SENT may still come.
-        Err(CallFailure::AnswerTooLong) => return Outcome::Pushed { acknowledgements: Vec::new() },
+        Err(CallFailure::AnswerTooLong) => return Outcome::Pushed { acknowledgements: Vec::new(), said: None },
         // Not the connector's word, so not final: the address may be corrected before the next attempt. Repeating it
         // within this attempt is pointless. Status 0 says that there was no HTTP answer.
         Err(CallFailure::ForbiddenTarget) => return Outcome::Refused { status: 0 },
     };
     let status = answer.status;
     if status.is_success() {
+        let said = Said::of(&answer);
         let acknowledgements = match Settings::of(&job.account) {
-            Ok(settings) => {
-                sent_in_answer(&answer.body).iter().filter_map(|sent| acknowledgement(sent, &settings).ok()).collect()
-            }
+            Ok(settings) => said.sent().iter().filter_map(|sent| acknowledgement(sent, &settings).ok()).collect(),
             Err(_) => Vec::new(),
         };
-        return Outcome::Pushed { acknowledgements };
+        return Outcome::Pushed { acknowledgements, said: said.rest().text(MAX_FORWARDED) };
     }
     let come_again = status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS;
     if come_again || status.is_server_error() || status.is_informational() {
@@ -500,17 +524,44 @@ mod tests {
     #[test]
     fn two_hundreds_are_pushed_with_what_they_acknowledge() {
         for body in ["", "OK", "{}", "{\"Messages\":[]}"] {
-            assert_eq!(end(answered(200, body)), Outcome::Pushed { acknowledgements: vec![] });
+            assert_eq!(end(answered(200, body)), Outcome::Pushed { acknowledgements: vec![], said: None });
         }
         let answer = json!({"Messages": [
             {"Msg": "ES_MESSAGE_SENT", "Id": MAIL, "Body": {"Id": "00112233-4455-8667-9e22-640000000001", "RefId": MAIL, "Reference": "<real@demo.example>"}},
             {"Msg": "ES_MESSAGE_SENT", "Body": {"Id": "00112233-4455-8667-9e22-640000000002", "RefId": MAIL, "Data": "550"}},
             {"Msg": "ES_MESSAGE_SENT", "Body": {"Id": "00112233-4455-8667-9e22-640000000001", "RefId": "99999999-9999-4999-8999-999999999999"}}
         ]});
-        let Outcome::Pushed { acknowledgements } = end(answered(202, &answer.to_string())) else { panic!() };
+        let Outcome::Pushed { acknowledgements, said: None } = end(answered(202, &answer.to_string())) else { panic!() };
         let results: Vec<_> = acknowledgements.into_iter().map(|a| a.result).collect();
         assert_eq!(results, [Ok(Some("<real@demo.example>".to_owned())), Err("550".to_owned())]);
-        assert_eq!(end(Err(CallFailure::AnswerTooLong)), Outcome::Pushed { acknowledgements: vec![] });
+        assert_eq!(end(Err(CallFailure::AnswerTooLong)), Outcome::Pushed { acknowledgements: vec![], said: None });
+    }
+
+    #[test]
+    fn what_else_is_said_in_an_answer_is_handed_on() {
+        let stop = json!({"Msg": "ES_CHAT_STOP", "Id": MAIL, "Body": {"TrackingId": "t-1"}});
+        let sent =
+            json!({"Msg": "ES_MESSAGE_SENT", "Id": MAIL, "Body": {"Id": "00112233-4455-8667-9e22-640000000001", "RefId": MAIL}});
+        let outcome = end(answered(200, &json!({"Messages": [stop, sent]}).to_string()));
+        let Outcome::Pushed { acknowledgements, said: Some(said) } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(acknowledgements.len(), 1);
+        assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), json!([stop]));
+        // What no queue takes is passed over, as before.
+        let long = json!({"Msg": "ES_CHAT_SENTENCE", "Id": MAIL, "Body": {"Text": "x".repeat(200_000)}});
+        assert!(matches!(end(answered(200, &json!({"Messages": [long]}).to_string())), Outcome::Pushed { said: None, .. }));
+    }
+
+    #[test]
+    fn events_are_pushed_as_a_signed_array() {
+        let secrets = Secrets::of(&job().secrets).unwrap();
+        let call = push_call(&crate::settings::tests::settings(), &secrets, vec![Node::Null, 7_u64.into()], NOW, "n-7").unwrap();
+        assert_eq!((call.method.as_str(), call.url.as_str()), ("POST", "https://connector.example/push?x=1"));
+        assert_eq!((&call.body[..], call.timeout), (&b"[null,7]"[..], Duration::from_secs(10)));
+        let header = |name: &str| call.headers[name].to_str().unwrap();
+        assert_eq!((header("x-fs-key"), header("x-fs-time"), header("x-fs-nonce")), ("k1", "1767225605", "n-7"));
+        assert_eq!(header("content-type"), "application/json");
+        let nowhere = Settings { push_url: None, ..crate::settings::tests::settings() };
+        assert_eq!(push_call(&nowhere, &secrets, vec![], NOW, "n").unwrap_err().to_string(), "push_url is missing");
     }
 
     #[test]

@@ -51,6 +51,14 @@ impl OutEnvelope {
     }
 }
 
+impl OutEnvelope {
+    /// The envelope as it is kept at a place of a stream, for [`crate::given_envelope`].
+    #[must_use]
+    pub fn kept_at(&self, seq: u64, legacy: Legacy) -> Vec<u8> {
+        Format::MsgPack.write(&Self { seq: Some(seq), ..self.clone() }.to_node(legacy))
+    }
+}
+
 /// The head of an answer: whom it answers and when. Its id follows from the request, so that the answer to a repeated
 /// request is recognised as the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,6 +239,12 @@ impl Answer {
     pub fn reject(&mut self, item: &Item, error: WireError) {
         self.results.push(result(item, "Rejected", error.to_node(&self.request_id)));
         self.last_error = Some(error);
+    }
+
+    /// The last error among its items.
+    #[must_use]
+    pub const fn last_error(&self) -> Option<&WireError> {
+        self.last_error.as_ref()
     }
 
     /// The HTTP reply. For an array it is 200 and each item tells its own; for a single envelope the status follows its

@@ -159,7 +159,14 @@ impl Settings {
         if text.website.is_some() && (chat.is_none() || !text.message_gateways.is_empty()) {
             return Err(problem("website: stands beside chat, and carries no messages"));
         }
-        // Messages are pushed; chats are fetched.
+        let is_pushed = chat.as_ref().is_some_and(|chat| chat.is_pushed);
+        if text.website.is_some() && is_pushed {
+            return Err(problem("website: its browsers are pushed nothing"));
+        }
+        if push_url.is_none() && is_pushed {
+            return Err(problem("chat: delivery is push, and push_url is missing"));
+        }
+        // Messages are pushed.
         if push_url.is_none() && (chat.is_none() || !text.message_gateways.is_empty()) {
             return Err(problem("push_url is missing"));
         }
@@ -201,6 +208,12 @@ impl Settings {
     #[must_use]
     pub fn counted_as<'a>(&'a self, gateway: &'a MessageGateway) -> &'a MessageGateway {
         gateway.parent.and_then(|id| self.gateway(id)).unwrap_or(gateway)
+    }
+
+    /// Whether its connector is pushed its events, instead of fetching them (10.3): where it has chats, these say so.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.push_url.is_some() && self.chat.as_ref().is_none_or(|chat| chat.is_pushed)
     }
 
     /// The message gateway with this id.
@@ -392,6 +405,7 @@ pub(crate) mod tests {
         assert!(settings.unique_delivery_ids);
         assert_eq!(settings.message_gateways.len(), 3);
         assert_eq!(settings.gateway(MAIL.parse().unwrap()).unwrap().direction, Direction::Both);
+        assert!(settings.is_pushed());
     }
 
     #[test]

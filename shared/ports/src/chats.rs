@@ -195,6 +195,20 @@ pub trait Chats: Send + Sync {
     /// [`PortError`] when it is not known to be reserved.
     async fn reserve(&self, stream: &StreamKey, count: u32, now: EpochMillis) -> Result<u64, PortError>;
 
+    /// The same in the stream of a gateway that is pushed, for something that is not delivered otherwise. In the same write
+    /// the stream becomes due at `due_at`, unless it is due already ([`crate::PushStates::pushes_due`]): what is told under
+    /// these numbers is pushed even if nobody is sent there.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be reserved.
+    async fn reserve_pushed(
+        &self,
+        gateway: &AccountId,
+        count: u32,
+        now: EpochMillis,
+        due_at: EpochMillis,
+    ) -> Result<u64, PortError>;
+
     /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then the agents.
     ///
     /// # Errors

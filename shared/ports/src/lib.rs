@@ -5,6 +5,7 @@
 //! errors, they do not log them.
 
 mod chats;
+mod pushes;
 mod store;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use chats::{
     AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, SaidBefore, StreamEntry, StreamHead, StreamKey,
     StreamPage, StreamRead,
 };
+pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
     EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved,

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use model::{AckTask, ChatTask, DeadTask, DeliverTask};
-use ports::{ChatTimers, PortError, Queue};
+use model::{AckTask, ChatTask, DeadTask, DeliverTask, PushTask};
+use ports::{ChatTimers, PortError, PushQueue, Queue};
 use serde::Serialize;
 
 /// The longest delay of a message (SQS quotas, "message timers").
@@ -112,6 +112,28 @@ impl SqsChatTimers {
 impl ChatTimers for SqsChatTimers {
     async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
         send_one(&self.client, &self.url, body(timer)?, delay).await
+    }
+}
+
+/// [`PushQueue`] over SQS. A type of its own, so that functions that push nothing do not link it.
+#[derive(Debug, Clone)]
+pub struct SqsPushQueue {
+    client: Arc<LazyClient>,
+    url: String,
+}
+
+impl SqsPushQueue {
+    /// The queue at `url`, over the client of `queue`.
+    #[must_use]
+    pub fn new(queue: &SqsQueue, url: impl Into<String>) -> Self {
+        Self { client: queue.client.clone(), url: url.into() }
+    }
+}
+
+#[async_trait]
+impl PushQueue for SqsPushQueue {
+    async fn send(&self, task: &PushTask, delay: Duration) -> Result<(), PortError> {
+        send_one(&self.client, &self.url, body(task)?, delay).await
     }
 }
 
@@ -243,6 +265,24 @@ mod tests {
         assert_eq!(sent.iter().map(|call| &call["DelaySeconds"]).collect::<Vec<_>>(), [30, 900]);
         assert!(sent.iter().all(|call| call["QueueUrl"].as_str().unwrap().ends_with("/chat")));
         assert_eq!(sent[0]["MessageBody"], r#"{"task":"chat.v1","conversation":"00112233445566778899","at":1767225600000}"#);
+    }
+
+    #[tokio::test]
+    async fn push_arrives_in_its_queue_after_its_delay() {
+        let stub = HttpStub::start(|_| {
+            let answer = serde_json::json!({ "MessageId": "m", "MD5OfMessageBody": "d41d8cd98f00b204e9800998ecf8427e" });
+            StubAnswer::ok(200, &answer.to_string())
+        });
+        let queue = SqsQueue::new(&connection(stub.base()), urls(&stub.base()));
+        let pushes = SqsPushQueue::new(&queue, format!("{}/000000000000/push", stub.base()));
+        let task = PushTask::V1 { gateway: "frontstage/gw".parse().unwrap() };
+        pushes.send(&task, Duration::from_secs(4)).await.unwrap();
+        let sent: serde_json::Value = serde_json::from_slice(&stub.requests()[0].body).unwrap();
+        assert!(sent["QueueUrl"].as_str().unwrap().ends_with("/push"));
+        assert_eq!(
+            (&sent["DelaySeconds"], &sent["MessageBody"]),
+            (&4.into(), &r#"{"task":"push.v1","gateway":"frontstage/gw"}"#.into())
+        );
     }
 
     #[tokio::test]

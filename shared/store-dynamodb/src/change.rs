@@ -27,7 +27,7 @@ pub(crate) struct Change {
     adds: Vec<String>,
     deletes: Vec<String>,
     conditions: Vec<String>,
-    returns_new: bool,
+    returns: Option<ReturnValue>,
 }
 
 /// What a change does with its item.
@@ -64,7 +64,7 @@ impl Change {
             adds: Vec::new(),
             deletes: Vec::new(),
             conditions: Vec::new(),
-            returns_new: false,
+            returns: None,
         }
     }
 
@@ -256,8 +256,24 @@ impl Change {
 
     /// Lets [`Self::make`] return the attributes that it changes, as they are then.
     #[must_use]
-    pub(crate) const fn returning_new(mut self) -> Self {
-        self.returns_new = true;
+    pub(crate) fn returning_new(mut self) -> Self {
+        self.returns = Some(ReturnValue::UpdatedNew);
+        self
+    }
+
+    /// Lets [`Self::make`] return the whole item as it is then.
+    #[must_use]
+    pub(crate) fn returning_all(mut self) -> Self {
+        self.returns = Some(ReturnValue::AllNew);
+        self
+    }
+
+    /// Only if nobody has the item, or has it no longer, or this one has it.
+    #[must_use]
+    pub(crate) fn if_free_for(mut self, holder: AttributeValue, now: AttributeValue) -> Self {
+        let (lease, until) = (self.name(attribute::LEASE), self.name(attribute::LEASE_UNTIL));
+        let (holder, now) = (self.value(holder), self.value(now));
+        self.conditions.push(format!("(attribute_not_exists({until}) OR {until} <= {now} OR {lease} = {holder})"));
         self
     }
 
@@ -381,7 +397,7 @@ impl Change {
             .set_key(Some(self.key.to_attributes()))
             .set_expression_attribute_names(Some(self.names).filter(|names| !names.is_empty()))
             .set_expression_attribute_values(Some(self.values).filter(|values| !values.is_empty()))
-            .set_return_values(self.returns_new.then_some(ReturnValue::UpdatedNew))
+            .set_return_values(self.returns)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
             Ok(answer) => Ok(Made::Yes(answer.attributes)),

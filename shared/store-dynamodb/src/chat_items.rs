@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chat::desk::Presence;
 use chat::{AgentId, Chat, Direction, Sentence, SentenceId, SentenceKind, State, Workplace};
 use model::{AccountId, ConversationId, EpochMillis};
-use ports::{AgentSeen, ChatRecord, PortError, StreamEntry};
+use ports::{AgentSeen, ChatRecord, PortError, PushClaim, PushFailing, PushState, StreamEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::change::number;
@@ -305,10 +305,38 @@ pub(crate) struct HeadItem {
     /// Numbers up to this one are no longer kept, whether their items are still there or not.
     #[serde(default)]
     pub(crate) floor: u64,
+    /// Numbers up to this one need no push any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cursor: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failing_since: Option<EpochMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failures: Option<u32>,
+    /// The address that is pushed no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_up: Option<String>,
 }
 
 impl Entity for HeadItem {
     const TYPE: &'static str = "stream";
+}
+
+impl From<HeadItem> for PushClaim {
+    fn from(item: HeadItem) -> Self {
+        let failing = item.failing_since.map(|since| PushFailing { since, count: item.failures.unwrap_or_default() });
+        let state = PushState { cursor: item.cursor.unwrap_or_default(), failing, given_up: item.given_up };
+        Self { state, last: item.last, reserved_at: item.reserved_at }
+    }
+}
+
+/// The attributes of a push's state by name: all of them, so that a change removes what the new one does not have.
+pub(crate) fn push_attributes(state: &PushState) -> Result<[(&'static str, Option<AttributeValue>); 4], PortError> {
+    Ok([
+        (attribute::CURSOR, Some(number(state.cursor))),
+        (attribute::FAILING_SINCE, state.failing.map(|failing| value(failing.since)).transpose()?),
+        (attribute::FAILURES, state.failing.map(|failing| number(failing.count))),
+        (attribute::GIVEN_UP, state.given_up.as_ref().map(value).transpose()?),
+    ])
 }
 
 /// The mark that names a chat in a list.
@@ -521,7 +549,15 @@ mod tests {
         expires_at = N("9")
         v = N("1")
         "#);
-        let head = HeadItem { last: 5, reserved_at: EpochMillis::new(1), floor: 2 };
+        let head = HeadItem {
+            last: 5,
+            reserved_at: EpochMillis::new(1),
+            floor: 2,
+            cursor: None,
+            failing_since: None,
+            failures: None,
+            given_up: None,
+        };
         insta::assert_snapshot!(shown(&to_item(&head).unwrap()), @r#"
         entity_type = S("stream")
         floor = N("2")
@@ -535,6 +571,24 @@ mod tests {
         places = L([S("SENT#1#2")])
         v = N("1")
         "#);
+    }
+
+    #[test]
+    fn state_of_a_push_round_trips() {
+        let failing = Some(PushFailing { since: EpochMillis::new(4), count: 2 });
+        for state in [PushState::default(), PushState { cursor: 3, failing, given_up: Some("a1".to_owned()) }] {
+            let mut item = Item::from([
+                (attribute::ENTITY_TYPE.to_owned(), AttributeValue::S(HeadItem::TYPE.to_owned())),
+                (attribute::VERSION.to_owned(), number(1)),
+                (attribute::LAST.to_owned(), number(5)),
+                (attribute::RESERVED_AT.to_owned(), number(1)),
+            ]);
+            for (name, value) in push_attributes(&state).unwrap() {
+                item.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            let claim = PushClaim::from(from_item::<HeadItem>(item).unwrap());
+            assert_eq!(claim, PushClaim { state, last: 5, reserved_at: EpochMillis::new(1) });
+        }
     }
 
     #[test]

@@ -12,19 +12,19 @@ use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
 use futures_util::future::{try_join, try_join_all};
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
-    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, SaidBefore, StreamEntry,
-    StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, PushClaim, PushLease,
+    PushNext, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 
 use crate::DynamoStore;
 use crate::change::{Change, Made, number};
 use crate::chat_items::{
     AgentItem, ChatItem, EntryItem, HeadItem, InParts, Listing, MarkItem, READY, SaidItem, SentenceItem, conversations,
-    presence_attributes,
+    presence_attributes, push_attributes,
 };
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
 use crate::keys::{self, Item, Key, Range};
-use crate::store::{guard_changes, mark, refusal};
+use crate::store::{guard_changes, mark, refusal, saved};
 use crate::table::{Outcome, Table, Verdict};
 
 /// How long an entry of a stream is kept (FrontStage contract, 10.3).
@@ -99,6 +99,41 @@ impl DynamoChats {
         keys.iter().filter_map(|key| found.item(key)).map(record_of).collect()
     }
 
+    /// Reserves numbers of a stream, which becomes due if it is not: in this partition of the index, at this time.
+    async fn reserve_in(
+        &self,
+        stream: &StreamKey,
+        count: u32,
+        now: EpochMillis,
+        due: Option<(String, EpochMillis)>,
+    ) -> Result<u64, PortError> {
+        let silent_since = number(now.millis().saturating_sub(i64::try_from(SILENCE.as_millis()).unwrap_or(i64::MAX)));
+        for _ in 0..RACES {
+            // Silence is noted while it can be seen: a reader who comes after the removal could not tell.
+            for is_after_silence in [false, true] {
+                let mut change = Change::update(Key::stream_head(stream));
+                mark::<HeadItem>(&mut change);
+                change.set(attribute::RESERVED_AT, value(now)?);
+                change.add(attribute::LAST, number(count));
+                if let Some((shard, at)) = &due {
+                    change.set_due_if_absent(shard.clone(), *at);
+                }
+                let change = if is_after_silence {
+                    change.copy(attribute::FLOOR, attribute::LAST);
+                    change.if_at_most(attribute::RESERVED_AT, silent_since.clone())
+                } else {
+                    change.if_absent_or_more(attribute::RESERVED_AT, silent_since.clone())
+                };
+                if let Made::Yes(attributes) = self.table.make(change.returning_new()).await? {
+                    let last = attributes.as_ref().and_then(|item| item.get(attribute::LAST)?.as_n().ok()?.parse::<u64>().ok());
+                    let last = last.ok_or_else(|| corrupt(HeadItem::TYPE, "has no last number"))?;
+                    return Ok((last + 1).saturating_sub(u64::from(count)));
+                }
+            }
+        }
+        Err(PortError::Busy)
+    }
+
     async fn stream_head(&self, stream: &StreamKey) -> Result<Option<HeadItem>, PortError> {
         self.table.get(&Key::stream_head(stream)).await?.map(from_item).transpose()
     }
@@ -170,28 +205,18 @@ impl Chats for DynamoChats {
     }
 
     async fn reserve(&self, stream: &StreamKey, count: u32, now: EpochMillis) -> Result<u64, PortError> {
-        let silent_since = number(now.millis().saturating_sub(i64::try_from(SILENCE.as_millis()).unwrap_or(i64::MAX)));
-        for _ in 0..RACES {
-            // Silence is noted while it can be seen: a reader who comes after the removal could not tell.
-            for is_after_silence in [false, true] {
-                let mut change = Change::update(Key::stream_head(stream));
-                mark::<HeadItem>(&mut change);
-                change.set(attribute::RESERVED_AT, value(now)?);
-                change.add(attribute::LAST, number(count));
-                let change = if is_after_silence {
-                    change.copy(attribute::FLOOR, attribute::LAST);
-                    change.if_at_most(attribute::RESERVED_AT, silent_since.clone())
-                } else {
-                    change.if_absent_or_more(attribute::RESERVED_AT, silent_since.clone())
-                };
-                if let Made::Yes(attributes) = self.table.make(change.returning_new()).await? {
-                    let last = attributes.as_ref().and_then(|item| item.get(attribute::LAST)?.as_n().ok()?.parse::<u64>().ok());
-                    let last = last.ok_or_else(|| corrupt(HeadItem::TYPE, "has no last number"))?;
-                    return Ok((last + 1).saturating_sub(u64::from(count)));
-                }
-            }
-        }
-        Err(PortError::Busy)
+        self.reserve_in(stream, count, now, None).await
+    }
+
+    async fn reserve_pushed(
+        &self,
+        gateway: &AccountId,
+        count: u32,
+        now: EpochMillis,
+        due_at: EpochMillis,
+    ) -> Result<u64, PortError> {
+        let due = Some((keys::push_due_shard(gateway), due_at));
+        self.reserve_in(&StreamKey::Gateway(gateway.clone()), count, now, due).await
     }
 
     async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError> {
@@ -377,6 +402,69 @@ impl Chats for DynamoChats {
         due.sort();
         due.truncate(limit);
         Ok(due.into_iter().map(|(_, conversation)| conversation).collect())
+    }
+}
+
+#[async_trait]
+impl PushStates for DynamoChats {
+    async fn claim(&self, gateway: &AccountId, lease: &PushLease, now: EpochMillis) -> Result<Option<PushClaim>, PortError> {
+        let mut change = Change::update(Key::stream_head(&StreamKey::Gateway(gateway.clone())));
+        change.set(attribute::LEASE, value(&lease.holder)?);
+        change.set(attribute::LEASE_UNTIL, value(lease.until)?);
+        change.assign_due(keys::push_due_shard(gateway), Some(lease.due_at));
+        let change = change.if_present().if_free_for(value(&lease.holder)?, value(now)?);
+        match self.table.make(change.returning_all()).await? {
+            Made::Yes(item) => {
+                let item = item.ok_or_else(|| corrupt(HeadItem::TYPE, "is not returned"))?;
+                Ok(Some(from_item::<HeadItem>(item)?.into()))
+            }
+            Made::No(_) => Ok(None),
+        }
+    }
+
+    async fn keep(&self, gateway: &AccountId, holder: &str, state: &PushState, next: PushNext) -> Result<Saved, PortError> {
+        let mut change = Change::update(Key::stream_head(&StreamKey::Gateway(gateway.clone())));
+        for (name, value) in push_attributes(state)? {
+            change.assign(name, value);
+        }
+        // Who leaves stays named: a repetition of this write after a lost answer still finds its own lease.
+        let mut change = change.if_is(attribute::LEASE, Some(value(holder)?));
+        match next {
+            PushNext::Hold => {}
+            PushNext::Rest { until, due_at } => {
+                change.set(attribute::LEASE_UNTIL, value(until)?);
+                change.assign_due(keys::push_due_shard(gateway), Some(due_at));
+            }
+            PushNext::Done { last } => {
+                change.remove(attribute::LEASE_UNTIL);
+                change.assign_due(keys::push_due_shard(gateway), None);
+                if let Some(last) = last {
+                    change = change.if_is(attribute::LAST, Some(number(last)));
+                }
+            }
+        }
+        Ok(saved(&self.table.make(change).await?))
+    }
+
+    async fn pushes_due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(AccountId, EpochMillis)>, PortError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let shards = try_join_all(keys::push_due_shards().map(|shard| self.table.due(shard, now, limit))).await?;
+        let mut due = Vec::new();
+        for item in shards.into_iter().flatten() {
+            let gateway = Key::of(&item).and_then(|key| key.as_gateway_stream());
+            due.push(gateway.zip(keys::due_at(&item)).ok_or_else(|| corrupt("due stream", "its key does not fit"))?);
+        }
+        due.sort_by(|(a, a_at), (b, b_at)| a_at.cmp(b_at).then_with(|| a.cmp(b)));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn postpone_push(&self, gateway: &AccountId, from: EpochMillis, to: EpochMillis) -> Result<Saved, PortError> {
+        let mut change = Change::update(Key::stream_head(&StreamKey::Gateway(gateway.clone())));
+        change.assign_due(keys::push_due_shard(gateway), Some(to));
+        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
     }
 }
 

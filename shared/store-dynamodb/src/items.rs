@@ -59,6 +59,12 @@ pub(crate) mod attribute {
     pub(crate) const LAST: &str = "last";
     pub(crate) const RESERVED_AT: &str = "reserved_at";
     pub(crate) const FLOOR: &str = "floor";
+    pub(crate) const CURSOR: &str = "cursor";
+    pub(crate) const FAILING_SINCE: &str = "failing_since";
+    pub(crate) const FAILURES: &str = "failures";
+    pub(crate) const GIVEN_UP: &str = "given_up";
+    pub(crate) const LEASE: &str = "lease";
+    pub(crate) const LEASE_UNTIL: &str = "lease_until";
     pub(crate) const AGENT: &str = "agent";
     pub(crate) const PRESENCE: &str = "presence";
     pub(crate) const WORKPLACE: &str = "workplace";

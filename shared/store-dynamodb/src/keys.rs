@@ -21,13 +21,14 @@
 //! | sentence without a place in it | `CHAT#{conversation}` | `ASIDE#{generation}#{hash}` | batch read, put |
 //! | where do sentences with this id stand? | `CHAT#{conversation}` | `SAID#{direction}#{id}` | batch read, append |
 //! | what a connector or a workplace is told | `STREAM#{account}`, `STREAM#{desk}#{workplace}` | `EVT#{seq}` | query, batch read, put |
-//! | the last number of it | the same | `HEAD` | add; read at the end of that query |
+//! | the last number of it, and how far it is pushed | the same | `HEAD` | add, update; read at the end of that query |
 //! | the rest of a long sentence or entry | where it stands | `PART#{its sort key}#{n}` | batch read |
 //! | chats of a gateway that are not closed | `CHATS#{gateway}` | `ACTIVE#{conversation}` | query |
 //! | chats of a gateway closed lately | `CHATS#{gateway}` | `CLOSED#{at}#{conversation}` | query |
 //! | chats that wait for an agent | `DESK#{desk}` | `WAIT#{from}#{conversation}` | query |
 //! | agents of a desk, and their chats | `DESK#{desk}` | `AGENT#{agent}` | query, get, update |
 //! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
+//! | streams that are to be pushed | index `due`: `PUSHDUE#{shard}` | due time | query, one per shard |
 //!
 //! All that a worker needs of a conversation stands in one partition, so that it is read with one batch and changed in
 //! one transaction. A conversation has as many writers as people who talk in it; a partition takes a thousand writes a
@@ -59,20 +60,22 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) const PK: &str = "pk";
 /// Sort key.
 pub(crate) const SK: &str = "sk";
-/// The index of what is due, lanes and chats: keys only, and only items that carry both of its attributes.
+/// The index of what is due, lanes, chats and streams: keys only, and only items that carry both of its attributes.
 pub(crate) const DUE_INDEX: &str = "due";
 /// Partition key of the index.
 pub(crate) const DUE_SHARD: &str = "due_shard";
 /// Sort key of the index: when, in milliseconds since the epoch.
 pub(crate) const DUE_AT: &str = "due_at";
 
-/// Partitions of the index, for lanes and for chats each. Every pending lane writes to it, and each takes a thousand writes
+/// Partitions of the index, for lanes, for chats and for streams each. Every pending lane writes to it, and each takes a thousand writes
 /// a second.
 const DUE_SHARDS: u8 = 4;
 /// The lanes' partitions of the index.
 const DUE_LANES: &str = "DUE";
 /// The chats' partitions of the index: whoever looks for lanes does not meet chats.
 const DUE_CHATS: &str = "CHATDUE";
+/// The streams' partitions of the index.
+const DUE_PUSHES: &str = "PUSHDUE";
 
 const SEPARATOR: char = '#';
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
@@ -285,6 +288,13 @@ impl Key {
         let [conversation] = parts.as_slice() else { return None };
         conversation.parse().ok()
     }
+
+    /// The gateway the head of whose stream stands here.
+    pub(crate) fn as_gateway_stream(&self) -> Option<AccountId> {
+        let parts = split("STREAM", &self.pk).filter(|_| self.sk == STREAM_HEAD)?;
+        let [gateway] = parts.as_slice() else { return None };
+        gateway.parse().ok()
+    }
 }
 
 /// Neighbours in a partition, first and last included.
@@ -403,6 +413,17 @@ pub(crate) fn chat_due_shard(conversation: ConversationId) -> String {
 /// All partitions of the index that hold chats.
 pub(crate) fn chat_due_shards() -> impl Iterator<Item = String> {
     (0..DUE_SHARDS).map(|shard| shard_name(DUE_CHATS, shard))
+}
+
+/// The partition of the index that a gateway's stream stands in.
+pub(crate) fn push_due_shard(gateway: &AccountId) -> String {
+    let sum = gateway.to_string().bytes().fold(0_u8, u8::wrapping_add);
+    shard_name(DUE_PUSHES, sum % DUE_SHARDS)
+}
+
+/// All partitions of the index that hold streams.
+pub(crate) fn push_due_shards() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(|shard| shard_name(DUE_PUSHES, shard))
 }
 
 /// Ids of conversations are hashes: their last digit is as even as any.
@@ -555,6 +576,11 @@ mod tests {
         insta::assert_snapshot!(spread(Range::agents(&desk)), @"DESK#frontstage/desk | AGENT# .. AGENT$");
         insta::assert_snapshot!(chat_due_shard(conversation()), @"CHATDUE#1");
         assert_eq!(chat_due_shards().collect::<Vec<_>>(), ["CHATDUE#0", "CHATDUE#1", "CHATDUE#2", "CHATDUE#3"]);
+        insta::assert_snapshot!(push_due_shard(&gateway), @"PUSHDUE#2");
+        assert_eq!(push_due_shards().collect::<Vec<_>>(), ["PUSHDUE#0", "PUSHDUE#1", "PUSHDUE#2", "PUSHDUE#3"]);
+        assert_eq!(Key::stream_head(&stream).as_gateway_stream(), Some(gateway));
+        assert_eq!(Key::stream_head(&workplace).as_gateway_stream(), None);
+        assert_eq!(Key::entry(&stream, 7).as_gateway_stream(), None);
     }
 
     #[test]

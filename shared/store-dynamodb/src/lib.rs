@@ -1,7 +1,7 @@
 //! The stores in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
-//! rest turns the operations of [`ports::Store`] and [`ports::Chats`] into calls: one call each, except where its
+//! rest turns the operations of [`ports::Store`], [`ports::Chats`] and [`ports::PushStates`] into calls: one call each, except where its
 //! documentation says more. Conditions are evaluated by the table, in the same call as what they guard, and a refused call
 //! brings back the item it was refused for, so that nothing is read twice. This crate must not decide anything about a
 //! conversation or a chat: states are computed elsewhere and stored here. To add a kind of item, add its key, its struct and
@@ -30,7 +30,7 @@
 //! | `save` by a store that has not read the chat, when its place in the lists changes | 1 transaction more |
 //! | `save` of a sentence whose id was used 50 times, every 25 times from then on | 1 transaction more |
 //! | `save` that confirms or releases what is not there | 1 transaction more |
-//! | `reserve` | 1 update; 2 after a day and a half of silence |
+//! | `reserve`, `reserve_pushed` | 1 update; 2 after a day and a half of silence |
 //! | `read` | 1 query; 1 read more when the page is full and does not begin with the next number |
 //! | `head`, and `read` of a place that has expired | 1 read, and 1 query or as many as halve what has expired |
 //! | `entries` | 1 batch read |
@@ -38,7 +38,8 @@
 //! | `of_gateway` | 1 query, 2 with closed ones, and 1 batch read per hundred chats |
 //! | `of_agent` | 1 read and 1 batch read |
 //! | `note_presence`, `note_seen` | 1 update |
-//! | `overdue` | 1 query for each of 4 partitions, at the same time |
+//! | `overdue`, `pushes_due` | 1 query for each of 4 partitions, at the same time |
+//! | `claim`, `keep`, `postpone_push` | 1 update |
 //! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
 //!
 //! What a sentence costs does not depend on how many there are: no item grows with a chat.

@@ -426,7 +426,7 @@ impl StoryStore for DynamoStore {
     }
 }
 
-const fn saved(made: &Made) -> Saved {
+pub(crate) const fn saved(made: &Made) -> Saved {
     match made {
         Made::Yes(_) => Saved::Yes,
         Made::No(_) => Saved::Conflict,

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, EpochMillis};
+use model::{AccountId, ChatTask, ConversationId, EpochMillis, PushTask};
 use ports::{
     AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal, PortError,
-    SaidBefore, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey,
+    StreamPage, StreamRead,
 };
 
 use crate::guards::Guards;
@@ -47,6 +48,11 @@ struct AgentAt {
 struct Stream {
     last: u64,
     entries: BTreeMap<u64, StreamEntry>,
+    reserved_at: Option<EpochMillis>,
+    push: PushState,
+    /// Who has the lease, and until when nobody else gets it.
+    lease: Option<(String, Option<EpochMillis>)>,
+    due_at: Option<EpochMillis>,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +123,20 @@ impl Data {
                 }
             }
         }
+    }
+
+    fn reserve(&mut self, stream: StreamKey, count: u32, now: EpochMillis, due_at: Option<EpochMillis>) -> u64 {
+        let stream = self.streams.entry(stream).or_default();
+        let first = stream.last + 1;
+        stream.last += u64::from(count);
+        stream.reserved_at = Some(now);
+        stream.due_at = stream.due_at.or(due_at);
+        first
+    }
+
+    /// A gateway's stream in which something was told.
+    fn pushed(&mut self, gateway: &AccountId) -> Option<&mut Stream> {
+        self.streams.get_mut(&StreamKey::Gateway(gateway.clone()))
     }
 
     fn tell(&mut self, told: &[(StreamKey, StreamEntry)]) {
@@ -208,6 +228,12 @@ impl InMemoryChats {
         self.data.lock().unwrap().chats.get(&conversation).cloned()
     }
 
+    /// How far a gateway's stream is pushed and when it is due, without an operation being counted.
+    #[must_use]
+    pub fn push_of(&self, gateway: &AccountId) -> (PushState, Option<EpochMillis>) {
+        self.data.lock().unwrap().pushed(gateway).map_or_else(Default::default, |at| (at.push.clone(), at.due_at))
+    }
+
     /// Everything told in a stream, delivered or not, without an operation being counted.
     #[must_use]
     pub fn told(&self, stream: &StreamKey) -> Vec<StreamEntry> {
@@ -258,14 +284,19 @@ impl Chats for InMemoryChats {
         .await
     }
 
-    async fn reserve(&self, stream: &StreamKey, count: u32, _now: EpochMillis) -> Result<u64, PortError> {
-        self.write("reserve", |data| {
-            let stream = data.streams.entry(stream.clone()).or_default();
-            let first = stream.last + 1;
-            stream.last += u64::from(count);
-            first
-        })
-        .await
+    async fn reserve(&self, stream: &StreamKey, count: u32, now: EpochMillis) -> Result<u64, PortError> {
+        self.write("reserve", |data| data.reserve(stream.clone(), count, now, None)).await
+    }
+
+    async fn reserve_pushed(
+        &self,
+        gateway: &AccountId,
+        count: u32,
+        now: EpochMillis,
+        due_at: EpochMillis,
+    ) -> Result<u64, PortError> {
+        let stream = StreamKey::Gateway(gateway.clone());
+        self.write("reserve_pushed", |data| data.reserve(stream, count, now, Some(due_at))).await
     }
 
     async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError> {
@@ -400,6 +431,71 @@ impl Chats for InMemoryChats {
     }
 }
 
+#[async_trait]
+impl PushStates for InMemoryChats {
+    async fn claim(&self, gateway: &AccountId, lease: &PushLease, now: EpochMillis) -> Result<Option<PushClaim>, PortError> {
+        self.write("claim", |data| {
+            let stream = data.pushed(gateway)?;
+            if let Some((holder, Some(until))) = &stream.lease
+                && *until > now
+                && *holder != lease.holder
+            {
+                return None;
+            }
+            stream.lease = Some((lease.holder.clone(), Some(lease.until)));
+            stream.due_at = Some(lease.due_at);
+            Some(PushClaim { state: stream.push.clone(), last: stream.last, reserved_at: stream.reserved_at.unwrap() })
+        })
+        .await
+    }
+
+    async fn keep(&self, gateway: &AccountId, holder: &str, state: &PushState, next: PushNext) -> Result<Saved, PortError> {
+        self.write("keep", |data| {
+            let Some(stream) = data.pushed(gateway) else { return Saved::Conflict };
+            let Some((_, until)) = stream.lease.as_mut().filter(|(of, _)| of == holder) else { return Saved::Conflict };
+            match next {
+                PushNext::Hold => {}
+                PushNext::Rest { until: rest, due_at } => {
+                    *until = Some(rest);
+                    stream.due_at = Some(due_at);
+                }
+                PushNext::Done { last: Some(last) } if last != stream.last => return Saved::Conflict,
+                PushNext::Done { .. } => {
+                    *until = None;
+                    stream.due_at = None;
+                }
+            }
+            stream.push = state.clone();
+            Saved::Yes
+        })
+        .await
+    }
+
+    async fn pushes_due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(AccountId, EpochMillis)>, PortError> {
+        self.look("pushes_due", |data| {
+            let due = |(key, stream): (&StreamKey, &Stream)| match key {
+                StreamKey::Gateway(gateway) => Some((stream.due_at.filter(|at| *at <= now)?, gateway.clone())),
+                StreamKey::Workplace(..) => None,
+            };
+            let mut all: Vec<_> = data.streams.iter().filter_map(due).collect();
+            all.sort();
+            all.into_iter().take(limit).map(|(at, gateway)| (gateway, at)).collect()
+        })
+        .await
+    }
+
+    async fn postpone_push(&self, gateway: &AccountId, from: EpochMillis, to: EpochMillis) -> Result<Saved, PortError> {
+        self.write("postpone_push", |data| match data.pushed(gateway) {
+            Some(stream) if stream.due_at == Some(from) => {
+                stream.due_at = Some(to);
+                Saved::Yes
+            }
+            Some(_) | None => Saved::Conflict,
+        })
+        .await
+    }
+}
+
 /// Timers of chats, taken out by the test itself. Unlike the real ones they delay to the millisecond.
 pub struct ManualTimers {
     clock: Arc<dyn Clock>,
@@ -457,6 +553,57 @@ impl ChatTimers for ManualTimers {
     }
 }
 
+/// The push queue, read by the test itself. Unlike the real one it delays to the millisecond.
+pub struct InMemoryPushQueue {
+    clock: Arc<dyn Clock>,
+    waiting: Mutex<Vec<(EpochMillis, PushTask)>>,
+    faults: Faults,
+}
+
+impl InMemoryPushQueue {
+    /// An empty queue whose delays run on `clock`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, waiting: Mutex::default(), faults: Faults::default() }
+    }
+
+    /// What goes wrong in the calls to come.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Everything that waits, with its due time, in the order it was sent.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<(EpochMillis, PushTask)> {
+        self.waiting.lock().unwrap().clone()
+    }
+
+    /// Takes out what is due, earliest first.
+    #[must_use]
+    pub fn due(&self) -> Vec<PushTask> {
+        let now = self.clock.now();
+        let mut waiting = self.waiting.lock().unwrap();
+        let (mut due, later): (Vec<_>, Vec<_>) = waiting.drain(..).partition(|(at, _)| *at <= now);
+        *waiting = later;
+        due.sort_by_key(|(at, _)| *at);
+        due.into_iter().map(|(_, task)| task).collect()
+    }
+
+    /// Loses everything that waits, as a crash between storing and sending would.
+    pub fn forget_all(&self) {
+        self.waiting.lock().unwrap().clear();
+    }
+}
+
+#[async_trait]
+impl PushQueue for InMemoryPushQueue {
+    async fn send(&self, task: &PushTask, delay: Duration) -> Result<(), PortError> {
+        let due = self.clock.now().plus(delay.min(LONGEST_DELAY));
+        self.faults.apply("push queue", || self.waiting.lock().unwrap().push((due, task.clone())))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -466,6 +613,12 @@ mod tests {
     #[tokio::test]
     async fn contract_is_met() {
         crate::chats_contract::run(Arc::new(InMemoryChats::new())).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_pushes_is_met() {
+        let chats = Arc::new(InMemoryChats::new());
+        crate::pushes_contract::run(chats.clone(), chats).await;
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub mod events;
 mod faults;
 pub mod fixtures;
 mod guards;
+pub mod pushes_contract;
 mod queue;
 mod secrets;
 mod sender;
@@ -22,7 +23,7 @@ mod store;
 pub mod store_contract;
 mod stub;
 
-pub use chats::{InMemoryChats, ManualTimers};
+pub use chats::{InMemoryChats, InMemoryPushQueue, ManualTimers};
 pub use clock::{FixedDice, ManualClock};
 pub use emulator::Emulator;
 pub use faults::{Fault, Faults};

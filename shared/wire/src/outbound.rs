@@ -76,6 +76,9 @@ pub enum Outcome {
     Pushed {
         /// Acknowledgements in the answer.
         acknowledgements: Vec<Acknowledgement>,
+        /// What else the recipient said in its answer, for whoever hears its requests; short enough for a queue. Holds
+        /// personal data.
+        said: Option<String>,
     },
     /// No usable answer: it may or may not have arrived.
     Unanswered {

@@ -10,7 +10,7 @@ use testkit::fixtures::NOW;
 
 use crate::world::{Answer, JANA, World};
 
-fn envelope(msg: &str, number: u32, body: Value) -> Value {
+pub(crate) fn envelope(msg: &str, number: u32, body: Value) -> Value {
     json!({"Msg": msg, "Id": format!("e0000000-0000-4000-8000-{number:012}"), "Body": body})
 }
 
@@ -29,7 +29,7 @@ fn code(answer: &Answer) -> (u64, &str) {
 }
 
 /// Jana is at workplace 101, and Eva's chat was answered by her. Returns its id.
-async fn given_conversation(world: &World) -> String {
+pub(crate) async fn given_conversation(world: &World) -> String {
     assert_eq!(outcome(&world.send_to("frontstage-workplace-messages", "ok").await), (200, "Accepted"));
     assert_eq!(outcome(&world.send("chat_start").await), (200, "Accepted"));
     assert_eq!(outcome(&world.send("chat_sentence").await), (200, "Accepted"));

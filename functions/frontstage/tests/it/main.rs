@@ -4,6 +4,7 @@
 
 mod chats;
 mod messages;
+mod push;
 mod refusals;
 mod section_7;
 mod streams;

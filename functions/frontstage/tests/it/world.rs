@@ -1,15 +1,20 @@
 //! The functions with ports in memory, at the instant for which the events are signed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use app::chats::ChatCtx;
+use app::chats::{ChatCtx, PushCtx};
+use frontstage_functions::push::{self, PushingCtx};
 use frontstage_functions::{Ctx, events as event_route, health, messages, render, workplace_events, workplace_messages};
-use lambda::{HttpHandler, Roster, RosterPlans};
-use model::Platform;
+use lambda::{BatchCtx, BatchHandler, HttpHandler, Roster, RosterPlans};
+use model::{AccountId, Directory, Platform};
 use platform_frontstage::{Secrets, sign};
 use ports::{AckStore, InboundStore};
 use serde_json::{Value, json};
-use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers,
+    ScriptedSender, events,
+};
 
 /// What the gateway is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +31,8 @@ pub(crate) struct World {
     pub(crate) secrets: Arc<InMemorySecrets>,
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
+    pub(crate) pushes: Arc<InMemoryPushQueue>,
+    pub(crate) sender: Arc<ScriptedSender>,
     ctx: Ctx,
 }
 
@@ -38,6 +45,10 @@ fn desk_secret(number: &str) -> String {
     format!("invented-desk-secret-0{number}")
 }
 
+pub(crate) fn chat_gateway() -> AccountId {
+    "frontstage/gw-chat".parse().unwrap()
+}
+
 impl World {
     /// The function after INIT: its accounts are in memory.
     pub(crate) async fn new() -> Self {
@@ -48,10 +59,23 @@ impl World {
         world
     }
 
+    /// The function after INIT, where the chat gateway is pushed its events.
+    pub(crate) async fn pushing() -> Self {
+        let mut directory = events::configured_with_chats();
+        let gateway = directory.accounts.get_mut(&chat_gateway()).unwrap();
+        gateway.settings["push_url"] = json!("https://connector.example/push?x=1");
+        gateway.settings["chat"]["delivery"] = json!("push");
+        Self::configured(&directory)
+    }
+
     /// The function when INIT could not read anything.
     pub(crate) fn before_init() -> Self {
+        Self::configured(&events::configured_with_chats())
+    }
+
+    fn configured(directory: &Directory) -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(InMemoryStore::with_directory(&events::configured_with_chats()));
+        let store = Arc::new(InMemoryStore::with_directory(directory));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let secrets = Arc::new(InMemorySecrets::new());
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
@@ -69,14 +93,16 @@ impl World {
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
         let roster = Arc::new(Roster::new(store.clone(), secrets.clone(), clock_port.clone(), vec![Platform::Frontstage]));
         let (chats, timers) = (Arc::new(InMemoryChats::new()), Arc::new(ManualTimers::new(clock_port.clone())));
+        let pushes = Arc::new(InMemoryPushQueue::new(clock_port.clone()));
         let chat_ctx = ChatCtx {
             chats: chats.clone(),
             timers: timers.clone(),
+            pushes: pushes.clone(),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
         };
         let ctx = Ctx { base, acks, chats: chat_ctx, roster, function: "frontstage-messages".to_owned() };
-        Self { clock, store, queue, secrets, chats, timers, ctx }
+        Self { clock, store, queue, secrets, chats, timers, pushes, sender: Arc::new(ScriptedSender::new()), ctx }
     }
 
     /// Answers an event of `events/frontstage-messages`.
@@ -115,6 +141,43 @@ impl World {
             "frontstage-workplace-events" => Box::new(move |request| Box::pin(workplace_events::handle(ctx.clone(), request))),
             other => panic!("no function {other}"),
         }
+    }
+
+    /// Works on an event of `events/frontstage-push`. Returns the ids of the records that are handed back.
+    pub(crate) async fn push(&self, case: &str) -> Vec<String> {
+        self.work(events::event("frontstage-push", case)).await
+    }
+
+    /// Works on what waits in the push queue now, each task in an event of its own.
+    pub(crate) async fn push_due(&self) {
+        for task in self.pushes.due() {
+            let mut event: Value = events::event("frontstage-push", "ok");
+            event["Records"][0]["body"] = json!(serde_json::to_string(&task).unwrap());
+            assert_eq!(self.work(event).await, Vec::<String>::new());
+        }
+    }
+
+    async fn work(&self, event: Value) -> Vec<String> {
+        let push = PushCtx {
+            chats: self.ctx.chats.clone(),
+            states: self.chats.clone(),
+            sender: self.sender.clone(),
+            dice: Arc::new(FixedDice::new(0)),
+        };
+        let ctx = PushingCtx { base: self.ctx.clone(), push };
+        let handler: Box<BatchHandler> = Box::new(move |body, until| Box::pin(push::handle(ctx.clone(), body, until)));
+        let batch =
+            BatchCtx { function: "frontstage-push".to_owned(), queue: self.queue.clone(), clock: Arc::new(self.clock.clone()) };
+        let deadline = ports::Clock::now(&self.clock).plus(Duration::from_secs(60));
+        let (response, _) = lambda::run_batch(&batch, &*handler, serde_json::from_value(event).unwrap(), deadline).await;
+        let response: Value = serde_json::to_value(response).unwrap();
+        let failures = response["batchItemFailures"].as_array().unwrap();
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The chat gateway's keys, as its connector has them.
+    pub(crate) fn chat_keys(&self) -> Secrets {
+        Secrets::of(&json!({"keys": [{"id": "k1", "secret": CHAT_SECRET}]})).unwrap()
     }
 
     /// Posts for the chat gateway, signed now.

@@ -3,7 +3,7 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let (ctx, chats) = outbound_functions::connect_sweep(&config);
-        lambda::serve_invoke(move |event| outbound_functions::sweep::handle(ctx.clone(), chats.clone(), event)).await
+        let ctx = outbound_functions::connect_sweep(&config);
+        lambda::serve_invoke(move |event| outbound_functions::sweep::handle(ctx.clone(), event)).await
     }))
 }

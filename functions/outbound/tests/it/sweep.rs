@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use model::DeliverTask;
-use ports::{Clock as _, LaneStore};
+use model::{DeliverTask, PushTask};
+use outbound_functions::sweep::SweepCtx;
+use ports::{Chats as _, Clock as _, LaneStore};
 use serde_json::json;
 use testkit::fixtures::DUE_AFTER;
 use testkit::{QueuedTask, events};
@@ -13,8 +14,12 @@ use crate::world::World;
 impl World {
     pub(crate) async fn sweep(&self, case: &str) -> serde_json::Value {
         let event = events::event("outbound-sweep", case);
-        let ctx = self.outbound.settle.base.with::<dyn LaneStore>(self.store.clone());
-        outbound_functions::sweep::handle(ctx, self.chat_ctx.clone(), event).await.unwrap()
+        outbound_functions::sweep::handle(self.sweeping(), event).await.unwrap()
+    }
+
+    fn sweeping(&self) -> SweepCtx {
+        let lanes = self.outbound.settle.base.with::<dyn LaneStore>(self.store.clone());
+        SweepCtx { lanes, chats: self.chat_ctx.clone(), pushes: self.chats.clone() }
     }
 }
 
@@ -22,10 +27,10 @@ impl World {
 async fn lanes_that_are_due_are_enqueued_once() {
     let world = World::new();
     events::given_messages(&*world.store, 2).await;
-    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0, "pushes": 0}));
     world.clock.advance(DUE_AFTER);
-    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0}));
-    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0, "chats": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0, "pushes": 0}));
+    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0, "chats": 0, "pushes": 0}));
     let mut tasks: Vec<_> = world.queue.waiting().into_iter().map(|(_, task)| task).collect();
     tasks.sort_by_key(|task| format!("{task:?}"));
     let wake = |seq| QueuedTask::Deliver(DeliverTask::V1 { lane: events::delivery_key(seq).lane(), entry: None });
@@ -38,7 +43,7 @@ async fn whatever_invokes_it_makes_it_sweep() {
         let world = World::new();
         events::given_messages(&*world.store, 2).await;
         world.clock.advance(DUE_AFTER);
-        assert_eq!(world.sweep(case).await, json!({"swept": 2, "chats": 0}), "{case}");
+        assert_eq!(world.sweep(case).await, json!({"swept": 2, "chats": 0, "pushes": 0}), "{case}");
     }
 }
 
@@ -49,10 +54,22 @@ async fn lanes_whose_tasks_were_not_enqueued_are_swept_again() {
     world.clock.advance(DUE_AFTER);
     world.queue.fail_next(1);
     let event = events::event("outbound-sweep", "ok");
-    let ctx = world.outbound.settle.base.with::<dyn LaneStore>(world.store.clone());
-    let failed = outbound_functions::sweep::handle(ctx, world.chat_ctx.clone(), event).await;
+    let failed = outbound_functions::sweep::handle(world.sweeping(), event).await;
     assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
     let failed_at = world.clock.now();
     world.clock.advance(Duration::from_secs(60));
-    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0}), "{failed_at}");
+    assert_eq!(world.sweep("ok").await, json!({"swept": 2, "chats": 0, "pushes": 0}), "{failed_at}");
+}
+
+#[tokio::test]
+async fn stream_whose_push_was_lost_is_announced_again() {
+    let world = World::new();
+    let gateway: model::AccountId = "frontstage/gw-push".parse().unwrap();
+    let now = world.clock.now();
+    world.chats.reserve_pushed(&gateway, 1, now, now.plus(Duration::from_secs(15))).await.unwrap();
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0, "pushes": 0}));
+    world.clock.advance(Duration::from_secs(15));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0, "pushes": 1}));
+    assert_eq!(world.pushes.due(), [PushTask::V1 { gateway }]);
+    assert_eq!(world.sweep("duplicate").await, json!({"swept": 0, "chats": 0, "pushes": 0}));
 }

@@ -12,7 +12,8 @@ use ports::{Clock as _, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{
-    FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, ScriptedSender, events,
+    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers,
+    ScriptedSender, events,
 };
 
 pub(crate) const DELIVER: &str = "outbound-deliver";
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) outbound: OutboundCtx,
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
+    pub(crate) pushes: Arc<InMemoryPushQueue>,
     pub(crate) chat_ctx: ChatCtx,
 }
 
@@ -58,9 +60,11 @@ impl World {
             dice: Arc::new(FixedDice::new(0)),
         };
         let registry = Arc::new(registry());
+        let pushes = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
         let roster = Roster::new(store.clone(), Arc::new(secrets), Arc::new(clock.clone()), Platform::ALL.to_vec());
         let outbound = OutboundCtx {
             acks: base.with(store.clone()),
+            heard: pushes.clone(),
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
             sender: sender.clone(),
@@ -73,10 +77,11 @@ impl World {
         let chat_ctx = ChatCtx {
             chats: chats.clone(),
             timers: timers.clone(),
+            pushes: pushes.clone(),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(Arc::new(accounts), chats_frontstage::plan)),
         };
-        Self { clock, store, queue, sender, outbound, chats, timers, chat_ctx }
+        Self { clock, store, queue, sender, outbound, chats, timers, pushes, chat_ctx }
     }
 
     /// Works on an event of `events/<function>`. Returns the ids of the records that are handed back.

@@ -8,7 +8,7 @@ use lambda::{HttpHandler, Roster, RosterPlans};
 use model::{AccountId, ConversationId, Platform};
 use ports::StreamKey;
 use serde_json::{Value, json};
-use testkit::{FixedDice, InMemoryChats, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
+use testkit::{FixedDice, InMemoryChats, InMemoryPushQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 use website_functions::{
     Ctx, agent_image, chat as chat_route, confirm, navigation, render, routing, script, sentence, start, stop, typing,
 };
@@ -94,6 +94,7 @@ impl World {
         let chat_ctx = ChatCtx {
             chats: chats.clone(),
             timers: Arc::new(ManualTimers::new(clock_port.clone())),
+            pushes: Arc::new(InMemoryPushQueue::new(clock_port.clone())),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
         };

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chat::{Chat, Effect, Refusal, Sentence};
@@ -15,7 +16,7 @@ use tracing::warn;
 
 use super::cause::Cause;
 use super::turn::{Told, Turn};
-use super::{Asking, ChatCtx, ChatOutcome, ChatPlan, Handled, Keep, News, Telling};
+use super::{Asking, ChatCtx, ChatOutcome, ChatPlan, Handled, Keep, News, Telling, push};
 use crate::AppError;
 
 /// How often a turn begins again after somebody else changed the chat, or was given the agent.
@@ -97,15 +98,16 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
     let conversation = cause.conversation();
     let mut taken = Vec::new();
     let mut unused = Unused::default();
+    let mut pushed = None;
     for _ in 0..RACES {
         let found = ctx.chats.chat(conversation, cause.sentence()).await?;
         let (read, said) = found.map_or((None, SaidBefore::default()), |(read, said)| (Some(read), said));
         let now = ctx.clock.now();
-        let end = match cause.plan(ctx, read.as_ref()).await? {
+        let tried = match cause.plan(ctx, read.as_ref()).await? {
             Some(plan) if !is_early(cause, read.as_ref(), now) => {
                 let mut turn = Turn::new(ctx, &plan, now, read, &taken);
                 turn.run(cause, said).await?;
-                Commit { ctx, cause, asking, plan: &plan, turn: &turn }.run(&mut unused).await?
+                Commit { ctx, cause, asking, plan: &plan, turn: &turn }.run(&mut unused, &mut pushed).await?
             }
             Some(_) => {
                 set_timer(ctx, conversation, read.and_then(|read| read.chat.timer_at), now).await;
@@ -120,17 +122,26 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
                 }
             },
         };
-        match end {
+        match tried {
             Tried::Done(turned) => {
-                unused.tell(ctx).await;
+                end(ctx, unused, pushed).await;
                 return Ok(turned);
             }
             Tried::Conflict => {}
             Tried::AgentTaken(agent) => taken.push(agent),
         }
     }
-    unused.tell(ctx).await;
+    end(ctx, unused, pushed).await;
     Err(AppError::Unavailable(PortError::Busy))
+}
+
+/// What follows a turn, whatever came of it: numbers that were reserved and not used are told as such, and the gateway
+/// whose stream became due by them is pushed.
+async fn end(ctx: &ChatCtx, unused: Unused, pushed: Option<AccountId>) {
+    unused.tell(ctx).await;
+    if let Some(gateway) = pushed {
+        push::wake(ctx.pushes.as_ref(), &gateway, Duration::ZERO).await;
+    }
 }
 
 const fn turned(end: End) -> Turned {
@@ -209,7 +220,8 @@ struct Commit<'a> {
 }
 
 impl Commit<'_> {
-    async fn run(&self, unused: &mut Unused) -> Result<Tried, AppError> {
+    /// `pushed` becomes the gateway whose stream is due by it.
+    async fn run(&self, unused: &mut Unused, pushed: &mut Option<AccountId>) -> Result<Tried, AppError> {
         let turn = self.turn;
         let now = turn.now;
         let Some(record) = turn.record.as_ref().filter(|_| turn.has_effect()) else {
@@ -218,7 +230,9 @@ impl Commit<'_> {
         };
 
         let transcripts = self.transcripts().await?;
-        let numbers = self.reserve().await?;
+        let due = self.due_stream();
+        *pushed = due.clone().or(pushed.take());
+        let numbers = self.reserve(due.as_ref()).await?;
         let mut told: Vec<_> = turn
             .told
             .iter()
@@ -331,15 +345,30 @@ impl Commit<'_> {
         Ok(sentences)
     }
 
-    /// A number for each thing that is told, in order.
-    async fn reserve(&self) -> Result<Vec<u64>, AppError> {
+    /// The gateway whose stream has something to push after this: what is delivered in the answer is not pushed.
+    fn due_stream(&self) -> Option<AccountId> {
+        let told = self.turn.told.iter().enumerate().filter(|(place, _)| self.plan.is_pushed && !self.is_delivered(*place));
+        told.map(|(_, told)| told.to.stream()).find_map(|stream| match stream {
+            StreamKey::Gateway(gateway) => Some(gateway),
+            StreamKey::Workplace(..) => None,
+        })
+    }
+
+    /// A number for each thing that is told, in order. The stream of the gateway `due` becomes due by it.
+    async fn reserve(&self, due: Option<&AccountId>) -> Result<Vec<u64>, AppError> {
         let streams: Vec<_> = self.turn.told.iter().map(|told| told.to.stream()).collect();
         let mut counts = BTreeMap::<&StreamKey, u32>::new();
         for stream in &streams {
             *counts.entry(stream).or_default() += 1;
         }
         let reserved = counts.into_iter().map(|(stream, count)| async move {
-            let first = self.ctx.chats.reserve(stream, count, self.turn.now).await?;
+            let now = self.turn.now;
+            let first = match (stream, due) {
+                (StreamKey::Gateway(gateway), Some(due)) if gateway == due => {
+                    self.ctx.chats.reserve_pushed(gateway, count, now, push::due_after(now)).await?
+                }
+                (StreamKey::Gateway(_) | StreamKey::Workplace(..), _) => self.ctx.chats.reserve(stream, count, now).await?,
+            };
             Ok::<_, PortError>((stream, first))
         });
         let mut next: BTreeMap<_, _> = try_join_all(reserved).await?.into_iter().collect();

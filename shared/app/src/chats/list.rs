@@ -10,7 +10,7 @@ use ports::{StreamEntry, StreamKey, StreamPage, StreamRead};
 use super::commit::{End, KEPT_ANSWER, Kept, Unused, guards};
 use super::time::before;
 use super::visit::repeat;
-use super::{Asking, ChatCtx, ChatOutcome, ChatWords, Handled, Listener, News, Telling};
+use super::{Asking, ChatCtx, ChatOutcome, ChatWords, Handled, Listener, News, Telling, push};
 use crate::AppError;
 
 /// After this long, what is volatile is worth nothing (10.3).
@@ -31,6 +31,7 @@ pub async fn gateway_list(ctx: &ChatCtx, gateway: &AccountId, asking: &Asking) -
         to: Listener::Gateway(gateway),
         news: News::List(&records),
         words: plan.words.as_ref(),
+        pushed: plan.is_pushed.then_some(gateway),
     };
     answer(ctx, &question, asking).await
 }
@@ -55,6 +56,7 @@ pub async fn agent_list(
         to: Listener::Agent { desk, agent },
         news: News::List(&records),
         words,
+        pushed: None,
     };
     answer(ctx, &question, asking).await
 }
@@ -65,12 +67,18 @@ pub(super) struct Question<'a> {
     pub(super) to: Listener<'a>,
     pub(super) news: News<'a>,
     pub(super) words: &'a dyn ChatWords,
+    /// The gateway whose stream it is, if that is pushed.
+    pub(super) pushed: Option<&'a AccountId>,
 }
 
 /// Gives the answer its number, and keeps it. One that is too long to be kept is given anew to a repetition.
 pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Asking) -> Result<ChatOutcome, AppError> {
     let now = ctx.clock.now();
-    let seq = ctx.chats.reserve(&question.stream, 1, now).await?;
+    let pushed = question.pushed.filter(|_| asking.is_async);
+    let seq = match pushed {
+        Some(gateway) => ctx.chats.reserve_pushed(gateway, 1, now, push::due_after(now)).await?,
+        None => ctx.chats.reserve(&question.stream, 1, now).await?,
+    };
     let telling = Telling { to: question.to, news: question.news, seq, at: now, in_reply_to: asking.in_reply_to };
     let body = question.words.tell(&telling).unwrap_or_default();
     let answer = StreamEntry { seq, at: now, is_delivered: !asking.is_async, is_volatile: false, body };
@@ -78,7 +86,11 @@ pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Aski
     let entry = if is_kept { answer.clone() } else { StreamEntry { body: Bytes::new(), ..answer.clone() } };
     let told = [(question.stream.clone(), entry)];
     let guards = guards(asking, &Kept { entries: vec![seq], refusal: None });
-    let Some(refusal) = ctx.chats.tell(&told, &guards, now).await? else {
+    let told_now = ctx.chats.tell(&told, &guards, now).await?;
+    if let Some(gateway) = pushed {
+        push::wake(ctx.pushes.as_ref(), gateway, Duration::ZERO).await;
+    }
+    let Some(refusal) = told_now else {
         let answers = if asking.is_async { Vec::new() } else { vec![answer] };
         return Ok(ChatOutcome::Done(Handled { answers, ..Handled::default() }));
     };
@@ -95,6 +107,31 @@ pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Aski
         first.body = question.words.tell(&telling).unwrap_or_default();
     }
     Ok(ChatOutcome::Done(handled))
+}
+
+/// Tells a gateway, through its stream, something that is about no chat of it: an answer that it wants later. `body` puts it
+/// into the platform's words under its number.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be told.
+pub async fn tell_gateway(
+    ctx: &ChatCtx,
+    gateway: &AccountId,
+    is_pushed: bool,
+    body: &(dyn Fn(u64) -> Bytes + Sync),
+) -> Result<(), AppError> {
+    let (now, stream) = (ctx.clock.now(), StreamKey::Gateway(gateway.clone()));
+    let seq = if is_pushed {
+        ctx.chats.reserve_pushed(gateway, 1, now, push::due_after(now)).await?
+    } else {
+        ctx.chats.reserve(&stream, 1, now).await?
+    };
+    let entry = StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, body: body(seq) };
+    ctx.chats.tell(&[(stream, entry)], &[], now).await?;
+    if is_pushed {
+        push::wake(ctx.pushes.as_ref(), gateway, Duration::ZERO).await;
+    }
+    Ok(())
 }
 
 /// A page of a stream. What is volatile and too old comes with an empty body, as what was never told does.

@@ -9,6 +9,7 @@ mod cause;
 mod commit;
 mod desk;
 mod list;
+mod push;
 mod time;
 mod turn;
 mod visit;
@@ -22,12 +23,13 @@ use chat::desk::AgentView;
 use chat::gate::{GateRules, Signal};
 use chat::{Agent, AttachedForm, ChatId, ChatVisitor, Draft, Effect, Policy, Refusal, Sentence, SentenceId, Skill, TrackingId};
 use model::{AccountId, EpochMillis};
-use ports::{ChatRecord, ChatTimers, Chats, Clock, Guard, OnceKey, StreamEntry};
+use ports::{ChatRecord, ChatTimers, Chats, Clock, Guard, OnceKey, PushQueue, StreamEntry};
 use uuid::Uuid;
 
 pub use cause::conversation_of;
 pub use desk::{log_in, log_out, note_poll};
-pub use list::{agent_list, gateway_list, read_stream};
+pub use list::{agent_list, gateway_list, read_stream, tell_gateway};
+pub use push::{PushCtx, PushTarget, Pushed, push, sweep_pushes};
 pub use time::{sweep, tick};
 pub use visit::{agent_event, ask_gate, visitor_event};
 
@@ -40,6 +42,8 @@ pub struct ChatCtx {
     pub chats: Arc<dyn Chats>,
     /// Timers.
     pub timers: Arc<dyn ChatTimers>,
+    /// Where streams that have something to push are announced.
+    pub pushes: Arc<dyn PushQueue>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What configuration says.
@@ -69,6 +73,8 @@ pub struct ChatPlan {
     pub desk: Option<DeskPlan>,
     /// For how long its lists name chats that are closed (5.5, `ListRecentlyClosed`); `None` = not at all.
     pub list_recently: Option<Duration>,
+    /// Whether its connector is pushed its stream, instead of fetching it.
+    pub is_pushed: bool,
     /// The words in which its connector, and the agents who have its chats, are told what happens.
     pub words: Arc<dyn ChatWords>,
 }

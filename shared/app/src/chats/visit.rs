@@ -108,6 +108,7 @@ async fn request(
         to: Listener::Gateway(&account.id),
         news: News::Response { tracking, signal },
         words: plan.words.as_ref(),
+        pushed: plan.is_pushed.then_some(&account.id),
     };
     answer(ctx, &question, asking).await
 }

@@ -22,7 +22,7 @@ use model::{Account, AccountId, EventKey};
 use ports::{Clock, Guard, OnceKey, StreamEntry, StreamKey, StreamRead};
 use serde_json::{Value, json};
 use testkit::fixtures::{sample_account, visitor_account_id};
-use testkit::{InMemoryChats, ManualClock, ManualTimers};
+use testkit::{InMemoryChats, InMemoryPushQueue, ManualClock, ManualTimers};
 use uuid::Uuid;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -103,6 +103,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
+    pub(crate) pushes: Arc<InMemoryPushQueue>,
     pub(crate) ctx: ChatCtx,
     pub(crate) gateway: Account,
     pub(crate) desk: AccountId,
@@ -162,7 +163,14 @@ impl World {
         let chats = Arc::new(InMemoryChats::new());
         let timers = Arc::new(ManualTimers::new(Arc::new(clock.clone())));
         let plans = Arc::new(FixedPlans::default());
-        let ctx = ChatCtx { chats: chats.clone(), timers: timers.clone(), clock: Arc::new(clock.clone()), plans: plans.clone() };
+        let pushes = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
+        let ctx = ChatCtx {
+            chats: chats.clone(),
+            timers: timers.clone(),
+            pushes: pushes.clone(),
+            clock: Arc::new(clock.clone()),
+            plans: plans.clone(),
+        };
         let agent = |id: &str, workplace: &str, name: &str| Agent {
             id: id.parse().unwrap(),
             workplace: workplace.parse().unwrap(),
@@ -172,6 +180,7 @@ impl World {
             clock,
             chats,
             timers,
+            pushes,
             ctx,
             gateway: sample_account(&visitor_account_id()),
             desk: "frontstage/desk".parse().unwrap(),
@@ -222,6 +231,7 @@ impl World {
             skill: Some(skill.clone()),
             desk: Some(DeskPlan { account: self.desk.clone(), agents, is_open: true }),
             list_recently: None,
+            is_pushed: false,
             words: Arc::new(Words { has_connector: true }),
         };
         change(&mut plan);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use app::Acknowledged;
-use model::{DeadTask, DeliveryContent, DeliveryState, FailureReason, ReceiptStatus, StoryEvent};
+use model::{DeadTask, DeliveryContent, DeliveryState, FailureReason, PushTask, ReceiptStatus, StoryEvent};
+use testkit::Fault;
 use testkit::fixtures::{desk_account_id, visitor_account_id};
 
 use crate::world::{Answer, World, authors, delivery};
@@ -43,6 +44,28 @@ async fn sending_acknowledged_in_the_answer_is_sent_at_once() {
     assert_eq!(world.receipts_at(&desk_account_id()), [SENT]);
     world.pass(seconds(600)).await;
     assert_eq!(world.texts_at(&visitor_account_id()), ["Hello"], "the timer finds it settled");
+}
+
+#[tokio::test]
+async fn what_else_is_said_in_the_answer_is_handed_on() {
+    let world = World::new();
+    world.plan(&visitor_account_id(), [Answer::TakenWith("[1]")]);
+    let answer = world.answer_under_way().await;
+    assert!(matches!(world.state(&answer), DeliveryState::Sent { .. }));
+    let heard = PushTask::HeardV1 { gateway: visitor_account_id(), said: "[1]".to_owned() };
+    assert_eq!(world.heard.due(), [heard]);
+}
+
+#[tokio::test]
+async fn push_whose_answer_could_not_be_handed_on_is_repeated_within_the_attempt() {
+    let world = World::new();
+    world.plan(&visitor_account_id(), [Answer::TakenWith("[1]"), Answer::TakenWith("[1]")]);
+    world.heard.faults().next(1, Fault::Refused);
+    let answer = world.answer_under_way().await;
+    assert!(matches!(world.state(&answer), DeliveryState::Sending { attempt: 1, next_push: Some(_), .. }));
+    world.pass(seconds(2)).await;
+    assert!(matches!(world.state(&answer), DeliveryState::Sent { .. }));
+    assert_eq!(world.heard.waiting().len(), 1);
 }
 
 #[tokio::test]

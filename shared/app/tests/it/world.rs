@@ -15,7 +15,7 @@ use model::{
 use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::{desk_account_id, sample_directory, visitor_account_id};
-use testkit::{FixedDice, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender};
+use testkit::{FixedDice, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender};
 use url::Url;
 use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Taken,
     /// Taken, and the acknowledgement is in the answer.
     TakenAndAcknowledged,
+    /// The same, beside other words.
+    TakenWith(&'static str),
     /// This HTTP status.
     Status(u16),
     /// The time was over; it may have arrived.
@@ -122,7 +124,10 @@ impl Attempt {
             200..300 => {
                 let own =
                     Acknowledgement { message: self.job.message.id, result: Ok(None), route: None, alias: None, said_at: None };
-                Outcome::Pushed { acknowledgements: if said["acknowledged"] == true { vec![own] } else { Vec::new() } }
+                Outcome::Pushed {
+                    acknowledgements: if said["acknowledged"] == true { vec![own] } else { Vec::new() },
+                    said: said["says"].as_str().map(str::to_owned),
+                }
             }
             status @ 400..500 if status != 429 => {
                 if self.separate {
@@ -170,6 +175,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
+    pub(crate) heard: Arc<InMemoryPushQueue>,
     pub(crate) outbound: OutboundCtx,
     pub(crate) directory: Directory,
     /// Every push that reached a recipient: delivery and text, in order.
@@ -210,6 +216,7 @@ impl World {
             }
             match answer {
                 Answer::Taken => Ok(ScriptedSender::json(200, &json!({}))),
+                Answer::TakenWith(words) => Ok(ScriptedSender::json(200, &json!({"acknowledged": true, "says": words}))),
                 Answer::TakenAndAcknowledged => Ok(ScriptedSender::json(200, &json!({"acknowledged": true}))),
                 Answer::Status(status) => Ok(ScriptedSender::json(status, &json!({}))),
                 Answer::Lost => Err(CallFailure::NoAnswer),
@@ -226,14 +233,16 @@ impl World {
             frontstage: Recipient { separate: true, needs_thread: false, park_next: Arc::default() },
             vcita: Recipient { separate: false, needs_thread, park_next: park_next.clone() },
         });
+        let heard = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
         let outbound = OutboundCtx {
             acks: base.with(store.clone()),
+            heard: heard.clone(),
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
             sender: Arc::new(sender),
             recipients: Arc::new(Configured(directory.clone())),
         };
-        Self { clock, store, queue, outbound, directory, arrived, answers, park_next, progress: Mutex::default() }
+        Self { clock, store, queue, heard, outbound, directory, arrived, answers, park_next, progress: Mutex::default() }
     }
 
     /// What a use case needs, with the part of the store that it asks for: `world.ctx(|store| store)`.

@@ -11,8 +11,8 @@ use chat::{
 };
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
-    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, SaidBefore, StoryStore as _, StreamEntry,
-    StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, PushLease, PushNext, PushStates as _,
+    SaidBefore, Saved, StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 use store_dynamodb::{DynamoChats, DynamoStore};
 use testkit::Emulator;
@@ -126,6 +126,30 @@ async fn store_meets_the_contract() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;
     testkit::chats_contract::run(Arc::new(chats)).await;
+}
+
+#[tokio::test]
+async fn store_meets_the_contract_of_pushes() {
+    let emulator = Emulator::start();
+    let (chats, _) = counted_chats(&emulator).await;
+    let chats = Arc::new(chats);
+    testkit::pushes_contract::run(chats.clone(), chats).await;
+}
+
+#[tokio::test]
+async fn push_takes_as_few_calls_as_it_says() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let gateway = visitor_account_id();
+    assert_eq!(chats.reserve_pushed(&gateway, 1, NOW, later(15)).await.unwrap(), 1);
+    let lease = PushLease { holder: "a".to_owned(), until: later(60), due_at: later(75) };
+    let claim = chats.claim(&gateway, &lease, NOW).await.unwrap().unwrap();
+    let rest = PushNext::Rest { until: later(1), due_at: later(16) };
+    assert_eq!(chats.keep(&gateway, "a", &claim.state, rest).await.unwrap(), Saved::Yes);
+    assert_eq!(chats.postpone_push(&gateway, later(16), later(17)).await.unwrap(), Saved::Yes);
+    assert_eq!(calls.take(), ["UpdateItem"; 4]);
+    assert_eq!(chats.pushes_due(later(17), 10).await.unwrap(), [(gateway, later(17))]);
+    assert_eq!(calls.take(), ["Query"; 4]);
 }
 
 #[tokio::test]
