@@ -25,7 +25,7 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
-CHAT_GATEWAY, PUSH_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-push", "gw-web", "desk-demo"
+CHAT_GATEWAY, PUSH_GATEWAY, STAFF_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-push", "gw-staff", "gw-web", "desk-demo"
 WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
@@ -46,6 +46,7 @@ class Ports:
     agents: int = 9104
     shop: int = 9105
     push: int = 9106
+    staff_chat: int = 9107
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -68,6 +69,7 @@ VARIABLES = {
     "agents": "DESKBRIDGE_AGENTS_PORT",
     "shop": "DESKBRIDGE_SHOP_PORT",
     "push": "DESKBRIDGE_PUSH_PORT",
+    "staff_chat": "DESKBRIDGE_STAFF_CHAT_PORT",
 }
 
 
@@ -90,8 +92,8 @@ class Stack:
 
     `state_dir` belongs to one stack at a time. With `gate=True` the functions reach AWS through `self.gate`, which
     counts their operations and can let them fail. With `sam_cli=True` the template is deployed by `sam build` and
-    `sam deploy`, as a user does it; it takes some ten seconds longer. With `chats=True` a connector of chats and the
-    agents' clients run too; they poll all the time.
+    `sam deploy`, as a user does it; it takes some ten seconds longer. With `chats=True` two connectors of chats, whose
+    visitors are answered by agents and by vcita's staff, and the agents' clients run too; they poll all the time.
     """
 
     def __init__(
@@ -229,6 +231,7 @@ class Stack:
             # They poll from their first moment on, and a gateway that is not known is looked for again only after a while.
             self._start_chats(keys)
             self._wait_for("frontstage_chat", self.ports.chat)
+            self._wait_for("frontstage_chat_staff", self.ports.staff_chat)
             self._wait_for("frontstage_agents", self.ports.agents)
             self._wait_for("shop", self.ports.shop)
             self._wait_for("frontstage_push", self.ports.push)
@@ -244,7 +247,7 @@ class Stack:
 
     def _check_ports(self) -> None:
         wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
-        wanted += ["chat", "agents", "shop", "push"] if self._chats else []
+        wanted += ["chat", "staff_chat", "agents", "shop", "push"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
             if accepts(port):
@@ -274,6 +277,8 @@ class Stack:
         base = f"{self.origin}/v1/frontstage"
         connector = ["--port", str(self.ports.chat), "--gateway-url", f"{base}/{CHAT_GATEWAY}", "--peer", "!ChatLink"]
         connector += ["--key-id", KEY_ID, "--secret", keys["chat"], "--wait", "2"]
+        staff = ["--port", str(self.ports.staff_chat), "--gateway-url", f"{base}/{STAFF_GATEWAY}", "--peer", "!StaffLink"]
+        staff += ["--key-id", KEY_ID, "--secret", keys["staff_chat"], "--wait", "2"]
         desk = next(a for a in self.demo_document()["accounts"] if a["key"] == DESK)["settings"]["desk"]
         places = [
             {
@@ -295,6 +300,7 @@ class Stack:
         for name, program, arguments in (
             ("frontstage_chat", "frontstage_chat", connector),
             ("frontstage_push", "frontstage_chat", pushed),
+            ("frontstage_chat_staff", "frontstage_chat", staff),
             ("frontstage_agents", "frontstage_agents", agents),
             ("shop", "shop", shop),
         ):
@@ -307,7 +313,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        made |= {"cookie": secrets.token_hex(32), "push": secrets.token_hex(32)}
+        made |= {name: secrets.token_hex(32) for name in ("cookie", "push", "staff_chat")}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -320,6 +326,7 @@ class Stack:
             f"frontstage/{GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["frontstage"]}]},
             f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["chat"]}]},
             f"frontstage/{PUSH_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["push"]}]},
+            f"frontstage/{STAFF_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["staff_chat"]}]},
             f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [keys["cookie"]]},
             f"frontstage/{DESK}": {
                 "keys": [
@@ -378,7 +385,10 @@ class Stack:
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
                 **(
-                    {name: f"http://127.0.0.1:{getattr(self.ports, name)}" for name in ("chat", "agents", "shop", "push")}
+                    {
+                        name: f"http://127.0.0.1:{getattr(self.ports, name)}"
+                        for name in ("chat", "staff_chat", "agents", "shop", "push")
+                    }
                     if self._chats
                     else {}
                 ),

@@ -70,7 +70,7 @@ pub async fn connect_push(config: &Config) -> (PushingCtx, BatchCtx) {
 }
 
 fn ctx(config: &Config, services: &Services, roster: Arc<Roster>) -> Ctx {
-    let chats = services.chats(config, &roster, chats_frontstage::plan);
+    let chats = services.chats(&roster, chats_frontstage::plan);
     let function = config.function.clone();
     Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, roster, function }
 }

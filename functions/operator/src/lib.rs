@@ -1,11 +1,13 @@
-//! What the operator invokes directly: configure, timeline, replay. No HTTP route leads here; the right to invoke the
-//! function is the authentication.
+//! What the operator invokes directly: configure, timeline, replay, hand-over of chats. No HTTP route leads here; the right to
+//! invoke the function is the authentication.
 
 pub mod configure;
+pub mod hand_over;
 pub mod replay;
 pub mod timeline;
 
 use app::Ctx;
+use app::chats::ChatCtx;
 use lambda::{Config, Services};
 use ports::{DirectoryStore, StoryStore};
 
@@ -19,6 +21,13 @@ pub fn connect_directory(config: &Config) -> Ctx<dyn DirectoryStore> {
 #[must_use]
 pub fn connect_story(config: &Config) -> Ctx<dyn StoryStore> {
     Services::connect(config).ctx(|store| store)
+}
+
+/// Connects what handing chats over needs. Secrets are none of it.
+#[must_use]
+pub fn connect_chats(config: &Config) -> ChatCtx {
+    let services = Services::connect(config);
+    services.chats(&services.accounts(config), chats_frontstage::plan)
 }
 
 /// The answer to an input that cannot be used.

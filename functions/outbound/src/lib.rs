@@ -16,7 +16,7 @@ use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
-use ports::{DeliveryStore, LaneStore};
+use ports::DeliveryStore;
 use wire::{Outbound, Terms};
 
 use crate::sweep::SweepCtx;
@@ -71,16 +71,16 @@ pub fn connect_sweep(config: &Config) -> SweepCtx {
     SweepCtx { lanes: services.ctx(|store| store), chats: chats(config, &services), pushes: services.push_states() }
 }
 
-/// Connects what the timers of chats need.
+/// Connects what the timers of chats need, and what settling what staff of other platforms says in them does.
 #[must_use]
-pub fn connect_chats(config: &Config) -> (ChatCtx, BatchCtx) {
+pub fn connect_chats(config: &Config) -> (ChatCtx, SettleCtx, BatchCtx) {
     let services = Services::connect(config);
-    let base: Ctx<dyn LaneStore> = services.ctx(|store| store);
-    (chats(config, &services), batch(config, &base))
+    let (settle, batch) = settle(config, &services, Arc::new(Platforms::new(config)));
+    (chats(config, &services), settle, batch)
 }
 
 fn chats(config: &Config, services: &Services) -> ChatCtx {
-    services.chats(config, &services.accounts(config), chats_frontstage::plan)
+    services.chats(&services.accounts(config), chats_frontstage::plan)
 }
 
 fn batch<S: ?Sized>(config: &Config, base: &Ctx<S>) -> BatchCtx {
@@ -94,7 +94,7 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let (settle, batch) = settle(config, &services, registry.clone());
     let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
     let sender = Arc::new(HttpSender::new(targets));
-    let heard = services.pushes(config);
+    let heard = services.pushes();
     (OutboundCtx { settle, acks: services.ctx(|store| store), heard, registry, sender, recipients }, batch)
 }
 

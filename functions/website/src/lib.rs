@@ -52,7 +52,7 @@ pub struct Ctx {
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
-    let chats = services.chats(config, &roster, chats_frontstage::plan);
+    let chats = services.chats(&roster, chats_frontstage::plan);
     Ctx { chats, dice: Arc::new(SystemDice), roster, sites: Arc::default(), polls: Arc::default() }
 }
 

@@ -67,6 +67,7 @@ pub async fn accept_visitor(
             // A conversation that found no desk at first gets one as soon as a rule matches.
             desk: desk.or_else(|| directory.desk_for(&account.tenant, &account.id).cloned()),
             last_seq,
+            is_chat: false,
         };
         let draft = Draft {
             author: Author::Visitor,
@@ -87,8 +88,8 @@ pub async fn accept_visitor(
                 }
                 return Ok(outcome);
             }
-            Finished::Stale(Some(other)) if other.visitor.account == account.id => found = Some(*other),
-            // What the message answers is gone, or another account's.
+            Finished::Stale(Some(other)) if other.visitor.account == account.id && !other.is_chat => found = Some(*other),
+            // What the message answers is gone, another account's, or a chat, where nobody sends messages.
             Finished::Stale(_) => target = derived,
         }
     }
@@ -131,7 +132,8 @@ pub async fn accept_desk(
             Some(RemoteStatus::Deleted) => return Ok(None),
             Some(RemoteStatus::Blocked) => (account.id.clone(), DeliveryContent::Receipt(ReceiptStatus::Failed)),
             Some(RemoteStatus::Pending | RemoteStatus::Active | RemoteStatus::Inactive | RemoteStatus::Failed) | None => {
-                (desk.conversation.visitor.account.clone(), DeliveryContent::Message)
+                let content = if desk.conversation.is_chat { DeliveryContent::Chat } else { DeliveryContent::Message };
+                (desk.conversation.visitor.account.clone(), content)
             }
         };
         let draft = Draft {

@@ -24,9 +24,12 @@ fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, Deliv
         }
     };
     let origin = &item.message.origin;
-    let wanted = delivery.key.content == DeliveryContent::Message
-        && ctx.terms.terms(origin.platform()).capabilities().receipts
-        && status.supersedes(delivery.reported);
+    let is_for_visitor = match delivery.key.content {
+        DeliveryContent::Message | DeliveryContent::Chat => true,
+        DeliveryContent::Receipt(_) => false,
+    };
+    let wanted =
+        is_for_visitor && ctx.terms.terms(origin.platform()).capabilities().receipts && status.supersedes(delivery.reported);
     wanted.then(|| {
         let content = DeliveryContent::Receipt(status);
         (status, DeliveryKey { message: item.message.id, recipient: origin.clone(), content })

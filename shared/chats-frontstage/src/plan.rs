@@ -12,16 +12,22 @@ use crate::words::Words;
 /// For how long `ListRecentlyClosed` names closed chats (5.5).
 const RECENTLY: Duration = Duration::from_secs(600);
 
-/// The plan of a gateway's chats; `None` if it is not configured for any. A route of the tenant names the desk.
+/// The plan of a gateway's chats at a desk of its tenant, or, without one, at the desk that a route of the tenant names;
+/// `None` if the gateway is not configured for any.
 #[must_use]
-pub fn plan(directory: &Directory, gateway: &AccountId) -> Option<ChatPlan> {
+pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) -> Option<ChatPlan> {
     let account = directory.accounts.get(gateway)?;
     let settings = gateway_settings(account)?;
     let chat = settings.chat.clone()?;
-    let desk_account = directory.desk_for(&account.tenant, gateway);
-    let own_desk = desk_account.and_then(|id| directory.accounts.get(id)).and_then(desk_settings);
-    let desk = desk_account.map(|id| DeskPlan {
-        account: id.clone(),
+    let desk_account = at
+        .or_else(|| directory.desk_for(&account.tenant, gateway))
+        .and_then(|id| directory.accounts.get(id))
+        .filter(|desk| desk.tenant == account.tenant);
+    let own_desk = desk_account.and_then(desk_settings);
+    // A gateway of this platform is nobody who could answer.
+    let desk_account = desk_account.filter(|desk| own_desk.is_some() || desk.id.platform() != Platform::Frontstage);
+    let desk = desk_account.map(|desk| DeskPlan {
+        account: desk.id.clone(),
         agents: own_desk.as_ref().map(DeskSettings::views),
         // When another platform's staff is there is not known here: the chat waits for them.
         is_open: own_desk.as_ref().is_none_or(|desk| desk.is_open),
@@ -92,7 +98,7 @@ mod tests {
     }
 
     fn planned(chat: Value, desk: &str) -> Option<ChatPlan> {
-        plan(&directory(chat, desk), &"frontstage/gw-chat".parse().unwrap())
+        plan(&directory(chat, desk), &"frontstage/gw-chat".parse().unwrap(), None)
     }
 
     #[test]
@@ -115,7 +121,7 @@ mod tests {
     fn gateway_without_chats_has_no_plan() {
         assert!(planned(Value::Null, "frontstage/desk").is_none());
         for other in ["frontstage/desk", "frontstage/none", "vcita/demo"] {
-            assert!(plan(&directory(chat(), "frontstage/desk"), &other.parse().unwrap()).is_none(), "{other}");
+            assert!(plan(&directory(chat(), "frontstage/desk"), &other.parse().unwrap(), None).is_none(), "{other}");
         }
     }
 
@@ -123,6 +129,29 @@ mod tests {
     fn gateway_without_a_route_has_no_desk() {
         let mut directory = directory(chat(), "frontstage/desk");
         directory.tenants.clear();
-        assert!(plan(&directory, &"frontstage/gw-chat".parse().unwrap()).unwrap().desk.is_none());
+        assert!(plan(&directory, &"frontstage/gw-chat".parse().unwrap(), None).unwrap().desk.is_none());
+    }
+
+    #[test]
+    fn chat_elsewhere_than_its_gateway_s_route_has_the_plan_of_its_own_desk() {
+        let at = |desk: &str| {
+            let gateway = "frontstage/gw-chat".parse().unwrap();
+            plan(&directory(chat(), "vcita/demo"), &gateway, Some(&desk.parse().unwrap())).unwrap()
+        };
+        let own = at("frontstage/desk");
+        assert_eq!(own.policy.alert, Duration::from_secs(20));
+        assert_eq!(own.desk.unwrap().agents.unwrap()[0].name, "Jana");
+        assert!(at("vcita/demo").desk.unwrap().agents.is_none());
+        for nobody in ["vcita/none", "frontstage/gw-chat"] {
+            assert!(at(nobody).desk.is_none(), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn desk_of_another_tenant_is_none() {
+        let mut directory = directory(chat(), "frontstage/desk");
+        directory.accounts.get_mut(&"vcita/demo".parse().unwrap()).unwrap().tenant = "rival".parse().unwrap();
+        let at = "vcita/demo".parse().unwrap();
+        assert!(plan(&directory, &"frontstage/gw-chat".parse().unwrap(), Some(&at)).unwrap().desk.is_none());
     }
 }

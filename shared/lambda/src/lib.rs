@@ -18,6 +18,6 @@ pub use batch::{BatchCtx, BatchHandler, RecordFailure, run_batch, serve_batch, t
 pub use config::{Config, ConfigError};
 pub use edge::{Error, HttpHandler, InvokeHandler, answer, block_on, serve_http, serve_invoke};
 pub use metrics::{Metric, Metrics};
-pub use roster::{Roster, RosterPlans, Snapshot};
+pub use roster::{ReadPlan, Roster, RosterPlans, Snapshot};
 pub use services::Services;
 pub use system::{SystemClock, SystemDice, pause};

@@ -172,16 +172,19 @@ impl Recipients for Roster {
     }
 }
 
+/// Reads the plan of a gateway's chats at a desk, or, without one, at the desk of its new chats.
+pub type ReadPlan = fn(&Directory, &AccountId, Option<&AccountId>) -> Option<ChatPlan>;
+
 /// Plans of chats out of the accounts as they are held in memory.
 pub struct RosterPlans {
     roster: Arc<Roster>,
-    read: fn(&Directory, &AccountId) -> Option<ChatPlan>,
+    read: ReadPlan,
 }
 
 impl RosterPlans {
     /// Plans as the platform reads them.
     #[must_use]
-    pub const fn new(roster: Arc<Roster>, read: fn(&Directory, &AccountId) -> Option<ChatPlan>) -> Self {
+    pub const fn new(roster: Arc<Roster>, read: ReadPlan) -> Self {
         Self { roster, read }
     }
 }
@@ -191,6 +194,13 @@ impl Plans for RosterPlans {
     async fn plan(&self, gateway: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError> {
         let is_known = |snapshot: &Snapshot| snapshot.directory.accounts.contains_key(gateway);
         let snapshot = self.roster.satisfying(&is_known).await?;
-        Ok((self.read)(&snapshot.directory, gateway).map(Arc::new))
+        Ok((self.read)(&snapshot.directory, gateway, None).map(Arc::new))
+    }
+
+    async fn plan_at(&self, gateway: &AccountId, desk: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError> {
+        let is_known =
+            |snapshot: &Snapshot| [gateway, desk].iter().all(|account| snapshot.directory.accounts.contains_key(*account));
+        let snapshot = self.roster.satisfying(&is_known).await?;
+        Ok((self.read)(&snapshot.directory, gateway, Some(desk)).map(Arc::new))
     }
 }

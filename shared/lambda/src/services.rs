@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use app::Ctx;
-use app::chats::{ChatCtx, ChatPlan};
+use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
-use model::{AccountId, Directory, Platform};
+use model::Platform;
 use ports::{Clock as _, PushQueue, PushStates};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoStore};
 use tracing::{error, warn};
 
-use crate::roster::{Roster, read_secrets};
+use crate::roster::{ReadPlan, Roster, read_secrets};
 use crate::{Config, RosterPlans, SystemClock, SystemDice, logs};
 
 /// Everything a function needs, connected. Runs during INIT.
@@ -33,11 +33,11 @@ impl Services {
 
     /// What moving chats needs, with plans out of `roster` as their platform reads them.
     #[must_use]
-    pub fn chats(&self, config: &Config, roster: &Arc<Roster>, read: fn(&Directory, &AccountId) -> Option<ChatPlan>) -> ChatCtx {
+    pub fn chats(&self, roster: &Arc<Roster>, read: ReadPlan) -> ChatCtx {
         ChatCtx {
             chats: Arc::new(DynamoChats::beside(&self.store)),
-            timers: Arc::new(SqsChatTimers::new(&self.queue, config.chat_timer_queue.clone())),
-            pushes: self.pushes(config),
+            timers: Arc::new(SqsChatTimers::of(&self.queue)),
+            pushes: self.pushes(),
             clock: Arc::new(SystemClock),
             plans: Arc::new(RosterPlans::new(roster.clone(), read)),
         }
@@ -71,8 +71,8 @@ impl Services {
 
     /// The queue of what is to be pushed.
     #[must_use]
-    pub fn pushes(&self, config: &Config) -> Arc<dyn PushQueue> {
-        Arc::new(SqsPushQueue::new(&self.queue, config.push_queue.clone()))
+    pub fn pushes(&self) -> Arc<dyn PushQueue> {
+        Arc::new(SqsPushQueue::of(&self.queue))
     }
 
     /// How far streams are pushed.
@@ -100,8 +100,13 @@ fn store(connection: &Connection, config: &Config) -> Arc<DynamoStore> {
 }
 
 fn queue(connection: &Connection, config: &Config) -> Arc<SqsQueue> {
-    let urls =
-        QueueUrls { deliver: config.deliver_queue.clone(), ack: config.ack_queue.clone(), dead: config.dead_queue.clone() };
+    let urls = QueueUrls {
+        deliver: config.deliver_queue.clone(),
+        chat: config.chat_timer_queue.clone(),
+        push: config.push_queue.clone(),
+        ack: config.ack_queue.clone(),
+        dead: config.dead_queue.clone(),
+    };
     Arc::new(SqsQueue::new(connection, urls))
 }
 

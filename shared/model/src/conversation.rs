@@ -43,6 +43,9 @@ pub struct Conversation {
     pub desk: Option<AccountId>,
     /// Place of the newest message (see [`Conversation::next_seq`]); 0 before the first.
     pub last_seq: u64,
+    /// Whether the visitor is in a chat: what the desk writes is said there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_chat: bool,
 }
 
 impl Conversation {
@@ -63,6 +66,8 @@ impl Conversation {
 pub enum LaneKind {
     /// Messages to the recipient.
     Messages,
+    /// Messages to be said in the conversation's chat.
+    Chat,
     /// Reports about messages the recipient wrote.
     Receipts,
 }
@@ -74,7 +79,7 @@ pub struct LaneKey {
     pub conversation: ConversationId,
     /// The account that receives.
     pub recipient: AccountId,
-    /// Messages or receipts.
+    /// What it carries.
     pub kind: LaneKind,
 }
 
@@ -95,7 +100,11 @@ impl LaneEntry {
         Some(DeliveryKey {
             message: MessageId::new(lane.conversation, self.seq)?,
             recipient: lane.recipient.clone(),
-            content: self.receipt.map_or(DeliveryContent::Message, DeliveryContent::Receipt),
+            content: match (self.receipt, lane.kind) {
+                (Some(status), LaneKind::Messages | LaneKind::Chat | LaneKind::Receipts) => DeliveryContent::Receipt(status),
+                (None, LaneKind::Chat) => DeliveryContent::Chat,
+                (None, LaneKind::Messages | LaneKind::Receipts) => DeliveryContent::Message,
+            },
         })
     }
 }

@@ -81,6 +81,8 @@ impl FromStr for ReceiptStatus {
 pub enum DeliveryContent {
     /// The message itself.
     Message,
+    /// The message, said in the chat that its conversation is.
+    Chat,
     /// A report about a message the recipient wrote.
     Receipt(ReceiptStatus),
 }
@@ -92,7 +94,7 @@ pub struct DeliveryKey {
     pub message: MessageId,
     /// The account that receives.
     pub recipient: AccountId,
-    /// The message or a receipt.
+    /// The message, where it is said, or a receipt.
     pub content: DeliveryContent,
 }
 
@@ -105,6 +107,7 @@ impl DeliveryKey {
             recipient: self.recipient.clone(),
             kind: match self.content {
                 DeliveryContent::Message => LaneKind::Messages,
+                DeliveryContent::Chat => LaneKind::Chat,
                 DeliveryContent::Receipt(_) => LaneKind::Receipts,
             },
         }
@@ -116,7 +119,7 @@ impl DeliveryKey {
         LaneEntry {
             seq: self.message.seq(),
             receipt: match self.content {
-                DeliveryContent::Message => None,
+                DeliveryContent::Message | DeliveryContent::Chat => None,
                 DeliveryContent::Receipt(status) => Some(status),
             },
         }
@@ -124,11 +127,12 @@ impl DeliveryKey {
 }
 
 impl fmt::Display for DeliveryKey {
-    /// `message@platform/key`, with `:status` for a receipt: the form in logs and for the operator.
+    /// `message@platform/key`, with `:status` for a receipt and `:chat` in a chat: the form in logs and for the operator.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.message, self.recipient)?;
         match self.content {
             DeliveryContent::Message => Ok(()),
+            DeliveryContent::Chat => f.write_str(":chat"),
             DeliveryContent::Receipt(status) => write!(f, ":{status}"),
         }
     }
@@ -142,6 +146,7 @@ impl FromStr for DeliveryKey {
         let (message, rest) = text.split_once('@').ok_or(wrong)?;
         let (recipient, content) = match rest.split_once(':') {
             None => (rest, DeliveryContent::Message),
+            Some((recipient, "chat")) => (recipient, DeliveryContent::Chat),
             Some((recipient, status)) => (recipient, DeliveryContent::Receipt(status.parse()?)),
         };
         Ok(Self { message: message.parse()?, recipient: recipient.parse()?, content })
@@ -613,6 +618,21 @@ mod tests {
 
     fn go(state: DeliveryState, event: &DeliveryEvent, now: EpochMillis) -> Result<Step, StepIgnored> {
         step(&state, event, &separate(), START, now, 0)
+    }
+
+    #[test]
+    fn name_of_a_delivery_says_where_it_goes() {
+        for (content, end, kind) in [
+            (DeliveryContent::Message, "", LaneKind::Messages),
+            (DeliveryContent::Chat, ":chat", LaneKind::Chat),
+            (DeliveryContent::Receipt(ReceiptStatus::Failed), ":failed", LaneKind::Receipts),
+        ] {
+            let message = "00112233-4455-8667-9e22-640000000001".parse().unwrap();
+            let key = DeliveryKey { message, recipient: "frontstage/gw".parse().unwrap(), content };
+            let text = format!("00112233-4455-8667-9e22-640000000001@frontstage/gw{end}");
+            assert_eq!((key.to_string(), text.parse()), (text, Ok(key.clone())));
+            assert_eq!((key.lane().kind, key.entry().delivery(&key.lane())), (kind, Some(key)));
+        }
     }
 
     #[test]

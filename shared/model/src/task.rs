@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, ConversationId, DeliveryKey, EpochMillis, LaneEntry, LaneKey, TenantId};
 
-/// Deliver queue: do what the lane's head needs.
+/// Deliver queue, and for lanes of [`LaneKind::Chat`](crate::LaneKind::Chat) the queue of chats: do what the lane's head
+/// needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task")]
 pub enum DeliverTask {
@@ -18,6 +19,11 @@ pub enum DeliverTask {
         /// The head as the sender saw it.
         entry: Option<LaneEntry>,
     },
+}
+
+impl DeliverTask {
+    /// The word in `task` of [`Self::V1`], by which a queue that carries other tasks too tells it from them.
+    pub const V1_NAME: &str = "deliver.v1";
 }
 
 /// Ack queue: has this attempt been acknowledged?
@@ -106,6 +112,14 @@ mod tests {
     #[test]
     fn deliver_task_text_is_stable() {
         let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","kind":"messages"},"entry":"7"}"#;
+        let task: DeliverTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+        assert_eq!(serde_json::to_value(&task).unwrap()["task"], DeliverTask::V1_NAME);
+    }
+
+    #[test]
+    fn deliver_task_of_a_chat_text_is_stable() {
+        let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"frontstage/gw","kind":"chat"},"entry":null}"#;
         let task: DeliverTask = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
     }

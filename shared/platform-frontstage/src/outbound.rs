@@ -124,6 +124,7 @@ fn unanswered(reason: impl Into<String>) -> Outcome {
 fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
     match job.delivery.key.content {
         DeliveryContent::Message => {}
+        DeliveryContent::Chat => return Err(Outcome::Rejected { detail: "said in the chat, never pushed".to_owned() }),
         DeliveryContent::Receipt(_) => return Err(Outcome::Rejected { detail: "connectors take no receipts".to_owned() }),
     }
     // A configuration that cannot be read may be mended before the message is given up.
@@ -303,6 +304,7 @@ mod tests {
                 },
                 desk: None,
                 last_seq: 1,
+                is_chat: false,
             },
             message: Message {
                 id: message_id(),

@@ -152,6 +152,7 @@ mod tests {
             },
             desk: None,
             last_seq: 0,
+            is_chat: false,
         }
     }
 

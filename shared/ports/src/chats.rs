@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, Chat, ChatId, Direction, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, EpochMillis};
+use model::{AccountId, ChatTask, Conversation, ConversationId, DeliverTask, EpochMillis, Message};
 
-use crate::{Guard, GuardRefusal, PortError};
+use crate::{Guard, GuardRefusal, NewDelivery, PortError};
 
 /// One sequence of what somebody is told, numbered from 1 without gaps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,29 @@ pub struct ChatRecord {
     pub chat: Chat,
     /// The account of the desk that answers it: our own agents', or another platform's staff.
     pub desk: Option<AccountId>,
+    /// What another platform's staff has of it; `None` if none has had it.
+    pub staff: Option<StaffView>,
+}
+
+/// Up to where another platform's staff has what was said in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffView {
+    /// Whose staff: the last that had the chat.
+    pub account: AccountId,
+    /// The counter of the last sentence they have, or wrote themselves; 0 if nothing had been said.
+    pub counter: u64,
+}
+
+/// What another platform's staff is told with a change of a chat, as messages of its conversation.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    /// The conversation after them: `last_seq` is the place of the last one. It is created if it does not exist; otherwise it
+    /// must be the same visitor account's and at an earlier place. Its desk becomes this one's.
+    pub conversation: Conversation,
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Their deliveries.
+    pub deliveries: Vec<NewDelivery>,
 }
 
 /// What is known of sentences with one id in one direction of a chat.
@@ -123,6 +146,8 @@ pub struct ChatChange {
     pub told: Vec<(StreamKey, StreamEntry)>,
     /// Loads of agents.
     pub agents: Vec<AgentChange>,
+    /// What another platform's staff is told.
+    pub relay: Option<Relay>,
     /// Conditions; looked at before everything else.
     pub guards: Vec<Guard>,
     /// The time.
@@ -139,6 +164,8 @@ pub enum ChatSaved {
     Conflict,
     /// An agent cannot be given the chat: choose again.
     AgentTaken(AgentId),
+    /// The conversation of the [`Relay`] is not what was expected: as it is, `None` if it does not exist.
+    Stale(Option<Box<Conversation>>),
     /// A guard refused.
     Refused(GuardRefusal),
 }
@@ -209,7 +236,8 @@ pub trait Chats: Send + Sync {
         due_at: EpochMillis,
     ) -> Result<u64, PortError>;
 
-    /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then the agents.
+    /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then the agents, then the conversation of
+    /// the relay.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
@@ -303,7 +331,7 @@ pub trait Chats: Send + Sync {
     async fn overdue(&self, now: EpochMillis, limit: usize) -> Result<Vec<ConversationId>, PortError>;
 }
 
-/// Timers of chats.
+/// What chats put on queues: their timers, and what the staff of other platforms is to be told.
 #[async_trait]
 pub trait ChatTimers: Send + Sync {
     /// Sends a timer, to arrive after `delay` (at most 900 s, longer ones are cut: whoever receives it early sets it anew).
@@ -311,4 +339,10 @@ pub trait ChatTimers: Send + Sync {
     /// # Errors
     /// [`PortError::Unavailable`] if it was not taken.
     async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError>;
+
+    /// Says that a lane of messages to another platform's staff needs something, at once.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`] if it was not taken.
+    async fn relay(&self, task: &DeliverTask) -> Result<(), PortError>;
 }

@@ -17,8 +17,8 @@ use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
 pub use chats::{
-    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, SaidBefore, StreamEntry, StreamHead, StreamKey,
-    StreamPage, StreamRead,
+    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore, StaffView, StreamEntry,
+    StreamHead, StreamKey, StreamPage, StreamRead,
 };
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use store::{
@@ -71,8 +71,8 @@ pub trait Dice: Send + Sync {
 /// The queues.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Sends tasks to the deliver queue, each after its delay (at most 900 s, longer ones are cut). One call for up to
-    /// ten tasks.
+    /// Sends tasks to the deliver queue, and those of a [`LaneKind::Chat`](model::LaneKind::Chat) to the queue of chats, each
+    /// after its delay (at most 900 s, longer ones are cut). One call per queue for up to ten tasks.
     ///
     /// # Errors
     /// [`PortError::Unavailable`] if at least one was not taken.

@@ -66,7 +66,7 @@ pub struct Acceptance {
     /// The conversation after the message: `last_seq` is the message's place.
     ///
     /// It need not have been read before. If it exists, it must be the same visitor account's, be at an earlier place,
-    /// and have this desk or none yet.
+    /// be a chat's or not as this one is, and have this desk or none yet.
     pub conversation: Conversation,
     /// Whether it is created if it does not exist.
     pub may_create: bool,

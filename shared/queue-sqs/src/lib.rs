@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use model::{AckTask, ChatTask, DeadTask, DeliverTask, PushTask};
+use model::{AckTask, ChatTask, DeadTask, DeliverTask, LaneKind, PushTask};
 use ports::{ChatTimers, PortError, PushQueue, Queue};
 use serde::Serialize;
 
@@ -26,6 +26,10 @@ const CALL: usize = 10;
 pub struct QueueUrls {
     /// Tasks to deliver.
     pub deliver: String,
+    /// Tasks of chats.
+    pub chat: String,
+    /// Streams that have something to push, and what connectors say in answers to pushes.
+    pub push: String,
     /// Timers of attempts.
     pub ack: String,
     /// Deliveries given up.
@@ -50,7 +54,7 @@ impl SqsQueue {
         Self { client: Arc::new(LazyLock::new(Box::new(move || Client::new(connection.config())))), urls }
     }
 
-    async fn send_batch(&self, url: &str, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
+    async fn send_batch(&self, url: &str, tasks: &[&(DeliverTask, Duration)]) -> Result<(), PortError> {
         let mut entries = Vec::with_capacity(tasks.len());
         for (index, (task, delay)) in tasks.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
@@ -75,10 +79,20 @@ impl SqsQueue {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn deliver(&self, tasks: &[(DeliverTask, Duration)]) -> Result<(), PortError> {
-        for call in tasks.chunks(CALL) {
-            match call {
-                [(task, delay)] => send_one(&self.client, &self.urls.deliver, body(task)?, *delay).await?,
-                several => self.send_batch(&self.urls.deliver, several).await?,
+        let is_of_chat = |task: &DeliverTask| {
+            let DeliverTask::V1 { lane, .. } = task;
+            match lane.kind {
+                LaneKind::Chat => true,
+                LaneKind::Messages | LaneKind::Receipts => false,
+            }
+        };
+        let (chat, deliver): (Vec<_>, Vec<_>) = tasks.iter().partition(|(task, _)| is_of_chat(task));
+        for (url, tasks) in [(&self.urls.deliver, deliver), (&self.urls.chat, chat)] {
+            for call in tasks.chunks(CALL) {
+                match call {
+                    [(task, delay)] => send_one(&self.client, url, body(task)?, *delay).await?,
+                    several => self.send_batch(url, several).await?,
+                }
             }
         }
         Ok(())
@@ -93,25 +107,30 @@ impl Queue for SqsQueue {
     }
 }
 
-/// [`ChatTimers`] over SQS. A type of its own, so that functions without chats do not link it.
+/// [`ChatTimers`] over SQS. A type of its own, so that functions without chats do not link it, and those with chats not the
+/// rest of [`Queue`].
 #[derive(Debug, Clone)]
 pub struct SqsChatTimers {
     client: Arc<LazyClient>,
-    url: String,
+    urls: QueueUrls,
 }
 
 impl SqsChatTimers {
-    /// Timers in the queue at `url`, over the client of `queue`.
+    /// Over the client and the queues of `queue`.
     #[must_use]
-    pub fn new(queue: &SqsQueue, url: impl Into<String>) -> Self {
-        Self { client: queue.client.clone(), url: url.into() }
+    pub fn of(queue: &SqsQueue) -> Self {
+        Self { client: queue.client.clone(), urls: queue.urls.clone() }
     }
 }
 
 #[async_trait]
 impl ChatTimers for SqsChatTimers {
     async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
-        send_one(&self.client, &self.url, body(timer)?, delay).await
+        send_one(&self.client, &self.urls.chat, body(timer)?, delay).await
+    }
+
+    async fn relay(&self, task: &DeliverTask) -> Result<(), PortError> {
+        send_one(&self.client, &self.urls.deliver, body(task)?, Duration::ZERO).await
     }
 }
 
@@ -123,10 +142,10 @@ pub struct SqsPushQueue {
 }
 
 impl SqsPushQueue {
-    /// The queue at `url`, over the client of `queue`.
+    /// Over the client and the queue of `queue`.
     #[must_use]
-    pub fn new(queue: &SqsQueue, url: impl Into<String>) -> Self {
-        Self { client: queue.client.clone(), url: url.into() }
+    pub fn of(queue: &SqsQueue) -> Self {
+        Self { client: queue.client.clone(), url: queue.urls.push.clone() }
     }
 }
 
@@ -176,7 +195,7 @@ mod tests {
 
     fn urls(base: &str) -> QueueUrls {
         let url = |name| format!("{base}/000000000000/{name}");
-        QueueUrls { deliver: url("deliver"), ack: url("ack"), dead: url("dead") }
+        QueueUrls { deliver: url("deliver"), chat: url("chat"), push: url("push"), ack: url("ack"), dead: url("dead") }
     }
 
     fn task(seq: u64) -> DeliverTask {
@@ -201,14 +220,19 @@ mod tests {
         let connection = connection(emulator.endpoint());
         let client = Client::new(connection.config());
         let mut made = Vec::new();
-        for name in ["deliver", "ack", "dead"] {
+        for name in ["deliver", "ack", "dead", "chat", "push"] {
             made.push(client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap());
         }
-        let urls = QueueUrls { deliver: made[0].clone(), ack: made[1].clone(), dead: made[2].clone() };
-        let queue = SqsQueue::new(&connection, urls);
+        let [deliver, ack, dead, chat, push] = <[String; 5]>::try_from(made).unwrap();
+        let urls = QueueUrls { deliver, chat, push, ack, dead };
+        let queue = SqsQueue::new(&connection, urls.clone());
         queue.deliver(&tasks(1)).await.unwrap();
         queue.deliver(&tasks(23)).await.unwrap();
         queue.deliver(&[]).await.unwrap();
+        let chat_lane = model::LaneKey { kind: LaneKind::Chat, ..sample_lane_key() };
+        let said = DeliverTask::V1 { lane: chat_lane, entry: None };
+        queue.deliver(&[(task(24), Duration::ZERO), (said.clone(), Duration::ZERO)]).await.unwrap();
+        SqsChatTimers::of(&queue).relay(&task(25)).await.unwrap();
         let lane = model::LaneKey { conversation: "00112233445566778899".parse().unwrap(), ..sample_lane_key() };
         let entry = model::LaneEntry { seq: 7, receipt: None };
         let ack = AckTask::V1 { lane: lane.clone(), entry, attempt: 1 };
@@ -230,18 +254,21 @@ mod tests {
             }
         };
         let delivered: Vec<DeliverTask> =
-            receive(&made[0]).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
-        assert_eq!(delivered.len(), 24);
-        assert!((1..=23).all(|seq| delivered.contains(&task(seq))));
+            receive(&urls.deliver).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        assert_eq!(delivered.len(), 26);
+        let of_chats: Vec<DeliverTask> =
+            receive(&urls.chat).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        assert_eq!(of_chats, [said]);
+        assert!((1..=25).all(|seq| delivered.contains(&task(seq))));
         // The second timer is still under way.
         assert_eq!(
-            receive(&made[1]).await,
+            receive(&urls.ack).await,
             [concat!(
                 r#"{"task":"ack-check.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","#,
                 r#""kind":"messages"},"entry":"7","attempt":1}"#
             )]
         );
-        let dead_bodies = receive(&made[2]).await;
+        let dead_bodies = receive(&urls.dead).await;
         assert_eq!(dead_bodies.iter().map(|b| serde_json::from_str(b).unwrap()).collect::<Vec<DeadTask>>(), [dead]);
     }
 
@@ -251,10 +278,7 @@ mod tests {
             let answer = serde_json::json!({ "MessageId": "m", "MD5OfMessageBody": "d41d8cd98f00b204e9800998ecf8427e" });
             StubAnswer::ok(200, &answer.to_string())
         });
-        let timers = SqsChatTimers::new(
-            &SqsQueue::new(&connection(stub.base()), urls(&stub.base())),
-            format!("{}/000000000000/chat", stub.base()),
-        );
+        let timers = SqsChatTimers::of(&SqsQueue::new(&connection(stub.base()), urls(&stub.base())));
         let at = model::EpochMillis::new(1_767_225_600_000);
         let timer = ChatTask::V1 { conversation: "00112233445566778899".parse().unwrap(), at };
         for seconds in [30, 86_400] {
@@ -274,7 +298,7 @@ mod tests {
             StubAnswer::ok(200, &answer.to_string())
         });
         let queue = SqsQueue::new(&connection(stub.base()), urls(&stub.base()));
-        let pushes = SqsPushQueue::new(&queue, format!("{}/000000000000/push", stub.base()));
+        let pushes = SqsPushQueue::of(&queue);
         let task = PushTask::V1 { gateway: "frontstage/gw".parse().unwrap() };
         pushes.send(&task, Duration::from_secs(4)).await.unwrap();
         let sent: serde_json::Value = serde_json::from_slice(&stub.requests()[0].body).unwrap();

@@ -315,23 +315,37 @@ impl Change {
         self
     }
 
-    /// Only if the conversation is at an earlier place, is this visitor account's, and has this desk or none; or, where it
-    /// may be created, if there is none.
+    /// Only if the conversation is at an earlier place, is this visitor account's, is a chat's or not, and has this desk or
+    /// none; or, where it may be created, if there is none.
     #[must_use]
     pub(crate) fn if_conversation(
         mut self,
         place: AttributeValue,
         visitor: AttributeValue,
         desk: Option<AttributeValue>,
+        is_chat: bool,
         may_create: bool,
     ) -> Self {
-        let [last_seq, account, own_desk] =
-            [attribute::LAST_SEQ, attribute::VISITOR_ACCOUNT, attribute::DESK].map(|a| self.name(a));
+        let [last_seq, account, own_desk, chat] =
+            [attribute::LAST_SEQ, attribute::VISITOR_ACCOUNT, attribute::DESK, attribute::IS_CHAT].map(|a| self.name(a));
+        // It is there only where it is true.
+        let kind = format!("attribute_{}exists({chat})", if is_chat { "" } else { "not_" });
         let (place, visitor) = (self.value(place), self.value(visitor));
         let or_same = desk.map_or_else(String::new, |desk| format!(" OR {own_desk} = {}", self.value(desk)));
-        let same = format!("({last_seq} < {place} AND {account} = {visitor} AND (attribute_not_exists({own_desk}){or_same}))");
+        let same = format!(
+            "({last_seq} < {place} AND {account} = {visitor} AND {kind} AND (attribute_not_exists({own_desk}){or_same}))"
+        );
         let condition = if may_create { format!("(attribute_not_exists({}) OR {same})", self.name(keys::PK)) } else { same };
         self.conditions.push(condition);
+        self
+    }
+
+    /// Only if the conversation is at an earlier place and is this visitor account's, or if there is none.
+    #[must_use]
+    pub(crate) fn if_place(mut self, place: AttributeValue, visitor: AttributeValue) -> Self {
+        let [pk, last_seq, account] = [keys::PK, attribute::LAST_SEQ, attribute::VISITOR_ACCOUNT].map(|a| self.name(a));
+        let (place, visitor) = (self.value(place), self.value(visitor));
+        self.conditions.push(format!("(attribute_not_exists({pk}) OR ({last_seq} < {place} AND {account} = {visitor}))"));
         self
     }
 

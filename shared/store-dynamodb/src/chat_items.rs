@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chat::desk::Presence;
 use chat::{AgentId, Chat, Direction, Sentence, SentenceId, SentenceKind, State, Workplace};
 use model::{AccountId, ConversationId, EpochMillis};
-use ports::{AgentSeen, ChatRecord, PortError, PushClaim, PushFailing, PushState, StreamEntry};
+use ports::{AgentSeen, ChatRecord, PortError, PushClaim, PushFailing, PushState, StaffView, StreamEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::change::number;
@@ -62,6 +62,10 @@ pub(crate) struct ChatItem {
     waiting_desk: Option<AccountId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting_from: Option<EpochMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    staff_account: Option<AccountId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    staff_counter: Option<u64>,
     /// JSON text.
     pub(crate) body: String,
 }
@@ -87,6 +91,7 @@ impl TryFrom<&ChatRecord> for ChatItem {
         }
         let Listing { closed_at, waiting } = Listing::from(from);
         let (waiting_desk, waiting_from) = waiting.unzip();
+        let (staff_account, staff_counter) = from.staff.clone().map(|staff| (staff.account, staff.counter)).unzip();
         Ok(Self {
             conversation: from.chat.conversation(),
             rev: from.chat.rev,
@@ -94,6 +99,8 @@ impl TryFrom<&ChatRecord> for ChatItem {
             closed_at,
             waiting_desk,
             waiting_from,
+            staff_account,
+            staff_counter,
             body,
         })
     }
@@ -105,7 +112,8 @@ impl TryFrom<ChatItem> for ChatRecord {
     fn try_from(item: ChatItem) -> Result<Self, PortError> {
         // The message of a serde error may repeat what it read.
         let chat: Chat = serde_json::from_str(&item.body).map_err(|_| corrupt(ChatItem::TYPE, "its body does not fit"))?;
-        Ok(Self { chat, desk: item.desk })
+        let staff = item.staff_account.zip(item.staff_counter).map(|(account, counter)| StaffView { account, counter });
+        Ok(Self { chat, desk: item.desk, staff })
     }
 }
 
@@ -433,7 +441,7 @@ mod tests {
             visitor: ChatVisitor { party_name: Some("Eva".to_owned()), ..ChatVisitor::default() },
             by: None,
         };
-        ChatRecord { chat: Chat::prepare(prepared, EpochMillis::new(5), &Policy::default()), desk: None }
+        ChatRecord { chat: Chat::prepare(prepared, EpochMillis::new(5), &Policy::default()), desk: None, staff: None }
     }
 
     fn sentence(text: &str) -> Sentence {

@@ -24,7 +24,7 @@ use crate::chat_items::{
 };
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
 use crate::keys::{self, Item, Key, Range};
-use crate::store::{guard_changes, mark, refusal, saved};
+use crate::store::{conversation_of, guard_changes, mark, refusal, relay_changes, saved};
 use crate::table::{Outcome, Table, Verdict};
 
 /// How long an entry of a stream is kept (FrontStage contract, 10.3).
@@ -581,7 +581,8 @@ impl<'a> Write<'a> {
         let texts = change.sentences.iter().map(|sentence| sentence.text.len());
         let bodies = change.told.iter().map(|(_, entry)| entry.body.len());
         let item = ChatItem::try_from(&change.record)?;
-        check_size(item.body.len() + texts.chain(bodies).sum::<usize>())?;
+        let relayed = change.relay.iter().flat_map(|relay| &relay.messages).map(|message| message.content.text.len());
+        check_size(item.body.len() + texts.chain(bodies).chain(relayed).sum::<usize>())?;
         let mut chat = to_item(&item)?;
         if let Some(at) = change.record.chat.timer_at {
             chat.insert(keys::DUE_SHARD.to_owned(), AttributeValue::S(keys::chat_due_shard(id.conversation())));
@@ -606,6 +607,9 @@ impl<'a> Write<'a> {
             // The first time wins.
             confirm.set_if_absent(attribute::CONFIRMED_AT, value(at)?);
             changes.push(confirm.if_present());
+        }
+        if let Some(relay) = &self.change.relay {
+            changes.extend(relay_changes(relay)?);
         }
         changes.extend(self.mark_changes()?);
         changes.extend(self.sentence_puts()?);
@@ -647,6 +651,11 @@ impl<'a> Write<'a> {
         }
         // A confirmation of what is not there is none.
         self.confirmed.retain(|_| !verdicts.next().is_some_and(|verdict| verdict.is_refusal()));
+        if self.change.relay.is_some()
+            && let Some(Verdict::Refused(found)) = verdicts.next()
+        {
+            return Ok(Some(ChatSaved::Stale(found.map(conversation_of).transpose()?.map(Box::new))));
+        }
         if is_wiser || self.agents.len() + self.confirmed.len() < count {
             return Ok(None);
         }

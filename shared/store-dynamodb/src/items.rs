@@ -31,6 +31,7 @@ pub(crate) mod attribute {
     pub(crate) const LAST_SEQ: &str = "last_seq";
     pub(crate) const VISITOR_ACCOUNT: &str = "visitor_account";
     pub(crate) const DESK: &str = "desk";
+    pub(crate) const IS_CHAT: &str = "is_chat";
     pub(crate) const REV: &str = "rev";
     pub(crate) const STATE: &str = "state";
     pub(crate) const DEADLINE: &str = "deadline";
@@ -147,6 +148,8 @@ pub(crate) struct ConversationItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     desk: Option<AccountId>,
     last_seq: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_chat: bool,
 }
 
 impl Entity for ConversationItem {
@@ -164,6 +167,7 @@ impl From<&Conversation> for ConversationItem {
             visitor_memo: from.visitor.memo.clone(),
             desk: from.desk.clone(),
             last_seq: from.last_seq,
+            is_chat: from.is_chat,
         }
     }
 }
@@ -181,6 +185,7 @@ impl From<ConversationItem> for Conversation {
             },
             desk: item.desk,
             last_seq: item.last_seq,
+            is_chat: item.is_chat,
         }
     }
 }

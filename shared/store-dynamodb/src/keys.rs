@@ -278,7 +278,7 @@ impl Key {
         let conversation = split("CONV", &self.pk)?;
         let lane = split("LANE", &self.sk)?;
         let ([conversation], [recipient, kind]) = (conversation.as_slice(), lane.as_slice()) else { return None };
-        let kind = [LaneKind::Messages, LaneKind::Receipts].into_iter().find(|k| lane_kind(*k) == kind)?;
+        let kind = [LaneKind::Messages, LaneKind::Chat, LaneKind::Receipts].into_iter().find(|k| lane_kind(*k) == kind)?;
         Some(LaneKey { conversation: conversation.parse().ok()?, recipient: recipient.parse().ok()?, kind })
     }
 
@@ -440,6 +440,7 @@ pub(crate) fn due_at(item: &Item) -> Option<EpochMillis> {
 pub(crate) const fn lane_kind(kind: LaneKind) -> &'static str {
     match kind {
         LaneKind::Messages => "messages",
+        LaneKind::Chat => "chat",
         LaneKind::Receipts => "receipts",
     }
 }
@@ -518,6 +519,7 @@ mod tests {
         insta::assert_snapshot!(shown(&Key::delivery(&receipt)), @"CONV#00112233445566778899 | DLV#vcita/demo#0000000000007:sent");
         insta::assert_snapshot!(shown(&Key::lane(&lane(LaneKind::Messages))), @"CONV#00112233445566778899 | LANE#vcita/demo#messages");
         insta::assert_snapshot!(shown(&Key::lane(&lane(LaneKind::Receipts))), @"CONV#00112233445566778899 | LANE#vcita/demo#receipts");
+        insta::assert_snapshot!(shown(&Key::lane(&lane(LaneKind::Chat))), @"CONV#00112233445566778899 | LANE#vcita/demo#chat");
         insta::assert_snapshot!(shown(&Key::story(&plain, at, StoryMark::Rev(3))), @"CONV#00112233445566778899 | STORY#vcita/demo#0000000000007#1767225600000#r000003");
         insta::assert_snapshot!(shown(&Key::story(&plain, at, StoryMark::Content(b"x"))), @"CONV#00112233445566778899 | STORY#vcita/demo#0000000000007#1767225600000#z2d711642b726b044");
         insta::assert_snapshot!(shown(&Key::event(&account(), &name)), @"EVENT#vcita/demo#message#a%23b#100%25#%C4%8D | EVENT");
@@ -618,7 +620,7 @@ mod tests {
 
     #[test]
     fn lane_is_read_back_from_its_key() {
-        for kind in [LaneKind::Messages, LaneKind::Receipts] {
+        for kind in [LaneKind::Messages, LaneKind::Chat, LaneKind::Receipts] {
             let lane = LaneKey { conversation: conversation(), recipient: account(), kind };
             assert_eq!(Key::lane(&lane).as_lane(), Some(lane));
         }

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use model::{
     Account, AccountId, Conversation, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey,
-    LaneKey, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
+    LaneKey, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
     EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, PortError,
-    ReceiptOutcome, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
 
 use crate::DynamoStore;
@@ -466,13 +466,33 @@ fn acceptance_changes(acceptance: &Acceptance) -> Result<Vec<Change>, PortError>
         changes.push(Change::put(Key::event(&message.origin, event), item).if_absent_or_expired(now));
     }
     changes.push(conversation_change(conversation, *may_create)?);
-    let (item, parts) = MessageItem::split(message)?;
-    changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
-    for part in parts {
-        changes.push(Change::put(part.key(), to_item(&part)?));
+    changes.extend(message_changes(std::slice::from_ref(message), deliveries)?);
+    Ok(changes)
+}
+
+/// Messages of a conversation whose place is taken in the same transaction, and their deliveries.
+fn message_changes(messages: &[Message], deliveries: &[NewDelivery]) -> Result<Vec<Change>, PortError> {
+    let mut changes = Vec::new();
+    for message in messages {
+        let (item, parts) = MessageItem::split(message)?;
+        changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
+        for part in parts {
+            changes.push(Change::put(part.key(), to_item(&part)?));
+        }
     }
     changes.extend(deliveries.iter().map(delivery_put).collect::<Result<Vec<_>, _>>()?);
     changes.extend(lane_appends(deliveries)?);
+    Ok(changes)
+}
+
+/// What a chat's change tells another platform's staff: first the conversation, on its place, then the rest.
+pub(crate) fn relay_changes(relay: &Relay) -> Result<Vec<Change>, PortError> {
+    let conversation = &relay.conversation;
+    let item = to_item(&ConversationItem::from(conversation))?;
+    let visitor = value(&conversation.visitor.account)?;
+    let place = Change::put(Key::conversation(conversation.id), item).if_place(number(conversation.last_seq), visitor);
+    let mut changes = vec![place];
+    changes.extend(message_changes(&relay.messages, &relay.deliveries)?);
     Ok(changes)
 }
 
@@ -485,11 +505,12 @@ fn conversation_change(conversation: &Conversation, may_create: bool) -> Result<
         number(conversation.last_seq),
         visitor,
         desk,
+        conversation.is_chat,
         may_create,
     ))
 }
 
-fn conversation_of(item: Item) -> Result<Conversation, PortError> {
+pub(crate) fn conversation_of(item: Item) -> Result<Conversation, PortError> {
     Ok(from_item::<ConversationItem>(item)?.into())
 }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, EpochMillis, PushTask};
+use model::{AccountId, ChatTask, ConversationId, DeliverTask, EpochMillis, PushTask};
 use ports::{
     AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal, PortError,
     PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey,
@@ -16,7 +16,7 @@ use ports::{
 };
 
 use crate::guards::Guards;
-use crate::{Faults, OperationCounts};
+use crate::{Faults, InMemoryStore, OperationCounts};
 
 /// How long an entry of a stream is kept.
 const KEPT: Duration = Duration::from_secs(86_400);
@@ -35,6 +35,8 @@ pub struct InMemoryChats {
     data: Mutex<Data>,
     journal: Mutex<Vec<(bool, &'static str)>>,
     faults: Faults,
+    /// Where conversations, messages and deliveries are.
+    messages: Arc<InMemoryStore>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,7 +76,7 @@ impl Data {
         SaidBefore { sentences, unconfirmed }
     }
 
-    fn save(&mut self, change: &ChatChange) -> ChatSaved {
+    fn save(&mut self, change: &ChatChange, messages: &InMemoryStore) -> ChatSaved {
         if let Some(refusal) = self.guards.check(&change.guards, change.now) {
             return ChatSaved::Refused(refusal);
         }
@@ -91,6 +93,11 @@ impl Data {
                     return ChatSaved::AgentTaken(agent.clone());
                 }
             }
+        }
+        if let Some(relay) = &change.relay
+            && let Err(found) = messages.relay(relay)
+        {
+            return ChatSaved::Stale(found);
         }
         for load in &change.agents {
             self.load(conversation, load);
@@ -194,6 +201,12 @@ impl InMemoryChats {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store beside `messages`: what other platforms' staff is told goes there.
+    #[must_use]
+    pub fn beside(messages: Arc<InMemoryStore>) -> Self {
+        Self { messages, ..Self::default() }
     }
 
     /// What goes wrong in the operations to come.
@@ -300,7 +313,7 @@ impl Chats for InMemoryChats {
     }
 
     async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError> {
-        self.write("save", |data| data.save(change)).await
+        self.write("save", |data| data.save(change, &self.messages)).await
     }
 
     async fn tell(
@@ -500,6 +513,7 @@ impl PushStates for InMemoryChats {
 pub struct ManualTimers {
     clock: Arc<dyn Clock>,
     waiting: Mutex<Vec<(EpochMillis, ChatTask)>>,
+    relayed: Mutex<Vec<DeliverTask>>,
     faults: Faults,
 }
 
@@ -507,7 +521,7 @@ impl ManualTimers {
     /// Timers whose delays run on `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, waiting: Mutex::default(), faults: Faults::default() }
+        Self { clock, waiting: Mutex::default(), relayed: Mutex::default(), faults: Faults::default() }
     }
 
     /// What goes wrong in the calls to come.
@@ -539,9 +553,16 @@ impl ManualTimers {
         due.into_iter().map(|(_, task)| task).collect()
     }
 
-    /// Loses all timers, as a crash between storing and sending would.
+    /// Takes out the lanes of other platforms' staff that need something, in the order in which that was said.
+    #[must_use]
+    pub fn relayed(&self) -> Vec<DeliverTask> {
+        std::mem::take(&mut *self.relayed.lock().unwrap())
+    }
+
+    /// Loses everything, as a crash between storing and sending would.
     pub fn forget_all(&self) {
         self.waiting.lock().unwrap().clear();
+        self.relayed.lock().unwrap().clear();
     }
 }
 
@@ -550,6 +571,10 @@ impl ChatTimers for ManualTimers {
     async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
         let due = self.clock.now().plus(delay.min(LONGEST_DELAY));
         self.faults.apply("timers", || self.waiting.lock().unwrap().push((due, *timer)))
+    }
+
+    async fn relay(&self, task: &DeliverTask) -> Result<(), PortError> {
+        self.faults.apply("timers", || self.relayed.lock().unwrap().push(task.clone()))
     }
 }
 
@@ -613,6 +638,8 @@ mod tests {
     #[tokio::test]
     async fn contract_is_met() {
         crate::chats_contract::run(Arc::new(InMemoryChats::new())).await;
+        let messages = Arc::new(InMemoryStore::new());
+        crate::chats_contract::run_beside(Arc::new(InMemoryChats::beside(messages.clone())), messages).await;
     }
 
     #[tokio::test]

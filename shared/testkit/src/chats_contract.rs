@@ -13,10 +13,13 @@ use chat::{
     Agent, AgentId, Attendant, Chat, ChatId, CloseReason, Desk, Direction, Policy, Prepared, Sentence, SentenceId, SentenceKind,
     Skill, State, Workplace,
 };
-use model::{AccountId, ConversationId, EpochMillis, EventKey, TenantId};
+use model::{
+    AccountId, Author, Content, Conversation, ConversationId, Delivery, DeliveryContent, DeliveryKey, EpochMillis, EventKey,
+    LaneEntry, LaneKey, LaneKind, Memo, Message, MessageId, TenantId, Visitor,
+};
 use ports::{
-    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, OnceKey, PortError, StreamEntry, StreamHead,
-    StreamKey, StreamPage, StreamRead,
+    AcceptOutcome, Acceptance, AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, LaneSelector,
+    NewDelivery, OnceKey, PortError, Relay, StaffView, Store, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 use serde_json::json;
 
@@ -90,6 +93,16 @@ pub async fn run(chats: Arc<dyn Chats>) {
     ];
 }
 
+/// Runs the cases of chats that another platform's staff is told of: `store` is that of the same conversations.
+pub async fn run_beside(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    println!("chats contract: beside a store");
+    relay_is_stored_with_its_change(chats.clone(), store.clone()).await;
+    relay_to_a_conversation_that_is_further_is_stale_and_stores_nothing(chats.clone(), store.clone()).await;
+    relay_of_a_lost_change_stores_nothing(chats.clone(), store.clone()).await;
+    relay_waits_behind_what_waits(chats.clone(), store.clone()).await;
+    staffs_answer_in_a_chat_waits_in_a_lane_of_its_own(chats, store).await;
+}
+
 /// Ids of one case.
 struct Case {
     chats: Arc<dyn Chats>,
@@ -110,6 +123,57 @@ fn workplace() -> Workplace {
 
 fn sentence_id(text: &str) -> SentenceId {
     text.to_owned().try_into().unwrap()
+}
+
+fn staff() -> AccountId {
+    format!("vcita/{}", fresh()).parse().unwrap()
+}
+
+/// The same place of a conversation twice, and once after it.
+const PLACE: u64 = 1_767_225_600_000;
+
+/// Messages at these places of a chat's conversation, each on its way to `to`.
+fn relay_of(case: &Case, to: &AccountId, places: std::ops::RangeInclusive<u64>) -> Relay {
+    let conversation = Conversation {
+        id: case.id,
+        tenant: case.tenant.clone(),
+        visitor: Visitor {
+            account: case.gateway.clone(),
+            address: "t-1 ěščř".into(),
+            name: Some("Eva Nová".into()),
+            memo: Memo::new(),
+        },
+        desk: Some(to.clone()),
+        last_seq: *places.end(),
+        is_chat: true,
+    };
+    let message = |place| Message {
+        id: MessageId::new(case.id, place).unwrap(),
+        tenant: case.tenant.clone(),
+        author: Author::Visitor,
+        origin: case.gateway.clone(),
+        origin_id: format!("s-{place}"),
+        sent_at: case.now,
+        accepted_at: case.now,
+        content: Content { text: format!("zpráva {place} 👋"), html: None, subject: None },
+        details: model::MessageDetails::default(),
+        memo: Memo::new(),
+    };
+    let delivery = |place| NewDelivery {
+        delivery: Delivery::queued(relayed(case, to, place), case.tenant.clone(), case.now),
+        due_at: case.later(SOON),
+    };
+    Relay { conversation, messages: places.clone().map(message).collect(), deliveries: places.map(delivery).collect() }
+}
+
+fn relayed(case: &Case, to: &AccountId, place: u64) -> DeliveryKey {
+    let message = MessageId::new(case.id, place).unwrap();
+    DeliveryKey { message, recipient: to.clone(), content: DeliveryContent::Message }
+}
+
+async fn pending(store: &dyn Store, lane: &LaneKey, now: EpochMillis) -> Vec<LaneEntry> {
+    let item = store.work(lane, LaneSelector::Head, None, now).await.unwrap();
+    item.map(|item| item.lane.pending).unwrap_or_default()
 }
 
 /// Waits for both at the same time.
@@ -151,7 +215,7 @@ impl Case {
         };
         let mut chat = Chat::prepare(prepared, self.now, &Policy::default());
         chat.tracking = Some("t-1 ěščř 👋".to_owned().try_into().unwrap());
-        ChatRecord { chat, desk: Some(self.desk.clone()) }
+        ChatRecord { chat, desk: Some(self.desk.clone()), staff: None }
     }
 
     fn change_to(&self, record: ChatRecord, expected_rev: Option<u64>) -> ChatChange {
@@ -162,6 +226,7 @@ impl Case {
             confirmed: Vec::new(),
             told: Vec::new(),
             agents: Vec::new(),
+            relay: None,
             guards: Vec::new(),
             now: self.now,
         }
@@ -1056,4 +1121,116 @@ pub async fn overdue_chats_are_found_oldest_first(chats: Arc<dyn Chats>) {
         case.store(id, |chat| close(chat, case.now)).await;
     }
     assert_eq!(overdue(ago(0), 100).await, []);
+}
+
+/// What staff is told is stored with the change, each message with its delivery in its lane.
+pub async fn relay_is_stored_with_its_change(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let to = staff();
+    let mut change = case.next().await;
+    change.record.staff = Some(StaffView { account: to.clone(), counter: 7 });
+    change.relay = Some(relay_of(&case, &to, PLACE..=PLACE + 2));
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+
+    assert_eq!(case.stored(case.id).await.staff, change.record.staff);
+    let lane = relayed(&case, &to, PLACE).lane();
+    let places: Vec<_> = pending(&*store, &lane, case.now).await.iter().map(|entry| entry.seq).collect();
+    assert_eq!(places, [PLACE, PLACE + 1, PLACE + 2]);
+    let item = store.work(&lane, LaneSelector::Head, None, case.now).await.unwrap().unwrap();
+    assert_eq!(item.lane.due_at, Some(case.later(SOON)));
+    let relay = change.relay.unwrap();
+    assert_eq!((&item.conversation, &item.message), (&relay.conversation, &relay.messages[0]));
+    assert_eq!(item.delivery, relay.deliveries[0].delivery);
+}
+
+/// Somebody else has taken the place: the conversation is shown, and nothing is stored.
+pub async fn relay_to_a_conversation_that_is_further_is_stale_and_stores_nothing(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let (to, other) = (staff(), staff());
+    let mut change = case.next().await;
+    change.relay = Some(relay_of(&case, &to, PLACE..=PLACE));
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+    let known = change.relay.unwrap().conversation;
+
+    let before = case.stored(case.id).await;
+    let mut late = case.next().await;
+    late.relay = Some(relay_of(&case, &other, PLACE..=PLACE));
+    late.sentences = vec![case.sentence("s-1", Direction::Inbound, 1)];
+    assert_eq!(case.save(&late).await, ChatSaved::Stale(Some(Box::new(known))));
+    assert_eq!(case.stored(case.id).await, before);
+    assert_eq!(case.said(Direction::Inbound, "s-1").await, (vec![], vec![]));
+    assert!(pending(&*store, &relayed(&case, &other, PLACE).lane(), case.now).await.is_empty());
+
+    // At the next place it is stored, and the conversation is the other desk's.
+    late.relay = Some(relay_of(&case, &other, PLACE + 1..=PLACE + 1));
+    assert_eq!(case.save(&late).await, ChatSaved::Yes);
+    let lane = relayed(&case, &other, PLACE + 1).lane();
+    let item = store.work(&lane, LaneSelector::Head, None, case.now).await.unwrap().unwrap();
+    assert_eq!(item.conversation.desk, Some(other));
+    assert_eq!(pending(&*store, &relayed(&case, &to, PLACE).lane(), case.now).await.len(), 1);
+}
+
+/// A change that comes too late tells staff nothing either.
+pub async fn relay_of_a_lost_change_stores_nothing(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let to = staff();
+    let mut late = case.next().await;
+    late.relay = Some(relay_of(&case, &to, PLACE..=PLACE));
+    case.store(case.id, |_| ()).await;
+    assert_eq!(case.save(&late).await, ChatSaved::Conflict);
+    let lane = relayed(&case, &to, PLACE).lane();
+    assert!(pending(&*store, &lane, case.now).await.is_empty());
+    assert!(store.open(case.id, &to, "channel", case.now).await.unwrap().conversation.is_none());
+}
+
+/// What is told later waits behind what was told before, and the lane stays due when it was.
+pub async fn relay_waits_behind_what_waits(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let to = staff();
+    for place in [PLACE, PLACE + 5] {
+        let mut change = case.next().await;
+        let mut relay = relay_of(&case, &to, place..=place);
+        relay.deliveries[0].due_at = case.later(SOON).plus(Duration::from_millis(place - PLACE));
+        change.relay = Some(relay);
+        assert_eq!(case.save(&change).await, ChatSaved::Yes);
+    }
+    let lane = relayed(&case, &to, PLACE).lane();
+    let item = store.work(&lane, LaneSelector::Head, None, case.now).await.unwrap().unwrap();
+    let places: Vec<_> = item.lane.pending.iter().map(|entry| entry.seq).collect();
+    assert_eq!((places, item.lane.due_at), (vec![PLACE, PLACE + 5], Some(case.later(SOON))));
+}
+
+/// What staff writes in the conversation of a chat is found in the lane of what is to be said there.
+pub async fn staffs_answer_in_a_chat_waits_in_a_lane_of_its_own(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let to = staff();
+    let mut change = case.next().await;
+    change.relay = Some(relay_of(&case, &to, PLACE..=PLACE));
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+
+    let opened = store.open(case.id, &to, "channel", case.now).await.unwrap().conversation.unwrap();
+    assert!(opened.is_chat);
+    let Relay { conversation, mut messages, .. } = relay_of(&case, &to, PLACE + 1..=PLACE + 1);
+    let mut message = messages.remove(0);
+    (message.author, message.origin) = (Author::Desk, to.clone());
+    let key = DeliveryKey { message: message.id, recipient: case.gateway.clone(), content: DeliveryContent::Chat };
+    assert_eq!(key.lane().kind, LaneKind::Chat);
+    let delivery = Delivery::queued(key.clone(), case.tenant.clone(), case.now);
+    let acceptance = Acceptance {
+        conversation,
+        may_create: false,
+        message,
+        events: Vec::new(),
+        deliveries: vec![NewDelivery { delivery: delivery.clone(), due_at: case.now }],
+        guards: Vec::new(),
+    };
+    let mut of_messages = acceptance.clone();
+    of_messages.conversation.is_chat = false;
+    let stale = AcceptOutcome::Stale(Some(Box::new(opened)));
+    assert_eq!(store.accept(&of_messages).await.unwrap(), stale, "no message makes a conversation of messages of it");
+    assert_eq!(store.accept(&acceptance).await.unwrap(), AcceptOutcome::Stored);
+    let item = store.work(&key.lane(), LaneSelector::Head, None, case.now).await.unwrap().unwrap();
+    assert_eq!((item.delivery, item.message), (delivery, acceptance.message));
+    let due = store.due(case.now, 1_000).await.unwrap();
+    assert!(due.contains(&(key.lane(), case.now)));
 }

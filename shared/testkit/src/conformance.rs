@@ -44,7 +44,7 @@ pub fn run(subject: &Subject<'_>) {
 
 fn contents() -> Vec<DeliveryContent> {
     let receipts = ReceiptStatus::ALL.into_iter().map(DeliveryContent::Receipt);
-    std::iter::once(DeliveryContent::Message).chain(receipts).collect()
+    [DeliveryContent::Message, DeliveryContent::Chat].into_iter().chain(receipts).collect()
 }
 
 fn policies_are_within_bounds(outbound: &dyn Outbound) {

@@ -88,6 +88,7 @@ pub fn sample_conversation(last_seq: u64) -> Conversation {
         visitor: sample_visitor(),
         desk: Some(desk_account_id()),
         last_seq,
+        is_chat: false,
     }
 }
 

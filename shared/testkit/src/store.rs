@@ -14,7 +14,7 @@ use model::{
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
     EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, Opened, PortError, ReceiptOutcome,
-    Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
 
 /// Operations done so far, refused ones included.
@@ -101,6 +101,7 @@ impl Data {
         let is_expected = stored.map_or(new.may_create, |stored| {
             stored.last_seq < new.conversation.last_seq
                 && stored.visitor.account == new.conversation.visitor.account
+                && stored.is_chat == new.conversation.is_chat
                 && (stored.desk.is_none() || stored.desk == new.conversation.desk)
         });
         if !is_expected {
@@ -119,6 +120,24 @@ impl Data {
         }
         self.guards.remember(&new.guards);
         AcceptOutcome::Stored
+    }
+
+    fn relay(&mut self, new: &Relay) -> Result<(), Option<Box<Conversation>>> {
+        let stored = self.conversations.get(&new.conversation.id);
+        let is_expected = stored.is_none_or(|stored| {
+            stored.last_seq < new.conversation.last_seq && stored.visitor.account == new.conversation.visitor.account
+        });
+        if !is_expected {
+            return Err(stored.cloned().map(Box::new));
+        }
+        self.conversations.insert(new.conversation.id, new.conversation.clone());
+        for message in &new.messages {
+            self.messages.insert(message.id, message.clone());
+        }
+        for delivery in &new.deliveries {
+            self.append(delivery);
+        }
+        Ok(())
     }
 
     fn acknowledge(&mut self, ack: &AckWrite) -> AckOutcome {
@@ -309,6 +328,11 @@ impl InMemoryStore {
             data.tenants.clone_from(&directory.tenants);
         }
         store
+    }
+
+    /// What a change of a chat brings along, in the same breath as the change.
+    pub(crate) fn relay(&self, relay: &Relay) -> Result<(), Option<Box<Conversation>>> {
+        self.data.lock().unwrap().relay(relay)
     }
 
     /// The next `n` operations do not take effect and fail.

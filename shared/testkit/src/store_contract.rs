@@ -142,7 +142,14 @@ impl Case {
     fn conversation(&self, last_seq: u64) -> Conversation {
         let mut visitor = fixtures::sample_visitor();
         visitor.account = self.visitor.clone();
-        Conversation { id: self.id, tenant: self.tenant.clone(), visitor, desk: Some(self.desk.clone()), last_seq }
+        Conversation {
+            id: self.id,
+            tenant: self.tenant.clone(),
+            visitor,
+            desk: Some(self.desk.clone()),
+            last_seq,
+            is_chat: false,
+        }
     }
 
     fn acceptance(&self, seq: u64) -> Acceptance {

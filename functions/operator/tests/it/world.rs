@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use app::AppError;
-use operator_functions::{configure, replay, timeline};
+use app::chats::ChatCtx;
+use lambda::{Roster, RosterPlans};
+use operator_functions::{configure, hand_over, replay, timeline};
 use serde_json::Value;
-use testkit::{FixedDice, InMemoryQueue, InMemoryStore, ManualClock, events};
+use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 
 pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) ctx: app::Ctx<InMemoryStore>,
+    pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) timers: Arc<ManualTimers>,
+    pub(crate) chat_ctx: ChatCtx,
 }
 
 impl World {
@@ -24,11 +29,27 @@ impl World {
         Self::with(InMemoryStore::with_directory(&events::configured()))
     }
 
+    /// And with it the gateway and the desk of its chats.
+    pub(crate) fn with_chats() -> Self {
+        Self::with(InMemoryStore::with_directory(&events::configured_with_chats()))
+    }
+
     fn with(store: InMemoryStore) -> Self {
         let clock = Arc::new(ManualClock::new());
         let (store, queue) = (Arc::new(store), Arc::new(InMemoryQueue::new(clock.clone())));
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let timers = Arc::new(ManualTimers::new(clock.clone()));
+        // It has no secrets: whoever hands chats over needs none.
+        let roster = Roster::new(store.clone(), Arc::new(InMemorySecrets::new()), clock.clone(), Vec::new());
+        let chat_ctx = ChatCtx {
+            chats: chats.clone(),
+            timers: timers.clone(),
+            pushes: Arc::new(testkit::InMemoryPushQueue::new(clock.clone())),
+            clock: clock.clone(),
+            plans: Arc::new(RosterPlans::new(Arc::new(roster), chats_frontstage::plan)),
+        };
         let ctx = app::Ctx { store: store.clone(), queue: queue.clone(), clock, dice: Arc::new(FixedDice::new(0)) };
-        Self { store, queue, ctx }
+        Self { store, queue, ctx, chats, timers, chat_ctx }
     }
 
     /// Answers an event of `events/operator-<function>`.
@@ -41,6 +62,7 @@ impl World {
         match function {
             "configure" => configure::handle(ctx.with(store), event).await,
             "timeline" => timeline::handle(ctx.with(store), event).await,
+            "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
             "replay" => replay::handle(ctx.with(store), event).await,
             other => panic!("no function {other}"),
         }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use app::chats::{Asking, Enters, VisitorAct, conversation_of, log_in, visitor_event};
-use chat::{ChatVisitor, Draft, SentenceKind, State};
-use model::{AccountId, ChatTask, ConversationId};
-use ports::StreamKey;
+use app::Accepted;
+use app::chats::{Asking, Enters, HandedOver, VisitorAct, conversation_of, hand_over, log_in, visitor_event};
+use chat::{Attendant, ChatVisitor, Draft, SentenceKind, State};
+use model::{
+    AccountId, ChatTask, Content, ConversationId, DeliverTask, DeliveryContent, DeliveryKey, DeliveryState, DeskMessage,
+    EventKey, MessageId, ReceiptStatus,
+};
+use ports::{InboundStore, StreamKey};
 use serde_json::{Value, json};
 use testkit::fixtures::NOW;
-use testkit::{Fault, events};
+use testkit::fixtures::desk_account_id;
+use testkit::{Fault, QueuedTask, events};
 
 use crate::world::{CHAT_TIMER, World};
 
@@ -125,4 +130,85 @@ async fn chat_whose_timer_was_lost_is_found_by_the_sweep() {
     assert_eq!(withdrawn(&world), 1);
     assert!(!matches!(state(&world, conversation), State::Pilot));
     assert!(world.timers.next_due().is_some());
+}
+
+/// The chat is vcita's, and its staff wrote something that waits to be said.
+async fn given_staff_message(world: &World, text: &str) -> (ConversationId, MessageId) {
+    let conversation = given_offer(world).await;
+    let chat = world.chats.peek(conversation).unwrap().chat.id;
+    let given = hand_over(&world.chat_ctx, chat, &desk_account_id()).await.unwrap();
+    assert!(matches!(given, HandedOver::Yes(State::Waiting { .. })));
+    let account = events::configured().accounts[&desk_account_id()].clone();
+    let message = DeskMessage {
+        conversation,
+        event_key: EventKey::new("message", ["m-1"]),
+        origin_id: "m-1".to_owned(),
+        sent_at: NOW,
+        content: Content { text: text.to_owned(), html: None, subject: None },
+    };
+    let ctx: app::Ctx<dyn InboundStore> = world.outbound.settle.base.with(world.store.clone());
+    let Some(Accepted::Stored(message)) = app::accept_desk(&ctx, &account, "channel", message).await.unwrap() else { panic!() };
+    (conversation, message)
+}
+
+fn said_in_chat(message: MessageId) -> DeliveryKey {
+    DeliveryKey { message, recipient: "frontstage/gw-chat".parse().unwrap(), content: DeliveryContent::Chat }
+}
+
+/// How often the connector was told these words.
+fn told_visitor(world: &World, words: &str) -> usize {
+    let told = world.chats.told(&StreamKey::Gateway("frontstage/gw-chat".parse().unwrap()));
+    told.iter().filter(|entry| String::from_utf8_lossy(&entry.body).contains(words)).count()
+}
+
+#[tokio::test]
+async fn staff_message_is_said_in_the_chat_once_and_reported_as_sent() {
+    let world = World::new();
+    let (conversation, message) = given_staff_message(&world, "I am here").await;
+    let key = said_in_chat(message);
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) };
+    assert_eq!(world.queue.waiting().pop().map(|(_, task)| task), Some(QueuedTask::Deliver(task)));
+    for _ in 0..2 {
+        assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());
+        assert!(matches!(state(&world, conversation), State::Answered { by: Attendant::Staff(_) }));
+        assert!(matches!(world.store.delivery(&key).unwrap().state, DeliveryState::Sent { .. }));
+        assert_eq!(told_visitor(&world, "I am here"), 1);
+    }
+    let receipt = DeliveryContent::Receipt(ReceiptStatus::Sent);
+    let receipt = DeliveryKey { message, recipient: desk_account_id(), content: receipt };
+    assert_eq!(world.store.delivery(&receipt).unwrap().state, DeliveryState::Queued);
+}
+
+#[tokio::test]
+async fn staff_message_to_a_closed_chat_is_reported_as_failed() {
+    let world = World::new();
+    let (_, message) = given_staff_message(&world, "I am here").await;
+    let directory = events::configured_with_chats();
+    let account = &directory.accounts[&"frontstage/gw-chat".parse().unwrap()];
+    let tracking = "t-100".to_owned().try_into().unwrap();
+    visitor_event(&world.chat_ctx, account, &tracking, VisitorAct::Stop, &Asking::default()).await.unwrap();
+    assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());
+    assert!(matches!(world.store.delivery(&said_in_chat(message)).unwrap().state, DeliveryState::Failed { .. }));
+    assert_eq!(told_visitor(&world, "I am here"), 0);
+    let receipt = DeliveryContent::Receipt(ReceiptStatus::Failed);
+    assert!(world.store.delivery(&DeliveryKey { message, recipient: desk_account_id(), content: receipt }).is_some());
+}
+
+#[tokio::test]
+async fn staff_message_meets_a_store_that_is_down_and_is_said_the_next_time() {
+    let world = World::new();
+    given_staff_message(&world, "I am here").await;
+    world.chats.faults().plan([Some(Fault::Refused)]);
+    assert_eq!(world.run(CHAT_TIMER, "staff_message").await, ["b0000000-0000-4000-8000-000000000007"]);
+    world.store.faults().plan([None, Some(Fault::AnswerLost)]);
+    assert_eq!(world.run(CHAT_TIMER, "staff_message").await, ["b0000000-0000-4000-8000-000000000007"]);
+    assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());
+    assert_eq!(told_visitor(&world, "I am here"), 1);
+}
+
+#[tokio::test]
+async fn lane_of_no_chat_is_done() {
+    let world = World::new();
+    assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());
+    assert_eq!(world.chats.counts().writes, 0);
 }

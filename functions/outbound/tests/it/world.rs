@@ -71,7 +71,7 @@ impl World {
             recipients: Arc::new(roster),
         };
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
-        let (chats, timers) = (Arc::new(InMemoryChats::new()), Arc::new(ManualTimers::new(clock_port.clone())));
+        let (chats, timers) = (Arc::new(InMemoryChats::beside(store.clone())), Arc::new(ManualTimers::new(clock_port.clone())));
         // It has no secrets: whoever moves chats by the clock needs none.
         let accounts = Roster::new(store.clone(), Arc::new(InMemorySecrets::new()), clock_port.clone(), Vec::new());
         let chat_ctx = ChatCtx {
@@ -90,7 +90,7 @@ impl World {
         let handler: Box<BatchHandler> = match function {
             DELIVER => Box::new(move |body, until| Box::pin(deliver::handle(outbound.clone(), body, until))),
             ACK_TIMER => Box::new(move |body, until| Box::pin(ack_timer::handle(settle.clone(), body, until))),
-            CHAT_TIMER => Box::new(move |body, until| Box::pin(chat_timer::handle(chats.clone(), body, until))),
+            CHAT_TIMER => Box::new(move |body, until| Box::pin(chat_timer::handle(chats.clone(), settle.clone(), body, until))),
             other => panic!("no function {other}"),
         };
         let base = &self.outbound.settle.base;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat::{Agent, ChatId, Direction, Effect, SentenceId, TrackingId};
+use chat::{Agent, ChatId, Desk, Direction, Draft, Effect, SentenceId, TrackingId};
 use model::{Account, AccountId, ConversationId, EpochMillis};
 use ports::{ChatRecord, StreamKey};
 
@@ -16,6 +16,10 @@ pub(super) enum Cause<'a> {
     Visitor { account: &'a Account, tracking: &'a TrackingId, act: &'a VisitorAct },
     /// An agent did something.
     Agent { desk: &'a AccountId, agent: &'a Agent, chat: ChatId, act: &'a AgentAct },
+    /// Another platform's staff said something.
+    Staff { account: &'a AccountId, conversation: ConversationId, draft: &'a Draft },
+    /// Somebody gives the chat to another desk, which is the account `to`.
+    HandOver { chat: ChatId, to: &'a AccountId, desk: &'a Desk },
     /// A timer that was set for an instant, or the sweep.
     Time { conversation: ConversationId, at: Option<EpochMillis> },
     /// Somebody may be free.
@@ -33,8 +37,8 @@ impl Cause<'_> {
     pub(super) fn conversation(&self) -> ConversationId {
         match self {
             Self::Visitor { account, tracking, .. } => conversation_of(account, tracking),
-            Self::Agent { chat, .. } => chat.conversation(),
-            Self::Time { conversation, .. } | Self::Offer { conversation } => *conversation,
+            Self::Agent { chat, .. } | Self::HandOver { chat, .. } => chat.conversation(),
+            Self::Staff { conversation, .. } | Self::Time { conversation, .. } | Self::Offer { conversation } => *conversation,
         }
     }
 
@@ -45,6 +49,7 @@ impl Cause<'_> {
             Self::Visitor { act: VisitorAct::Confirms(id), .. } => Some((Direction::Outbound, id)),
             Self::Agent { act: AgentAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
             Self::Agent { act: AgentAct::Confirms(id), .. } => Some((Direction::Inbound, id)),
+            Self::Staff { draft, .. } => Some((Direction::Outbound, draft.id())),
             Self::Visitor {
                 act:
                     VisitorAct::Request { .. }
@@ -58,8 +63,17 @@ impl Cause<'_> {
                 act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::Asks | AgentAct::Types { .. },
                 ..
             }
+            | Self::HandOver { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => None,
+        }
+    }
+
+    /// The account that it gives the chat to.
+    pub(super) const fn gives_to(&self) -> Option<&AccountId> {
+        match self {
+            Self::HandOver { to, .. } => Some(to),
+            Self::Visitor { .. } | Self::Agent { .. } | Self::Staff { .. } | Self::Time { .. } | Self::Offer { .. } => None,
         }
     }
 
@@ -68,7 +82,7 @@ impl Cause<'_> {
         match self {
             Self::Visitor { account, .. } => Some(StreamKey::Gateway(account.id.clone())),
             Self::Agent { desk, agent, .. } => Some(StreamKey::Workplace((*desk).clone(), agent.workplace.clone())),
-            Self::Time { .. } | Self::Offer { .. } => None,
+            Self::Staff { .. } | Self::HandOver { .. } | Self::Time { .. } | Self::Offer { .. } => None,
         }
     }
 
@@ -84,21 +98,30 @@ impl Cause<'_> {
             }
             Self::Visitor { act: VisitorAct::Request { .. } | VisitorAct::Types { .. } | VisitorAct::Confirms(_), .. }
             | Self::Agent { act: AgentAct::Types { .. } | AgentAct::Confirms(_), .. }
+            | Self::Staff { .. }
+            | Self::HandOver { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => false,
         }
     }
 
-    /// The plan of the chat's gateway; `None` if the chat is none of the asker's business, or there is none.
+    /// The plan of the chat's gateway, at the desk that has the chat, if one has; `None` if the chat is none of the asker's
+    /// business, or there is none.
     pub(super) async fn plan(&self, ctx: &ChatCtx, read: Option<&ChatRecord>) -> Result<Option<Arc<ChatPlan>>, AppError> {
         let gateway = match (self, read) {
             (Self::Visitor { account, .. }, _) => &account.id,
             (Self::Agent { desk, chat, .. }, Some(read)) if read.desk.as_ref() == Some(*desk) && read.chat.id == *chat => {
                 &read.chat.gateway
             }
-            (Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
-            (Self::Agent { .. } | Self::Time { .. } | Self::Offer { .. }, _) => return Ok(None),
+            (Self::HandOver { chat, .. }, Some(read)) if read.chat.id == *chat => &read.chat.gateway,
+            (Self::Staff { .. } | Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
+            (Self::Agent { .. } | Self::Staff { .. } | Self::HandOver { .. } | Self::Time { .. } | Self::Offer { .. }, _) => {
+                return Ok(None);
+            }
         };
-        ctx.plans.plan(gateway).await
+        match read.filter(|read| !read.chat.is_closed()).and_then(|read| read.desk.as_ref()) {
+            Some(desk) => ctx.plans.plan_at(gateway, desk).await,
+            None => ctx.plans.plan(gateway).await,
+        }
     }
 }

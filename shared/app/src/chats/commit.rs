@@ -9,12 +9,15 @@ use bytes::Bytes;
 use chat::{Chat, Effect, Refusal, Sentence};
 use futures_util::future::try_join_all;
 use model::{AccountId, ChatTask, ConversationId, EpochMillis};
-use ports::{AgentChange, ChatChange, ChatRecord, ChatSaved, Guard, GuardRefusal, PortError, SaidBefore, StreamEntry, StreamKey};
+use ports::{
+    AgentChange, ChatChange, ChatRecord, ChatSaved, Guard, GuardRefusal, PortError, Relay, SaidBefore, StreamEntry, StreamKey,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::warn;
 
 use super::cause::Cause;
+use super::staff::{self, What};
 use super::turn::{Told, Turn};
 use super::{Asking, ChatCtx, ChatOutcome, ChatPlan, Handled, Keep, News, Telling, push};
 use crate::AppError;
@@ -99,6 +102,7 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
     let mut taken = Vec::new();
     let mut unused = Unused::default();
     let mut pushed = None;
+    let mut last_seq = 0;
     for _ in 0..RACES {
         let found = ctx.chats.chat(conversation, cause.sentence()).await?;
         let (read, said) = found.map_or((None, SaidBefore::default()), |(read, said)| (Some(read), said));
@@ -107,7 +111,7 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
             Some(plan) if !is_early(cause, read.as_ref(), now) => {
                 let mut turn = Turn::new(ctx, &plan, now, read, &taken);
                 turn.run(cause, said).await?;
-                Commit { ctx, cause, asking, plan: &plan, turn: &turn }.run(&mut unused, &mut pushed).await?
+                Commit { ctx, cause, asking, plan: &plan, turn: &turn, last_seq }.run(&mut unused, &mut pushed).await?
             }
             Some(_) => {
                 set_timer(ctx, conversation, read.and_then(|read| read.chat.timer_at), now).await;
@@ -116,6 +120,7 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
             None => match cause {
                 Cause::Visitor { account, .. } => return Err(AppError::UnknownAccount(account.id.clone())),
                 Cause::Agent { .. } => Tried::Done(turned(remember(ctx, asking, Some(Refusal::UnknownChat), now).await?)),
+                Cause::Staff { .. } | Cause::HandOver { .. } => Tried::Done(turned(End::refused(Some(Refusal::UnknownChat)))),
                 Cause::Time { .. } | Cause::Offer { .. } => {
                     warn!(conversation.id = %conversation, "no chats are configured for the gateway of {conversation}");
                     Tried::Done(turned(End::refused(None)))
@@ -129,6 +134,7 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
             }
             Tried::Conflict => {}
             Tried::AgentTaken(agent) => taken.push(agent),
+            Tried::Stale { last_seq: found } => last_seq = found,
         }
     }
     end(ctx, unused, pushed).await;
@@ -152,7 +158,12 @@ const fn turned(end: End) -> Turned {
 fn is_early(cause: &Cause<'_>, read: Option<&ChatRecord>, now: EpochMillis) -> bool {
     match cause {
         Cause::Time { at: Some(at), .. } => now < *at && read.is_some_and(|read| read.chat.timer_at == Some(*at)),
-        Cause::Time { at: None, .. } | Cause::Visitor { .. } | Cause::Agent { .. } | Cause::Offer { .. } => false,
+        Cause::Time { at: None, .. }
+        | Cause::Visitor { .. }
+        | Cause::Agent { .. }
+        | Cause::Staff { .. }
+        | Cause::HandOver { .. }
+        | Cause::Offer { .. } => false,
     }
 }
 
@@ -208,6 +219,10 @@ enum Tried {
     Done(Turned),
     Conflict,
     AgentTaken(chat::AgentId),
+    /// The conversation in which staff is told is at this place already.
+    Stale {
+        last_seq: u64,
+    },
 }
 
 /// A turn that is to be stored.
@@ -217,6 +232,8 @@ struct Commit<'a> {
     asking: &'a Asking,
     plan: &'a ChatPlan,
     turn: &'a Turn<'a>,
+    /// The last place of the conversation in which staff is told, as far as it is known.
+    last_seq: u64,
 }
 
 impl Commit<'_> {
@@ -230,6 +247,7 @@ impl Commit<'_> {
         };
 
         let transcripts = self.transcripts().await?;
+        let relay = self.relay(record).await?;
         let due = self.due_stream();
         *pushed = due.clone().or(pushed.take());
         let numbers = self.reserve(due.as_ref()).await?;
@@ -248,7 +266,7 @@ impl Commit<'_> {
             }
         }
         let kept = Kept { entries: answers.iter().map(|entry| entry.seq).collect(), refusal: turn.refusal };
-        let change = self.change(record, &told, unused, &kept);
+        let change = ChatChange { relay, ..self.change(record, &told, unused, &kept) };
         match self.ctx.chats.save(&change).await? {
             ChatSaved::Yes => {}
             ChatSaved::Conflict => {
@@ -259,6 +277,10 @@ impl Commit<'_> {
                 unused.add(&told);
                 return Ok(Tried::AgentTaken(agent));
             }
+            ChatSaved::Stale(found) => {
+                unused.add(&told);
+                return Ok(Tried::Stale { last_seq: found.map_or(0, |found| found.last_seq) });
+            }
             ChatSaved::Refused(refusal) => {
                 unused.add(&told);
                 return Ok(Tried::Done(turned(End::of_guard(refusal)?)));
@@ -267,6 +289,9 @@ impl Commit<'_> {
         *unused = Unused::default();
         if turn.needs_timer {
             set_timer(self.ctx, record.chat.conversation(), record.chat.timer_at, now).await;
+        }
+        if let Some(relay) = &change.relay {
+            staff::announce(self.ctx, relay).await;
         }
         let answers = if self.asking.is_async { Vec::new() } else { answers };
         let freed = change.agents.iter().find_map(|load| match load {
@@ -300,6 +325,7 @@ impl Commit<'_> {
             confirmed,
             told: told.iter().cloned().chain(unused.entries(turn.now)).collect(),
             agents: turn.loads(),
+            relay: None,
             guards: guards(self.asking, kept),
             now: turn.now,
         }
@@ -332,6 +358,25 @@ impl Commit<'_> {
             transcripts.push(transcript);
         }
         Ok(transcripts)
+    }
+
+    /// What another platform's staff is told.
+    async fn relay(&self, record: &ChatRecord) -> Result<Option<Relay>, AppError> {
+        let mut words = Vec::new();
+        for notice in &self.turn.notices {
+            let before = match &notice.what {
+                What::Before(range) => {
+                    let mut before = self.transcript(&record.chat, *range.start(), *range.end()).await?;
+                    let last = before.pop();
+                    let room = STORED_TEXT.saturating_sub(last.as_ref().map_or(0, |last| last.text.len()));
+                    // The last of it is what has to be answered, however long it is.
+                    newest(before, room).into_iter().chain(last).collect()
+                }
+                What::Said(_) | What::Event(_) => Vec::new(),
+            };
+            words.extend(notice.words(&before, record.chat.id, self.turn.now));
+        }
+        staff::relay(record, words, self.last_seq, self.turn.now)
     }
 
     async fn transcript(&self, chat: &Chat, first: u64, last: u64) -> Result<Vec<Sentence>, AppError> {

@@ -1,16 +1,17 @@
 //! Who is there to answer, and chats that wait for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat::desk::{AgentView, Presence};
 use chat::{AgentId, Workplace};
-use model::{AccountId, EpochMillis};
-use ports::AgentSeen;
+use model::{AccountId, ConversationId, EpochMillis};
+use ports::{AgentSeen, ChatRecord};
 use tracing::warn;
 
 use super::cause::Cause;
-use super::commit::{Turned, carry_out};
-use super::{Asking, ChatCtx};
+use super::commit::{End, Turned, carry_out};
+use super::{Asking, ChatCtx, ChatOutcome};
 use crate::AppError;
 
 /// An agent whose client is not heard of for this long counts as logged out.
@@ -102,6 +103,19 @@ pub(super) async fn offer_after(ctx: &ChatCtx, turned: &Turned) {
 async fn offer(ctx: &ChatCtx, desk: &AccountId, limit: usize) {
     if let Err(error) = try_to_offer(ctx, desk, limit).await {
         warn!(account.id = %desk, "waiting chats of {desk} not offered: {error}");
+    }
+}
+
+/// Offers the chat of a conversation if it waits, and returns it as it is then. If that fails, it is offered when it is
+/// looked at next.
+pub(super) async fn offer_one(ctx: &ChatCtx, conversation: ConversationId) -> Option<Arc<ChatRecord>> {
+    match carry_out(ctx, &Cause::Offer { conversation }, &Asking::default()).await {
+        Ok(Turned { end: End::Outcome(ChatOutcome::Done(handled)), .. }) => handled.chat,
+        Ok(_) => None,
+        Err(error) => {
+            warn!(conversation.id = %conversation, "chat of {conversation} not offered: {error}");
+            None
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod commit;
 mod desk;
 mod list;
 mod push;
+mod staff;
 mod time;
 mod turn;
 mod visit;
@@ -30,6 +31,7 @@ pub use cause::conversation_of;
 pub use desk::{log_in, log_out, note_poll};
 pub use list::{agent_list, gateway_list, read_stream, tell_gateway};
 pub use push::{PushCtx, PushTarget, Pushed, push, sweep_pushes};
+pub use staff::{HandedOver, hand_over, say};
 pub use time::{sweep, tick};
 pub use visit::{agent_event, ask_gate, visitor_event};
 
@@ -40,7 +42,7 @@ use crate::AppError;
 pub struct ChatCtx {
     /// What is kept.
     pub chats: Arc<dyn Chats>,
-    /// Timers.
+    /// Timers, and the queue of what other platforms' staff is told.
     pub timers: Arc<dyn ChatTimers>,
     /// Where streams that have something to push are announced.
     pub pushes: Arc<dyn PushQueue>,
@@ -58,6 +60,13 @@ pub trait Plans: Send + Sync {
     /// # Errors
     /// [`AppError`] when it cannot be read.
     async fn plan(&self, gateway: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError>;
+
+    /// The plan of a gateway for those of its chats that this desk has, whichever desk has the new ones. [`ChatPlan::desk`]
+    /// is `None` if no desk of the gateway's tenant is of this name.
+    ///
+    /// # Errors
+    /// [`AppError`] when it cannot be read.
+    async fn plan_at(&self, gateway: &AccountId, desk: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError>;
 }
 
 /// What configuration says about the chats of one gateway.

@@ -7,14 +7,15 @@ use chat::desk::{AgentView, choose, occupancy};
 use chat::gate::{GateAsk, GateThen, Occupancy, Signal};
 use chat::{
     Agent, AgentId, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal, Returning, Said,
-    Sentence, Start, State,
+    Sentence, Staff, Start, State,
 };
 use model::{AccountId, EpochMillis};
 use ports::{AgentChange, ChatRecord, SaidBefore, StreamKey};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::cause::Cause;
 use super::desk::seen;
+use super::staff::{Notice, view_of};
 use super::{AgentAct, ChatCtx, ChatPlan, Enters, Listener, VisitorAct};
 use crate::AppError;
 
@@ -26,10 +27,11 @@ pub(super) enum Receiver {
 }
 
 impl Receiver {
-    /// Who hears of an effect in this chat; `None` if the effect tells nobody anything, or somebody who has no stream.
-    fn of(effect: &Effect, record: &ChatRecord) -> Option<Self> {
+    /// Who hears of an effect in this chat, whose agents are at `desk`; `None` if the effect tells nobody anything, or
+    /// somebody who has no stream.
+    fn of(effect: &Effect, record: &ChatRecord, desk: Option<&AccountId>) -> Option<Self> {
         let gateway = || Some(Self::Gateway(record.chat.gateway.clone()));
-        let agent = |agent: &Agent| Some(Self::Agent { desk: record.desk.clone()?, agent: agent.clone() });
+        let agent = |agent: &Agent| Some(Self::Agent { desk: desk?.clone(), agent: agent.clone() });
         match effect {
             Effect::Status { to, .. }
             | Effect::Echo { to, .. }
@@ -38,7 +40,7 @@ impl Receiver {
             | Effect::Typing { to, .. } => match to {
                 Party::Visitor => gateway(),
                 Party::Agent(to) => agent(to),
-                // Nobody relays to staff elsewhere yet, and there are no scripts.
+                // Staff elsewhere is told by messages, and there are no scripts.
                 Party::Staff(_) | Party::Script => None,
             },
             Effect::Alert { to, .. } | Effect::AlertEnd { to } => agent(to),
@@ -96,6 +98,8 @@ pub(super) struct Turn<'a> {
     /// The chat as it is to be stored.
     pub(super) record: Option<Arc<ChatRecord>>,
     pub(super) told: Vec<Told>,
+    /// What another platform's staff is told.
+    pub(super) notices: Vec<Notice>,
     pub(super) sentences: Vec<Sentence>,
     /// Counters of sentences that are confirmed, and when.
     pub(super) confirmed: Vec<(u64, EpochMillis)>,
@@ -128,6 +132,7 @@ impl<'a> Turn<'a> {
             record: read.clone(),
             read,
             told: Vec::new(),
+            notices: Vec::new(),
             sentences: Vec::new(),
             confirmed: Vec::new(),
             refusal: None,
@@ -150,7 +155,7 @@ impl<'a> Turn<'a> {
         match self.event(cause, said).await? {
             Some(event) => {
                 let before = self.told.len();
-                self.refusal = self.apply(&event);
+                self.refusal = self.apply_at(&event, cause.gives_to());
                 let asker = cause.asker();
                 self.answer = (before..self.told.len()).rev().find(|place| {
                     let told = &self.told[*place];
@@ -214,6 +219,11 @@ impl<'a> Turn<'a> {
                     AgentAct::Confirms(id) => Event::DeskConfirms(confirms(id)),
                 }
             }
+            Cause::Staff { account, draft, .. } => {
+                let from = Attendant::Staff(Staff { account: (*account).clone(), name: None });
+                Event::DeskSpeaks { from, said: says(draft) }
+            }
+            Cause::HandOver { desk, .. } => Event::HandOver((*desk).clone()),
             Cause::Time { .. } => Event::Tick,
             Cause::Offer { .. } => return Ok(None),
         }))
@@ -250,25 +260,45 @@ impl<'a> Turn<'a> {
 
     /// Lets one event happen to the chat as it is.
     fn apply(&mut self, event: &Event) -> Option<Refusal> {
-        let step = chat::step(self.chat(), event, self.now, &self.plan.policy);
-        let desk = self.record.as_ref().and_then(|record| record.desk.clone());
+        self.apply_at(event, None)
+    }
+
+    /// The same, where the event gives the chat to the desk of this account.
+    fn apply_at(&mut self, event: &Event, given_to: Option<&AccountId>) -> Option<Refusal> {
+        let before = self.record.clone();
+        // To the chat, agents with one skill are one desk. At another account they are others: it leaves the ones first.
+        let elsewhere = before.as_ref().filter(|before| given_to.is_some_and(|to| before.desk.as_ref() != Some(to)));
+        let leaves = elsewhere.filter(|before| matches!(before.chat.desk, Some(Desk::Agents(_))) && !before.chat.is_closed());
+        let left = leaves.map(|before| Chat { desk: None, ..before.chat.clone() });
+        let step = chat::step(left.as_ref().or(self.chat()), event, self.now, &self.plan.policy);
+        let given_to = given_to.or_else(|| self.plan.desk.as_ref().map(|desk| &desk.account));
         self.record = step.chat.map(|chat| {
+            let same = before.as_deref().filter(|before| left.is_none() && before.chat.desk == chat.desk);
             let desk = match &chat.desk {
                 None => None,
                 Some(Desk::Staff(account)) => Some(account.clone()),
-                Some(Desk::Agents(_)) => desk.or_else(|| self.plan.desk.as_ref().map(|desk| desk.account.clone())),
+                Some(Desk::Agents(_)) => same.and_then(|same| same.desk.as_ref()).or(given_to).cloned(),
             };
-            Arc::new(ChatRecord { chat, desk })
+            let staff = view_of(&chat, before.as_deref());
+            Arc::new(ChatRecord { chat, desk, staff })
         });
         for effect in step.effects {
-            self.note(effect);
+            self.note(effect, before.as_deref());
         }
         step.refusal
     }
 
-    fn note(&mut self, effect: Effect) {
+    /// Notes an effect of a step on the chat `before`.
+    fn note(&mut self, effect: Effect, before: Option<&ChatRecord>) {
         let Some(record) = self.record.clone() else { return };
-        if let Some(to) = Receiver::of(&effect, &record) {
+        let before = before.filter(|before| before.chat.id == record.chat.id);
+        if let Some(notice) = Notice::of(&effect, before.and_then(|before| before.staff.as_ref())) {
+            self.notices.push(notice);
+            return;
+        }
+        // The agents that a step speaks to are those who had the chat before it, if any had.
+        let left = before.filter(|before| matches!(before.chat.desk, Some(Desk::Agents(_)))).and_then(|left| left.desk.as_ref());
+        if let Some(to) = Receiver::of(&effect, &record, left.or(record.desk.as_ref())) {
             if self.plan.words.is_told(to.listener()) {
                 self.told.push(Told { to, effect, record });
             }
@@ -284,7 +314,7 @@ impl<'a> Turn<'a> {
                 let id = record.chat.id;
                 info!(conversation.id = %record.chat.conversation(), "a sender in chat {id} uses a sentence's id again");
             }
-            // Staff elsewhere has no relay yet: its chats wait.
+            // Staff elsewhere has all of it.
             Effect::Transcript { .. }
             // There are neither scripts nor rules of waiting yet, and a prepared chat is never entered.
             | Effect::StartScript
@@ -292,7 +322,7 @@ impl<'a> Turn<'a> {
             | Effect::Bind(_)
             // What the gate says is answered without a chat.
             | Effect::Respond { .. }
-            // To a script or to staff, as above; everybody else has a stream.
+            // To a script, or nothing that staff elsewhere could be told; everybody else has a stream.
             | Effect::Status { .. }
             | Effect::Echo { .. }
             | Effect::Deliver { .. }
@@ -305,22 +335,15 @@ impl<'a> Turn<'a> {
 
     /// The conditions of a new chat: the desk of its gateway, with the skill that the gate's rules or the gateway say.
     fn decide(&self) -> Decision {
-        let (Some(desk), Some(chat)) = (&self.plan.desk, self.chat()) else { return Decision::Nothing };
-        let skill = || gate(self.plan, &chat.visitor, self.ext_response).skill.or_else(|| self.plan.skill.clone());
-        match &desk.agents {
-            None => {
-                warn!(account.id = %desk.account, "chat {} waits for staff of {}, whom nobody tells yet", chat.id, desk.account);
-                Decision::Desk(Desk::Staff(desk.account.clone()))
-            }
-            Some(_) => skill().map_or(Decision::Nothing, |skill| Decision::Desk(Desk::Agents(skill))),
-        }
+        let desk = self.chat().and_then(|chat| desk_of(self.plan, &chat.visitor, self.ext_response));
+        desk.map_or(Decision::Nothing, Decision::Desk)
     }
 
     /// The agent who is offered the chat.
     async fn choose(&mut self) -> Result<Option<Agent>, AppError> {
         let Some(record) = self.record.clone() else { return Ok(None) };
         let Some(waiting) = record.chat.waiting() else { return Ok(None) };
-        // A desk that the gateway no longer has: the chat stays where it waits.
+        // A desk that is gone, or that the chat has just been given to: it stays until it is looked at there.
         if self.plan.desk.as_ref().map(|desk| &desk.account) != record.desk.as_ref() {
             return Ok(None);
         }
@@ -356,7 +379,11 @@ impl<'a> Turn<'a> {
 
     /// Whether anything of the chat is to be stored, be it no more than that somebody is told of it.
     pub(super) fn has_effect(&self) -> bool {
-        !self.told.is_empty() || !self.sentences.is_empty() || !self.confirmed.is_empty() || self.record != self.read
+        !self.told.is_empty()
+            || !self.notices.is_empty()
+            || !self.sentences.is_empty()
+            || !self.confirmed.is_empty()
+            || self.record != self.read
     }
 }
 
@@ -379,6 +406,16 @@ pub(super) async fn agents_of(ctx: &ChatCtx, plan: &ChatPlan, now: EpochMillis) 
         return Ok(Vec::new());
     };
     Ok(seen(configured, &ctx.chats.agents(&desk.account).await?, now))
+}
+
+/// Who answers at the plan's desk: the staff, or our own agents with the skill that the gate's rules or the gateway say. `None`
+/// without a desk, or a skill for its agents.
+pub(super) fn desk_of(plan: &ChatPlan, visitor: &ChatVisitor, ext_response: Option<&str>) -> Option<Desk> {
+    let desk = plan.desk.as_ref()?;
+    match &desk.agents {
+        None => Some(Desk::Staff(desk.account.clone())),
+        Some(_) => gate(plan, visitor, ext_response).skill.or_else(|| plan.skill.clone()).map(Desk::Agents),
+    }
 }
 
 /// What the gate's rules decide for a visitor.

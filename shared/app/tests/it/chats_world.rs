@@ -22,7 +22,7 @@ use model::{Account, AccountId, EventKey};
 use ports::{Clock, Guard, OnceKey, StreamEntry, StreamKey, StreamRead};
 use serde_json::{Value, json};
 use testkit::fixtures::{sample_account, visitor_account_id};
-use testkit::{InMemoryChats, InMemoryPushQueue, ManualClock, ManualTimers};
+use testkit::{InMemoryChats, InMemoryPushQueue, InMemoryStore, ManualClock, ManualTimers};
 use uuid::Uuid;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -89,13 +89,25 @@ fn effect_text(effect: &Effect, chat: &Chat, transcript: &[Sentence], to: Listen
     }
 }
 
+/// The plan of each gateway, and of its chats at the desks of others.
 #[derive(Default)]
-struct FixedPlans(Mutex<BTreeMap<AccountId, Arc<ChatPlan>>>);
+struct FixedPlans {
+    at_home: Mutex<BTreeMap<AccountId, Arc<ChatPlan>>>,
+    elsewhere: Mutex<BTreeMap<(AccountId, AccountId), Arc<ChatPlan>>>,
+}
 
 #[async_trait]
 impl Plans for FixedPlans {
     async fn plan(&self, gateway: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError> {
-        Ok(self.0.lock().unwrap().get(gateway).cloned())
+        Ok(self.at_home.lock().unwrap().get(gateway).cloned())
+    }
+
+    async fn plan_at(&self, gateway: &AccountId, desk: &AccountId) -> Result<Option<Arc<ChatPlan>>, AppError> {
+        let home = self.plan(gateway).await?;
+        if home.as_ref().and_then(|plan| plan.desk.as_ref()).is_some_and(|known| known.account == *desk) {
+            return Ok(home);
+        }
+        Ok(self.elsewhere.lock().unwrap().get(&(gateway.clone(), desk.clone())).cloned())
     }
 }
 
@@ -159,8 +171,12 @@ impl World {
     }
 
     pub(crate) fn with(policy: Policy) -> Self {
-        let clock = ManualClock::new();
-        let chats = Arc::new(InMemoryChats::new());
+        Self::beside(ManualClock::new(), Arc::default(), policy)
+    }
+
+    /// Beside a world of messages.
+    pub(crate) fn beside(clock: ManualClock, messages: Arc<InMemoryStore>, policy: Policy) -> Self {
+        let chats = Arc::new(InMemoryChats::beside(messages));
         let timers = Arc::new(ManualTimers::new(Arc::new(clock.clone())));
         let plans = Arc::new(FixedPlans::default());
         let pushes = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
@@ -215,6 +231,19 @@ impl World {
 
     /// Configures the gateway's chats anew.
     pub(crate) fn configure(&self, change: impl FnOnce(&mut ChatPlan)) {
+        self.plans.at_home.lock().unwrap().insert(self.gateway.id.clone(), Arc::new(self.plan(change)));
+    }
+
+    /// Configures another desk that chats of the gateway can be given to.
+    pub(crate) fn configure_at(&self, desk: &AccountId, change: impl FnOnce(&mut ChatPlan)) {
+        let plan = self.plan(|plan| {
+            plan.desk.as_mut().unwrap().account = desk.clone();
+            change(plan);
+        });
+        self.plans.elsewhere.lock().unwrap().insert((self.gateway.id.clone(), desk.clone()), Arc::new(plan));
+    }
+
+    fn plan(&self, change: impl FnOnce(&mut ChatPlan)) -> ChatPlan {
         let skill = Skill { project: "sales".parse().unwrap(), language: None };
         let view = |agent: &Agent| AgentView {
             id: agent.id.clone(),
@@ -235,7 +264,7 @@ impl World {
             words: Arc::new(Words { has_connector: true }),
         };
         change(&mut plan);
-        self.plans.0.lock().unwrap().insert(self.gateway.id.clone(), Arc::new(plan));
+        plan
     }
 
     pub(crate) async fn log_in(&self, agent: &Agent) {

@@ -1,6 +1,6 @@
 //! The contact of a visitor: what we know of the visitor, and which of the found contacts is meant (section 9.6).
 
-use model::Visitor;
+use model::Conversation;
 use serde_json::Value;
 
 use crate::Settings;
@@ -31,9 +31,24 @@ impl Detail {
     }
 }
 
+/// What the visitor of a conversation can be found by.
+///
+/// In a chat the address is whatever a connector calls its thread or its user, and digits alone are more likely somebody's
+/// number on a social network than a phone's: only one in international form is taken for a phone's. A contact that is found
+/// by mistake is a stranger, who gets to see the chat.
+pub(super) fn detail_of(conversation: &Conversation) -> Option<Detail> {
+    let detail = Detail::of(&conversation.visitor.address)?;
+    let is_sure = match &detail {
+        Detail::Email(_) => true,
+        Detail::Phone(number) => number.starts_with('+'),
+    };
+    (is_sure || !conversation.is_chat).then_some(detail)
+}
+
 /// The name a new contact gets. `first_name` is mandatory, so a visitor without a name gets a neutral one.
-pub(super) fn first_name(visitor: &Visitor) -> &str {
-    visitor.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("Visitor")
+pub(super) fn first_name(conversation: &Conversation) -> &str {
+    let nameless = if conversation.is_chat { "Chat visitor" } else { "Visitor" };
+    conversation.visitor.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(nameless)
 }
 
 /// The contact in the answer to a search that really has the detail searched for. The search may be a loose one, and a
@@ -121,6 +136,48 @@ mod tests {
             ("visitor:420700000000", None),
         ] {
             assert_eq!(Detail::of(address), detail, "{address}");
+        }
+    }
+
+    fn conversation(address: &str, name: Option<&str>, is_chat: bool) -> Conversation {
+        Conversation {
+            id: "00112233445566778899".parse().unwrap(),
+            tenant: "demo".parse().unwrap(),
+            visitor: model::Visitor {
+                account: "frontstage/gw".parse().unwrap(),
+                address: address.to_owned(),
+                name: name.map(str::to_owned),
+                memo: model::Memo::new(),
+            },
+            desk: None,
+            last_seq: 1,
+            is_chat,
+        }
+    }
+
+    #[test]
+    fn number_of_a_chats_visitor_is_a_phone_only_in_international_form() {
+        for (address, in_messages, in_a_chat) in [
+            ("iris@example.com", true, true),
+            ("+420 700 000 000", true, true),
+            ("0700000000", true, false),
+            ("192.168.100.200", true, false),
+            ("1234567890", true, false),
+            ("t-7f3a9c1e", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(detail_of(&conversation(address, None, false)).is_some(), in_messages, "{address}");
+            assert_eq!(detail_of(&conversation(address, None, true)).is_some(), in_a_chat, "{address}");
+        }
+    }
+
+    #[test]
+    fn visitor_without_a_name_gets_a_neutral_one() {
+        for (name, in_messages, in_a_chat) in
+            [(Some("Iris"), "Iris", "Iris"), (Some("  "), "Visitor", "Chat visitor"), (None, "Visitor", "Chat visitor")]
+        {
+            assert_eq!(first_name(&conversation("t-1", name, false)), in_messages);
+            assert_eq!(first_name(&conversation("t-1", name, true)), in_a_chat);
         }
     }
 

@@ -95,8 +95,8 @@ impl MessageFlow {
         let said = if content.text.is_empty() { content.subject.as_deref().unwrap_or_default() } else { &content.text };
         Self {
             external: external_uid(&job.conversation),
-            first_name: contact::first_name(&job.conversation.visitor).to_owned(),
-            detail: Detail::of(&job.conversation.visitor.address),
+            first_name: contact::first_name(&job.conversation).to_owned(),
+            detail: contact::detail_of(&job.conversation),
             thread: job.thread.clone(),
             installation: job.installation,
             direction: match job.message.author {

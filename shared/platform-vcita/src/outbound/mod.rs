@@ -55,7 +55,7 @@ impl Terms for Vcita {
         // Section 10. A message is tried for a day, however often. A receipt older than an hour informs nobody, and a
         // later one says more: twelve attempts (half an hour at full delay) outlast a short outage and no more.
         let (max_attempts, give_up_after) = match content {
-            DeliveryContent::Message => (u32::MAX, DAY),
+            DeliveryContent::Message | DeliveryContent::Chat => (u32::MAX, DAY),
             DeliveryContent::Receipt(_) => (12, HOUR),
         };
         DeliveryPolicy {
@@ -179,7 +179,8 @@ impl Attempt {
             },
         };
         let flow = match job.delivery.key.content {
-            DeliveryContent::Message => Flow::Message(Box::new(MessageFlow::new(settings, job))),
+            // Only where visitors are in a chat is something said there; to this desk a message is a message.
+            DeliveryContent::Message | DeliveryContent::Chat => Flow::Message(Box::new(MessageFlow::new(settings, job))),
             DeliveryContent::Receipt(status) => Flow::Receipt(Box::new(ReceiptFlow::new(settings, job, status))),
         };
         let last_call = EpochMillis::new(i64::MAX);

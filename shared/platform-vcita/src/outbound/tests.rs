@@ -52,6 +52,7 @@ fn job(content: DeliveryContent) -> Job {
             },
             desk: Some(recipient.id.clone()),
             last_seq: 1,
+            is_chat: false,
         },
         message: Message {
             id,
@@ -464,6 +465,18 @@ fn visitor_without_a_name_gets_a_neutral_one() {
         job.conversation.visitor.name = name;
         Play::start(job).calls("POST", "/platform/v1/clients", &json!({"first_name": "Visitor"}));
     }
+}
+
+#[test]
+fn visitor_of_a_chat_without_phone_or_mail_becomes_a_contact_by_name_alone() {
+    let mut job = visitor_at("1234567890");
+    job.conversation.is_chat = true;
+    Play::start(job.clone())
+        .calls("POST", "/platform/v1/clients", &json!({"first_name": "Iris Novak"}))
+        .contact_made()
+        .creates_session();
+    job.conversation.visitor.name = None;
+    Play::start(job).calls("POST", "/platform/v1/clients", &json!({"first_name": "Chat visitor"}));
 }
 
 #[test]

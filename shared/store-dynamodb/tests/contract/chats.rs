@@ -61,7 +61,7 @@ fn waiting(conversation: ConversationId, from: EpochMillis) -> ChatRecord {
     chat.enqueued_at = Some(from);
     chat.state = State::Waiting { since: from };
     chat.timer_at = Some(from.plus(Duration::from_secs(10)));
-    ChatRecord { chat, desk: Some(desk()) }
+    ChatRecord { chat, desk: Some(desk()), staff: None }
 }
 
 fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
@@ -72,6 +72,7 @@ fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
         confirmed: Vec::new(),
         told: Vec::new(),
         agents: Vec::new(),
+        relay: None,
         guards: Vec::new(),
         now: NOW,
     }
@@ -125,7 +126,9 @@ async fn read(chats: &DynamoChats, after: u64, max: usize, now: EpochMillis) -> 
 async fn store_meets_the_contract() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;
-    testkit::chats_contract::run(Arc::new(chats)).await;
+    testkit::chats_contract::run(Arc::new(chats.clone())).await;
+    let client = counted_client_of(&emulator, &Calls::default());
+    testkit::chats_contract::run_beside(Arc::new(chats), Arc::new(DynamoStore::over(client, TABLE))).await;
 }
 
 #[tokio::test]

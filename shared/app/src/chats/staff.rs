@@ -1,0 +1,348 @@
+//! Another platform's staff answers a chat: what they are told of it, what they say in it, and the way to them and back.
+//!
+//! They have no stream. What they are told becomes messages of the chat's own conversation, in the same transaction as what
+//! happened, and leaves as every other message does. What they write is accepted as every other message is, waits in a lane
+//! of its own kind, and is said here, one after the other.
+
+use std::ops::RangeInclusive;
+
+use chat::{ChatId, CloseReason, Desk, Direction, Draft, Effect, Party, Sentence, SentenceKind, State};
+use model::{
+    AccountId, Author, Content, Conversation, DeliverTask, Delivery, DeliveryContent, DeliveryEvent, DeliveryKey, EpochMillis,
+    Memo, Message, MessageDetails, MessageId, StoryEntry, Visitor, step,
+};
+use ports::{ChatRecord, LaneSelector, NewDelivery, PortError, Relay, Saved, StaffView, WorkItem};
+use tracing::{info, warn};
+
+use super::cause::Cause;
+use super::commit::{End, Turned, carry_out};
+use super::turn::desk_of;
+use super::{Asking, ChatCtx, ChatOutcome, Handled, desk};
+use crate::settle::{clear_head, leave_lane, stay};
+use crate::{AppError, Progress, SWEEP_GRACE, SettleCtx};
+
+/// The most sentences of a transcript that staff is given: the newest.
+const TRANSCRIPT: u64 = 100;
+
+/// The most messages a transcript becomes; of more sentences, several make one.
+const MESSAGES: usize = 10;
+
+/// How a desk is called that gives itself no name.
+const NAMELESS: &str = "Agent";
+
+/// How often a delivery is looked at again because its lane changes at the same time.
+const RACES: usize = 8;
+
+/// Something that another platform's staff is told.
+#[derive(Debug)]
+pub(super) struct Notice {
+    pub(super) to: AccountId,
+    pub(super) what: What,
+}
+
+/// What staff is told.
+#[derive(Debug)]
+pub(super) enum What {
+    /// The visitor says something.
+    Said(Sentence),
+    /// What was said before, by its counters.
+    Before(RangeInclusive<u64>),
+    /// Something happened to the chat.
+    Event(&'static str),
+}
+
+impl Notice {
+    /// What an effect tells another platform's staff, who had of the chat what `view` says; `None` if it tells them nothing.
+    pub(super) fn of(effect: &Effect, view: Option<&StaffView>) -> Option<Self> {
+        let has = |account: &AccountId| view.filter(|view| view.account == *account).map_or(0, |view| view.counter);
+        match effect {
+            Effect::Deliver { to: Party::Staff(to), sentence } if is_for_staff(sentence) => {
+                Some(Self { to: to.clone(), what: What::Said(sentence.clone()) })
+            }
+            Effect::Transcript { to, sentences } => {
+                let first = (*sentences.start()).max(has(to) + 1).max((sentences.end() + 1).saturating_sub(TRANSCRIPT));
+                (first <= *sentences.end()).then(|| Self { to: to.clone(), what: What::Before(first..=*sentences.end()) })
+            }
+            Effect::Status { to: Party::Staff(to), state, .. } if has(to) > 0 => {
+                Some(Self { to: to.clone(), what: What::Event(news_of(state)?) })
+            }
+            // Staff sees what it writes itself, and vendors have no way to say the rest.
+            Effect::Deliver { .. }
+            | Effect::Status { .. }
+            | Effect::Echo { .. }
+            | Effect::Confirmed { .. }
+            | Effect::Typing { .. }
+            | Effect::Alert { .. }
+            | Effect::AlertEnd { .. }
+            | Effect::Respond { .. }
+            | Effect::Store(_)
+            | Effect::StoreConfirm { .. }
+            | Effect::Bind(_)
+            | Effect::IdReused(_)
+            | Effect::DecideConditions
+            | Effect::StartScript
+            | Effect::RunWaitingRules
+            | Effect::Distribute
+            | Effect::SetTimer(_) => None,
+        }
+    }
+
+    /// The texts it becomes; `before` holds the sentences that it asks for.
+    pub(super) fn words(&self, before: &[Sentence], chat: ChatId, now: EpochMillis) -> Vec<Words> {
+        let words = |text, origin_id, sent_at| Words { to: self.to.clone(), text, origin_id, sent_at };
+        match &self.what {
+            What::Said(sentence) => vec![words(line(sentence), sentence.id.as_str().to_owned(), sentence.sent_at)],
+            What::Before(_) => {
+                let told: Vec<_> = before.iter().filter(|sentence| is_for_staff(sentence)).collect();
+                let pieces = told.chunks(told.len().div_ceil(MESSAGES).max(1));
+                let piece = |piece: &[&Sentence]| {
+                    let newest = piece.last()?;
+                    let lines: Vec<_> = piece.iter().map(|sentence| line(sentence)).collect();
+                    Some(words(lines.join("\n"), newest.id.as_str().to_owned(), newest.sent_at))
+                };
+                pieces.filter_map(piece).collect()
+            }
+            What::Event(text) => vec![words((*text).to_owned(), chat.to_string(), now)],
+        }
+    }
+}
+
+/// A message to staff.
+#[derive(Debug)]
+pub(super) struct Words {
+    to: AccountId,
+    text: String,
+    origin_id: String,
+    sent_at: EpochMillis,
+}
+
+/// Whether staff is told a sentence at all: they have a list of messages and nothing else.
+fn is_for_staff(sentence: &Sentence) -> bool {
+    match sentence.kind {
+        SentenceKind::Text | SentenceKind::Note => !sentence.text.is_empty(),
+        SentenceKind::Panel | SentenceKind::Navigation | SentenceKind::CoBrowsing | SentenceKind::Other(_) => false,
+    }
+}
+
+/// What somebody said, with who it was unless it is the visitor, under whose name staff is told everything.
+fn line(sentence: &Sentence) -> String {
+    match sentence.direction {
+        Direction::Inbound => sentence.text.clone(),
+        Direction::Outbound => format!("{}: {}", sentence.party_name.as_deref().unwrap_or(NAMELESS), sentence.text),
+    }
+}
+
+/// What staff is told of where their chat stands; `None` if they know.
+const fn news_of(state: &State) -> Option<&'static str> {
+    match state {
+        State::Closed { reason, .. } => match reason {
+            CloseReason::ExtApp => Some("The visitor has left the chat."),
+            CloseReason::Inactivity => Some("The chat has ended, as nobody wrote anything."),
+            CloseReason::System => Some("The chat has ended."),
+            CloseReason::Agent => None,
+        },
+        State::Waiting { .. } => Some("The chat was given to somebody else."),
+        State::Pilot | State::Icr { .. } | State::Alerting { .. } | State::Answered { .. } => None,
+    }
+}
+
+/// What another platform's staff has of a chat after a step.
+pub(super) fn view_of(chat: &chat::Chat, before: Option<&ChatRecord>) -> Option<StaffView> {
+    match &chat.desk {
+        // Whatever is said while they have it is told them, or is their own.
+        Some(Desk::Staff(account)) => Some(StaffView { account: account.clone(), counter: chat.counter }),
+        Some(Desk::Agents(_)) | None => before.filter(|before| before.chat.id == chat.id).and_then(|before| before.staff.clone()),
+    }
+}
+
+/// The messages that staff is told something by; `None` if it is nothing. `last_seq` is the conversation's last place as far
+/// as that is known.
+pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: EpochMillis) -> Result<Option<Relay>, AppError> {
+    let chat = &record.chat;
+    let Some(last) = words.last() else { return Ok(None) };
+    let tracking = chat.tracking.as_ref().map(|tracking| tracking.as_str().to_owned());
+    let mut conversation = Conversation {
+        id: chat.conversation(),
+        tenant: chat.tenant.clone(),
+        visitor: Visitor {
+            account: chat.gateway.clone(),
+            address: chat.visitor.remote_address.clone().or(tracking).unwrap_or_default(),
+            name: chat.visitor.party_name.clone(),
+            memo: Memo::new(),
+        },
+        // Whoever had the chat last may still write: the chat itself says whether it is theirs.
+        desk: Some(match &chat.desk {
+            Some(Desk::Staff(account)) => account.clone(),
+            Some(Desk::Agents(_)) | None => last.to.clone(),
+        }),
+        last_seq,
+        is_chat: true,
+    };
+    let (mut messages, mut deliveries) = (Vec::new(), Vec::new());
+    for Words { to, text, origin_id, sent_at } in words {
+        conversation.last_seq = conversation.next_seq(now);
+        let id = MessageId::new(conversation.id, conversation.last_seq).ok_or(AppError::Internal("conversation is full"))?;
+        let key = DeliveryKey { message: id, recipient: to, content: DeliveryContent::Message };
+        let delivery = Delivery::queued(key, conversation.tenant.clone(), now);
+        deliveries.push(NewDelivery { delivery, due_at: now.plus(SWEEP_GRACE) });
+        messages.push(Message {
+            id,
+            tenant: conversation.tenant.clone(),
+            author: Author::Visitor,
+            origin: chat.gateway.clone(),
+            origin_id,
+            sent_at,
+            accepted_at: now,
+            content: Content { text, html: None, subject: None },
+            details: MessageDetails::default(),
+            memo: Memo::new(),
+        });
+    }
+    Ok(Some(Relay { conversation, messages, deliveries }))
+}
+
+/// Says that something waits for staff. What cannot be said is as good as lost, and the sweep finds the lanes.
+pub(super) async fn announce(ctx: &ChatCtx, relay: &Relay) {
+    let mut lanes = Vec::new();
+    for new in &relay.deliveries {
+        let key = &new.delivery.key;
+        let lane = key.lane();
+        // Those behind it go when their turn comes.
+        if lanes.contains(&lane) {
+            continue;
+        }
+        let task = DeliverTask::V1 { lane: lane.clone(), entry: Some(key.entry()) };
+        if let Err(error) = ctx.timers.relay(&task).await {
+            warn!(delivery.id = %key, "delivery {key} not enqueued: {error}");
+        }
+        lanes.push(lane);
+    }
+}
+
+/// Says what heads a lane of [`model::LaneKind::Chat`] in its chat, and settles the delivery: sent, or rejected with the chat's
+/// word for it. Safe to run twice and with tasks that are long out of date: a sentence is known by the message's id (5.2).
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
+pub async fn say(ctx: &ChatCtx, settle: &SettleCtx, task: &DeliverTask) -> Result<Progress, AppError> {
+    let DeliverTask::V1 { lane, entry } = task;
+    let base = &settle.base;
+    let mut which = entry.map_or(LaneSelector::Head, LaneSelector::Entry);
+    let mut said = None;
+    for _ in 0..RACES {
+        let Some(mut item) = base.store.work(lane, which, None, base.clock.now()).await? else {
+            return Ok(Progress::default());
+        };
+        let entry = item.delivery.key.entry();
+        if item.lane.head() != Some(entry) {
+            return Ok(Progress::default());
+        }
+        which = LaneSelector::Entry(entry);
+        if item.delivery.state.is_final() {
+            clear_head(settle, item).await?;
+            return Ok(Progress::default());
+        }
+        let policy = settle.terms.terms(lane.recipient.platform()).policy(item.delivery.key.content);
+        let (created_at, now, dice) = (item.delivery.created_at, base.clock.now(), base.dice.roll());
+        let Ok(begun) = step(&item.delivery.state, &DeliveryEvent::HandOver, &policy, created_at, now, dice) else {
+            return Ok(Progress::default());
+        };
+        if begun.state.is_final() {
+            // It has waited for too long, so something is wrong with us: that is for the operator, too.
+            let story = StoryEntry { at: now, event: begun.event, next_at: None, detail: None, said_at: None };
+            item.delivery.state = begun.state;
+            let due_at = now.plus(SWEEP_GRACE);
+            if stay(settle, item.delivery.clone(), item.lane.clone(), story, due_at, false).await? == Saved::Yes {
+                item.delivery.rev += 1;
+                clear_head(settle, item).await?;
+                return Ok(Progress { failed: 1, ..Progress::default() });
+            }
+            continue;
+        }
+        let refusal = match &said {
+            Some(refusal) => Option::clone(refusal),
+            None => said.insert(speak(ctx, &item).await?).clone(),
+        };
+        let (event, outcome, progress) = match refusal {
+            None => (DeliveryEvent::Acknowledged, "acknowledged", Progress { delivered: 1, ..Progress::default() }),
+            Some(_) => (DeliveryEvent::Rejected, "rejected", Progress { failed: 1, ..Progress::default() }),
+        };
+        let Ok(change) = step(&begun.state, &event, &policy, created_at, now, dice) else { return Ok(Progress::default()) };
+        let story = StoryEntry { at: now, event: change.event, next_at: None, detail: refusal, said_at: None };
+        item.delivery.state = change.state;
+        let key = item.delivery.key.clone();
+        // A chat that does not take it is nothing that an operator could mend: staff is told, and that is all.
+        if leave_lane(settle, item, Some(story), None).await? == Saved::Yes {
+            info!(delivery.id = %key, delivery.outcome = outcome, "delivery {key}: {outcome}");
+            return Ok(progress);
+        }
+    }
+    Err(PortError::Busy.into())
+}
+
+/// Lets staff say their message in its chat. Why the chat does not take it, if it does not.
+async fn speak(ctx: &ChatCtx, item: &WorkItem) -> Result<Option<String>, AppError> {
+    let message = &item.message;
+    let Ok(id) = message.id.to_string().try_into() else { return Err(AppError::Internal("a message's id is no sentence's")) };
+    let text = message.content.text.clone();
+    let draft = match Draft::new(id, SentenceKind::Text, text, None, Some(message.sent_at)) {
+        Ok(draft) => draft,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    let cause = Cause::Staff { account: &message.origin, conversation: message.id.conversation(), draft: &draft };
+    let turned = match carry_out(ctx, &cause, &Asking::default()).await {
+        Ok(turned) => turned,
+        Err(error @ AppError::TooLarge { .. }) => return Ok(Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    desk::offer_after(ctx, &turned).await;
+    Ok(handled(turned)?.refusal.map(|refusal| refusal.as_str().to_owned()))
+}
+
+/// What came of a turn that nothing guards.
+fn handled(turned: Turned) -> Result<Handled, AppError> {
+    match turned.end {
+        End::Outcome(ChatOutcome::Done(handled)) => Ok(handled),
+        End::Outcome(ChatOutcome::Replayed | ChatOutcome::IdReused) | End::Repeated(_) => {
+            Err(AppError::Internal("a repetition of what nothing guards"))
+        }
+    }
+}
+
+/// What became of a hand-over.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HandedOver {
+    /// The chat is that desk's, and stands there so.
+    Yes(State),
+    /// There is no such chat, or another one is current in its conversation.
+    UnknownChat,
+    /// No desk of the chat's tenant is of this name.
+    UnknownDesk,
+    /// The chat does not take it; nothing was changed.
+    Refused(chat::Refusal),
+}
+
+/// Gives a chat to another desk: to the staff of another platform's account, who are told what was said, or to our own agents
+/// of a desk who know what the gateway's chats ask for. The transcript stays. Once more is as good as once.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be done.
+pub async fn hand_over(ctx: &ChatCtx, chat: ChatId, to: &AccountId) -> Result<HandedOver, AppError> {
+    let read = ctx.chats.chat(chat.conversation(), None).await?.map(|(read, _)| read.chat).filter(|read| read.id == chat);
+    let Some(read) = read else { return Ok(HandedOver::UnknownChat) };
+    let plan = ctx.plans.plan_at(&read.gateway, to).await?;
+    let Some(target) = plan.and_then(|plan| desk_of(&plan, &read.visitor, None)) else { return Ok(HandedOver::UnknownDesk) };
+
+    let turned = carry_out(ctx, &Cause::HandOver { chat, to, desk: &target }, &Asking::default()).await?;
+    desk::offer_after(ctx, &turned).await;
+    let Handled { refusal, chat: record, .. } = handled(turned)?;
+    match (refusal, record) {
+        (Some(chat::Refusal::UnknownChat), _) | (None, None) => Ok(HandedOver::UnknownChat),
+        (Some(refusal), _) => Ok(HandedOver::Refused(refusal)),
+        (None, Some(record)) => {
+            info!(conversation.id = %chat.conversation(), account.id = %to, "chat {chat} is given to {to}");
+            let offered = desk::offer_one(ctx, chat.conversation()).await.filter(|offered| offered.chat.id == chat);
+            Ok(HandedOver::Yes(offered.unwrap_or(record).chat.state.clone()))
+        }
+    }
+}
