@@ -168,7 +168,13 @@ def test_scheduled_function_has_a_dead_letter_target():
 
 def test_every_other_function_is_invoked_synchronously():
     invoked_by = {function for kind in ("HttpApi", "SQS", "Schedule") for function, _ in sources(kind)}
-    assert set(FUNCTIONS) - invoked_by == {"OperatorConfigure", "OperatorHandOver", "OperatorReplay", "OperatorTimeline"}
+    assert set(FUNCTIONS) - invoked_by == {
+        "OperatorConfigure",
+        "OperatorHandOver",
+        "OperatorPrepareChat",
+        "OperatorReplay",
+        "OperatorTimeline",
+    }
 
 
 def statements(role: str) -> list[dict[str, Any]]:

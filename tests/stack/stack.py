@@ -25,7 +25,8 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
-CHAT_GATEWAY, PUSH_GATEWAY, STAFF_GATEWAY, WEB_GATEWAY, DESK = "gw-chat", "gw-push", "gw-staff", "gw-web", "desk-demo"
+CHAT_GATEWAY, PUSH_GATEWAY, STAFF_GATEWAY, ROBOT_GATEWAY = "gw-chat", "gw-push", "gw-staff", "gw-robot"
+WEB_GATEWAY, DESK = "gw-web", "desk-demo"
 WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
@@ -313,7 +314,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        made |= {name: secrets.token_hex(32) for name in ("cookie", "push", "staff_chat")}
+        made |= {name: secrets.token_hex(32) for name in ("cookie", "push", "staff_chat", "robot")}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -327,6 +328,7 @@ class Stack:
             f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["chat"]}]},
             f"frontstage/{PUSH_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["push"]}]},
             f"frontstage/{STAFF_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["staff_chat"]}]},
+            f"frontstage/{ROBOT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": keys["robot"]}]},
             f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [keys["cookie"]]},
             f"frontstage/{DESK}": {
                 "keys": [

@@ -67,6 +67,7 @@ impl Client<'_> {
             Msg::AgentAnswer(info) => (info.chat_id, Ok(AgentAct::Answers)),
             Msg::AgentHangup(info) => (info.chat_id, Ok(AgentAct::HangsUp)),
             Msg::AgentReturn(info) if self.call.desk.may_return => (info.chat_id, Ok(AgentAct::Returns)),
+            Msg::AgentSpam(info) if self.call.desk.allow_spam => (info.chat_id, Ok(AgentAct::MarksSpam)),
             Msg::AgentStatus(info) => (info.chat_id, Ok(AgentAct::Asks)),
             Msg::AgentTyping(info) => (info.chat_id, Ok(AgentAct::Types { is_typing: info.is_typing.unwrap_or(true) })),
             Msg::AgentSentence(info) => {
@@ -74,7 +75,7 @@ impl Client<'_> {
                 (Some(info.chat_id), hearing::draft(info, speaker).map(AgentAct::Speaks))
             }
             Msg::AgentConfirm(info) => (info.chat_id, hearing::sentence_id(info.id.as_deref()).map(AgentAct::Confirms)),
-            // Both are names of our own (section 12), the first of them for desks that allow it.
+            // Both are names of our own (section 12), for desks that allow them.
             Msg::AgentReturn(_)
             | Msg::AgentSpam(_)
             // What connectors send is refused on a workplace's path before it gets here.

@@ -1,8 +1,9 @@
-//! What the operator invokes directly: configure, timeline, replay, hand-over of chats. No HTTP route leads here; the right to
-//! invoke the function is the authentication.
+//! What the operator invokes directly: configure, timeline, replay, hand over and prepare chats. No HTTP route leads here; the
+//! right to invoke the function is the authentication.
 
 pub mod configure;
 pub mod hand_over;
+pub mod prepare_chat;
 pub mod replay;
 pub mod timeline;
 
@@ -23,11 +24,12 @@ pub fn connect_story(config: &Config) -> Ctx<dyn StoryStore> {
     Services::connect(config).ctx(|store| store)
 }
 
-/// Connects what handing chats over needs. Secrets are none of it.
+/// Connects what handing over and preparing chats needs: nobody's secrets.
 #[must_use]
-pub fn connect_chats(config: &Config) -> ChatCtx {
+pub fn connect_chats(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx) {
     let services = Services::connect(config);
-    services.chats(&services.accounts(config), chats_frontstage::plan)
+    let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
+    (services.ctx(|store| store), chats)
 }
 
 /// The answer to an input that cannot be used.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use uuid::Uuid;
+use website::image::{Size, asked_side, target_size};
 use website::poll::is_not_modified;
 use website::settings::Picture;
 use wire::{RawRequest, Reply};
@@ -15,13 +16,14 @@ use crate::Ctx;
 use crate::call::{Call, Route, serve};
 use crate::conversation::attendant;
 use crate::problem::Problem;
+use crate::scaled::{scaled, size};
 
 /// Head and shoulders in grey, 128 pixels wide and high.
 const GENERIC: &[u8] = include_bytes!("generic.png");
 
 const ROUTE: Route = Route { is_write: false, path: &["api", "AgentImage", "*"], run };
 
-/// Serves a picture, in the size in which it was configured.
+/// Serves a picture, in the size that is asked for (8.1).
 ///
 /// # Errors
 /// [`AppError`] where no web site is known.
@@ -32,9 +34,15 @@ pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
 fn run<'a>(call: &'a Call<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
     async move {
         let picture = own(call).await?;
-        let tag = picture
-            .as_ref()
-            .map_or_else(|| "\"generic\"".to_owned(), |(id, picture)| format!("\"{id}.{}\"", picture.bytes.len()));
+        let (name, media_type, file) = match picture {
+            Some((id, picture)) => (format!("{id}.{}", picture.bytes.len()), picture.media_type, picture.bytes.as_slice()),
+            None => ("generic".to_owned(), "image/png", GENERIC),
+        };
+        let to = smaller(call, file);
+        let tag = match to {
+            Some(Size { width, height }) => format!("\"{name}.{width}x{height}\""),
+            None => format!("\"{name}\""),
+        };
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
         if let Ok(tag) = HeaderValue::from_str(&tag) {
@@ -43,14 +51,18 @@ fn run<'a>(call: &'a Call<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
         if is_not_modified(call.header(IF_NONE_MATCH), &tag) {
             return Ok(Reply { headers, ..Reply::empty(StatusCode::NOT_MODIFIED) });
         }
-        let (media_type, body) = match picture {
-            Some((_, picture)) => (picture.media_type, picture.bytes.clone().into()),
-            None => ("image/png", GENERIC.into()),
-        };
+        let body = to.and_then(|to| scaled(file, to)).unwrap_or_else(|| file.to_vec()).into();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         Ok(Reply { status: StatusCode::OK, headers, body })
     }
     .boxed()
+}
+
+/// The size in which a picture is wanted, if that is not the one it has.
+fn smaller(call: &Call<'_>, file: &[u8]) -> Option<Size> {
+    let own = size(file)?;
+    let wanted = target_size(own, asked_side(call.query("width").as_deref()), asked_side(call.query("height").as_deref()));
+    (wanted != own).then_some(wanted)
 }
 
 /// The picture that is configured for the agent of this id, if that is the agent of the visitor's chat. A read only where

@@ -37,7 +37,7 @@ pub(crate) fn status(chat: &Chat, now: EpochMillis) -> ChatStatus {
 pub(crate) fn attendant(chat: &Chat) -> (Option<String>, Option<Uuid>) {
     let guid = |id: &chat::AgentId| Uuid::try_parse(&id.to_string()).ok();
     match &chat.state {
-        State::Icr { robot: Robot { id, name } } => (Some(name.clone()), id.as_ref().and_then(guid)),
+        State::Icr { robot: Robot { id, name }, .. } => (Some(name.clone()), id.as_ref().and_then(guid)),
         State::Answered { by } | State::Closed { attended_by: Some(by), .. } => match by {
             Attendant::Agent(agent) => (Some(agent.name.clone()), guid(&agent.id)),
             Attendant::Staff(staff) => (staff.name.clone(), None),

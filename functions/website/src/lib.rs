@@ -14,6 +14,7 @@ pub mod navigation;
 mod polls;
 mod problem;
 pub mod routing;
+mod scaled;
 pub mod script;
 pub mod sentence;
 mod site;

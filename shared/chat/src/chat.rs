@@ -168,6 +168,9 @@ pub enum State {
     Icr {
         /// The script, as the visitor sees it.
         robot: Robot,
+        /// The node of the script at which the visitor was asked something ([`crate::script`]); `None` before it has spoken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
     },
     /// Nobody is free yet.
     Waiting {
@@ -305,6 +308,12 @@ pub struct Chat {
     pub inactive_at: Option<EpochMillis>,
     /// When the rules of its state are looked at next: conditions in `Pilot`, rules of waiting in `Waiting`.
     pub cycle_at: Option<EpochMillis>,
+    /// Up to when the rules of waiting were looked at in this wait; `None` while they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_at: Option<EpochMillis>,
+    /// Whether an agent marked it as spam (section 12, `CS_CHAT_SPAM`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_spam: bool,
     /// The instant for which somebody has promised to look at it: the last [`crate::Effect::SetTimer`].
     pub timer_at: Option<EpochMillis>,
     /// Counts its changes; whoever writes it names the value it read.
@@ -349,6 +358,8 @@ impl Chat {
             answered_at: None,
             inactive_at: policy.inactivity.map(|pause| now.plus(pause)),
             cycle_at: None,
+            rules_at: None,
+            is_spam: false,
             timer_at: None,
             rev: 0,
         }

@@ -85,6 +85,8 @@ pub enum Event {
     AgentHangsUp(Agent),
     /// `CS_CHAT_RETURN` (section 12).
     AgentReturns(Agent),
+    /// `CS_CHAT_SPAM` (section 12).
+    AgentMarksSpam(Agent),
     /// `CS_CHAT_STATUS`.
     AgentAsks(Agent),
     /// `CS_CHAT_TYPING`, or another platform's staff typing.
@@ -108,6 +110,8 @@ pub enum Event {
 
     /// The conditions of a new chat were evaluated.
     ConditionsDecided(Decision),
+    /// The script comes to a node, where it will ask the visitor something.
+    ScriptMoves(String),
     /// The script says something.
     ScriptSpeaks(Said),
     /// The script hands over to people.
@@ -233,8 +237,14 @@ pub enum Effect {
     DecideConditions,
     /// Let the script begin.
     StartScript,
-    /// Evaluate the rules of waiting; what they say comes back as [`Event::WaitingRuleSpeaks`].
-    RunWaitingRules,
+    /// Evaluate the rules of waiting ([`crate::waiting`]); what they say comes back as [`Event::WaitingRuleSpeaks`], and where
+    /// they give the chat as [`Event::HandOver`].
+    RunWaitingRules {
+        /// Since when the visitor waits.
+        from: EpochMillis,
+        /// Until when they were evaluated before.
+        seen: EpochMillis,
+    },
     /// Choose an agent ([`crate::desk::choose`]), and say so with [`Event::AgentOffered`].
     Distribute,
     /// Send [`Event::Tick`] at this instant or soon after it. Earlier timers may stay: an early tick does nothing.

@@ -126,7 +126,7 @@ impl GateWhen {
 }
 
 /// Whether the culture `given` is `wanted` or a part of it, subtag by subtag, in any case, `_` as `-` (2.2).
-fn speaks(given: &str, wanted: &str) -> bool {
+pub(crate) fn speaks(given: &str, wanted: &str) -> bool {
     let mut given = given.split(['-', '_']);
     wanted.split(['-', '_']).all(|subtag| given.next().is_some_and(|g| g.eq_ignore_ascii_case(subtag)))
 }

@@ -12,8 +12,11 @@ mod event;
 pub mod gate;
 mod id;
 mod policy;
+pub mod script;
 mod sentence;
 mod step;
+pub mod texts;
+pub mod waiting;
 
 #[cfg(test)]
 mod tests;

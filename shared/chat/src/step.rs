@@ -47,12 +47,14 @@ fn step_without_chat(event: &Event, now: EpochMillis, policy: &Policy) -> Step {
         | Event::AgentAnswers(_)
         | Event::AgentHangsUp(_)
         | Event::AgentReturns(_)
+        | Event::AgentMarksSpam(_)
         | Event::AgentAsks(_)
         | Event::DeskTypes { .. }
         | Event::DeskSpeaks { .. }
         | Event::DeskConfirms(_)
         | Event::StaffCloses(_)
         | Event::ConditionsDecided(_)
+        | Event::ScriptMoves(_)
         | Event::ScriptSpeaks(_)
         | Event::ScriptHandsOver(_)
         | Event::ScriptEnds
@@ -104,7 +106,7 @@ fn may_enter(start: &Start, target: &Chat) -> Result<(), Refusal> {
 struct Work {
     decide: bool,
     script: bool,
-    rules: bool,
+    rules: Option<(EpochMillis, EpochMillis)>,
     distribute: bool,
     timer_fired: bool,
 }
@@ -147,8 +149,8 @@ impl<'a> Turn<'a> {
         if script && matches!(self.chat.state, State::Icr { .. }) {
             self.effects.push(Effect::StartScript);
         }
-        if rules && matches!(self.chat.state, State::Waiting { .. }) {
-            self.effects.push(Effect::RunWaitingRules);
+        if let Some((from, seen)) = rules.filter(|_| matches!(self.chat.state, State::Waiting { .. })) {
+            self.effects.push(Effect::RunWaitingRules { from, seen });
         }
         if distribute && self.chat.waiting().is_some() {
             self.effects.push(Effect::Distribute);
@@ -260,10 +262,15 @@ impl<'a> Turn<'a> {
 
     /// Waits anew after somebody has conversed: what came before is not waiting time.
     fn wait_again(&mut self) {
+        self.waits_from_now();
+        self.wait(self.now);
+    }
+
+    fn waits_from_now(&mut self) {
         self.chat.waiting_from = self.now;
+        self.chat.rules_at = None;
         self.chat.enqueued_at = None;
         self.chat.answered_at = None;
-        self.wait(self.now);
     }
 
     fn distribute(&mut self) {
@@ -282,10 +289,8 @@ impl<'a> Turn<'a> {
         let before = self.chat.state.clone();
         let left = self.chat.desk.replace(desk.clone());
         match before {
-            State::Answered { .. } => self.wait_again(),
-            State::Pilot | State::Icr { .. } | State::Waiting { .. } | State::Alerting { .. } | State::Closed { .. } => {
-                self.wait(self.now);
-            }
+            State::Icr { .. } | State::Answered { .. } => self.wait_again(),
+            State::Pilot | State::Waiting { .. } | State::Alerting { .. } | State::Closed { .. } => self.wait(self.now),
         }
         self.tell_visitor();
         self.tell_left(&before, left.as_ref());
@@ -329,7 +334,9 @@ impl<'a> Turn<'a> {
         match self.chat.state {
             State::Pilot => self.work.decide = true,
             State::Waiting { .. } => {
-                self.work.rules = true;
+                let from = self.chat.waiting_from;
+                self.work.rules = Some((from, self.chat.rules_at.unwrap_or(from)));
+                self.chat.rules_at = Some(self.now);
                 self.distribute();
             }
             State::Icr { .. } | State::Alerting { .. } | State::Answered { .. } | State::Closed { .. } => {}
@@ -367,6 +374,7 @@ impl<'a> Turn<'a> {
             Event::AgentAnswers(agent) => self.agent_answers(agent),
             Event::AgentHangsUp(agent) => self.agent_hangs_up(agent),
             Event::AgentReturns(agent) => self.agent_returns(agent),
+            Event::AgentMarksSpam(agent) => self.agent_marks_spam(agent),
             Event::AgentAsks(agent) => {
                 self.recognise(agent);
                 self.tell(Party::Agent(agent.clone()), true);
@@ -384,6 +392,7 @@ impl<'a> Turn<'a> {
             }
             Event::StaffCloses(staff) => self.staff_closes(staff),
             Event::ConditionsDecided(decision) => self.conditions_decided(decision),
+            Event::ScriptMoves(node) => self.script_moves(node),
             Event::ScriptSpeaks(said) => self.script_speaks(said),
             Event::ScriptHandsOver(desk) => {
                 self.expect_script()?;
@@ -496,10 +505,8 @@ impl<'a> Turn<'a> {
     fn revive(&mut self) {
         self.chat.desk = None;
         self.chat.barred.clear();
-        self.chat.waiting_from = self.now;
-        self.chat.enqueued_at = None;
+        self.waits_from_now();
         self.chat.spoke_at = None;
-        self.chat.answered_at = None;
         self.note_activity();
         self.move_to(State::Pilot, self.now);
         self.work.decide = true;
@@ -753,6 +760,29 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// `CS_CHAT_SPAM`, which ends the chat as row 19 does.
+    fn agent_marks_spam(&mut self, agent: &Agent) -> Result<(), Refusal> {
+        let to = Party::Agent(agent.clone());
+        if self.recognise(agent) {
+            self.chat.is_spam = true;
+            self.close(CloseReason::Agent, self.now);
+            self.tell(to, true);
+            self.tell_visitor();
+            return Ok(());
+        }
+        match &self.chat.state {
+            // The same mark again.
+            State::Closed { .. } if self.chat.is_spam => {
+                self.tell(to, true);
+                Ok(())
+            }
+            State::Closed { .. } => Err(Refusal::ChatClosed),
+            State::Pilot | State::Icr { .. } | State::Waiting { .. } | State::Alerting { .. } | State::Answered { .. } => {
+                Err(Refusal::NotYourChat)
+            }
+        }
+    }
+
     /// Row 20.
     fn agent_returns(&mut self, agent: &Agent) -> Result<(), Refusal> {
         let to = Party::Agent(agent.clone());
@@ -841,7 +871,7 @@ impl<'a> Turn<'a> {
         }
         let desk = match decision {
             Decision::Script(robot) => {
-                self.move_to(State::Icr { robot: robot.clone() }, self.now);
+                self.move_to(State::Icr { robot: robot.clone(), node: None }, self.now);
                 self.tell_visitor();
                 self.work.script = true;
                 return Ok(());
@@ -862,10 +892,18 @@ impl<'a> Turn<'a> {
     /// What a script does once it no longer has the chat comes too late.
     fn expect_script(&self) -> Result<&Robot, Refusal> {
         match &self.chat.state {
-            State::Icr { robot } => Ok(robot),
+            State::Icr { robot, .. } => Ok(robot),
             State::Closed { .. } => Err(Refusal::ChatClosed),
             State::Pilot | State::Waiting { .. } | State::Alerting { .. } | State::Answered { .. } => Err(Refusal::Conflict),
         }
+    }
+
+    fn script_moves(&mut self, to: &str) -> Result<(), Refusal> {
+        self.expect_script()?;
+        if let State::Icr { node, .. } = &mut self.chat.state {
+            *node = Some(to.to_owned());
+        }
+        Ok(())
     }
 
     /// Row 34.

@@ -1,9 +1,13 @@
 //! What configuration says about the chats of a gateway.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::chats::{ChatPlan, ChatWords, DeskPlan};
+use chat::Desk;
+use chat::script::Script;
+use chat::texts::Target;
 use model::{Account, AccountId, Directory, Platform};
 use platform_frontstage::{AccountSettings, DeskSettings, Settings};
 
@@ -22,31 +26,64 @@ pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) 
     let desk_account = at
         .or_else(|| directory.desk_for(&account.tenant, gateway))
         .and_then(|id| directory.accounts.get(id))
-        .filter(|desk| desk.tenant == account.tenant);
+        .filter(|desk| desk.tenant == account.tenant && is_desk(desk));
     let own_desk = desk_account.and_then(desk_settings);
-    // A gateway of this platform is nobody who could answer.
-    let desk_account = desk_account.filter(|desk| own_desk.is_some() || desk.id.platform() != Platform::Frontstage);
-    let desk = desk_account.map(|desk| DeskPlan {
-        account: desk.id.clone(),
-        agents: own_desk.as_ref().map(DeskSettings::views),
-        // When another platform's staff is there is not known here: the chat waits for them.
-        is_open: own_desk.as_ref().is_none_or(|desk| desk.is_open),
-    });
+    let desk = desk_account.map(|desk| desk_plan(&desk.id, own_desk.as_ref()));
+    let mut others = Vec::new();
+    let mut other_desks = BTreeMap::new();
+    let targets = chat.script.iter().flat_map(Script::targets).chain(chat.waiting_rules.targets());
+    for id in named(targets, desk_account.map(|desk| &desk.id)) {
+        // Nobody hands over to another tenant, nor to an account that answers nothing.
+        let Some(named) = directory.accounts.get(id).filter(|named| named.tenant == account.tenant && is_desk(named)) else {
+            continue;
+        };
+        let own = desk_settings(named);
+        others.push(desk_plan(id, own.as_ref()));
+        other_desks.extend(own.map(|own| (id.clone(), own)));
+    }
+    let mut policy = chat.policy(own_desk.as_ref().map(|desk| desk.max_signal_duration));
+    policy.default_desk = chat.default_skill.filter(|_| own_desk.is_some()).map(Desk::Agents);
     Some(ChatPlan {
-        policy: chat.policy(own_desk.as_ref().map(|desk| desk.max_signal_duration)),
+        policy,
         gate: chat.gate,
-        skill: Some(chat.skill),
+        skill: chat.skill,
         desk,
+        others,
+        script: chat.script,
+        waiting_rules: chat.waiting_rules,
         list_recently: chat.list_recently_closed.then_some(RECENTLY),
         is_pushed: chat.is_pushed,
-        words: Arc::new(Words { gateway: Some(settings), desk: own_desk }),
+        words: Arc::new(Words { gateway: Some(settings), desk: own_desk, other_desks }),
     })
+}
+
+/// The accounts that rules name, each once, without the gateway's own desk.
+fn named<'a>(targets: impl Iterator<Item = &'a Target>, own: Option<&AccountId>) -> BTreeSet<&'a AccountId> {
+    targets.filter_map(|target| target.desk.as_ref()).filter(|id| Some(*id) != own).collect()
+}
+
+/// A desk; without settings it is another platform's.
+fn desk_plan(id: &AccountId, own: Option<&DeskSettings>) -> DeskPlan {
+    DeskPlan {
+        account: id.clone(),
+        agents: own.map(DeskSettings::views),
+        // When another platform's staff is there is not known here: the chat waits for them.
+        is_open: own.is_none_or(|desk| desk.is_open),
+    }
+}
+
+/// Whether chats can be given to this account: a desk of our own, or another platform's staff.
+fn is_desk(account: &Account) -> bool {
+    match account.id.platform() {
+        Platform::Frontstage => desk_settings(account).is_some(),
+        Platform::Vcita => true,
+    }
 }
 
 /// The words in which agents of a desk are told what is about no chat of one gateway alone.
 #[must_use]
 pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {
-    Words { gateway: None, desk: Some(desk.clone()) }
+    Words { gateway: None, desk: Some(desk.clone()), other_desks: BTreeMap::new() }
 }
 
 fn gateway_settings(account: &Account) -> Option<Settings> {
@@ -109,6 +146,38 @@ mod tests {
         assert_eq!((desk.account.to_string().as_str(), desk.is_open), ("frontstage/desk", false));
         let agents = desk.agents.unwrap();
         assert_eq!((agents[0].name.as_str(), agents[0].capacity, agents[0].chats), ("Jana", 2, 0));
+    }
+
+    #[test]
+    fn rows_12_and_14_desks_that_rules_name_are_known_with_their_agents() {
+        let mut with_rules = chat();
+        with_rules["waiting_rules"] = json!([
+            {"after": 10, "hand_over": "frontstage/desk"},
+            {"after": 20, "hand_over": {"project": "help"}},
+            {"after": 30, "hand_over": "frontstage/none"},
+            {"after": 40, "hand_over": "frontstage/gw-chat"}
+        ]);
+        with_rules["script"] = json!({"robot": {"name": "Robin"}, "nodes": [
+            {"name": "a", "say": "Hello", "then": {"hand_over": "vcita/demo"}}]});
+        let others =
+            |plan: ChatPlan| plan.others.iter().map(|desk| (desk.account.to_string(), desk.agents.is_some())).collect::<Vec<_>>();
+        let staff_first = planned(with_rules.clone(), "vcita/demo").unwrap();
+        assert_eq!(others(staff_first), [("frontstage/desk".to_owned(), true)]);
+        let agents_first = planned(with_rules.clone(), "frontstage/desk").unwrap();
+        assert_eq!(others(agents_first), [("vcita/demo".to_owned(), false)]);
+        let mut other_tenant = directory(with_rules, "frontstage/desk");
+        other_tenant.accounts.get_mut(&"vcita/demo".parse().unwrap()).unwrap().tenant = "else".parse().unwrap();
+        assert!(plan(&other_tenant, &"frontstage/gw-chat".parse().unwrap(), None).unwrap().others.is_empty());
+    }
+
+    #[test]
+    fn row_11_default_project_is_for_a_desk_of_our_own() {
+        let mut with_default = chat();
+        with_default.as_object_mut().unwrap().remove("project");
+        with_default["default_project"] = json!("help");
+        let default = |desk| planned(with_default.clone(), desk).unwrap().policy.default_desk;
+        let Some(Desk::Agents(skill)) = default("frontstage/desk") else { panic!() };
+        assert_eq!((skill.project.to_string().as_str(), default("vcita/demo")), ("help", None));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The words of streams: what is kept of a message, and what is given out.
 
+use std::collections::BTreeMap;
+
 use app::AppError;
 use app::chats::{ChatWords, Listener, News, Telling};
 use bytes::Bytes;
+use model::AccountId;
 use platform_frontstage::{
     DeskSettings, Node, OutBody, Settings, Told, given_envelope, kept_envelope, list_for_agent, list_for_gateway, response, tell,
 };
@@ -12,13 +15,15 @@ use ports::{StreamEntry, StreamKey};
 pub(crate) struct Words {
     pub(crate) gateway: Option<Settings>,
     pub(crate) desk: Option<DeskSettings>,
+    /// Desks of ours that rules give chats to.
+    pub(crate) other_desks: BTreeMap<AccountId, DeskSettings>,
 }
 
 impl ChatWords for Words {
     fn tell(&self, telling: &Telling<'_>) -> Option<Bytes> {
         let legacy = match telling.to {
             Listener::Gateway(_) => self.gateway.as_ref()?.legacy(),
-            Listener::Agent { .. } => self.desk.as_ref()?.legacy(),
+            Listener::Agent { desk, .. } => self.desk(Some(desk))?.legacy(),
         };
         let name = stream_name(&stream_of(telling.to));
         Some(kept_envelope(self.body(telling)?, legacy, &name, telling.seq, telling.at, telling.in_reply_to).into())
@@ -34,6 +39,11 @@ impl ChatWords for Words {
 }
 
 impl Words {
+    /// The settings of a desk: of the gateway's, where it is no other one.
+    fn desk(&self, account: Option<&AccountId>) -> Option<&DeskSettings> {
+        account.and_then(|account| self.other_desks.get(account)).or(self.desk.as_ref())
+    }
+
     fn body(&self, telling: &Telling<'_>) -> Option<OutBody> {
         match telling.news {
             News::Response { tracking, signal } => Some(response(self.gateway.as_ref()?, tracking, signal)),
@@ -50,7 +60,7 @@ impl Words {
                 transcript,
                 at: telling.at,
                 gateway: self.gateway.as_ref()?,
-                desk: self.desk.as_ref(),
+                desk: self.desk(record.desk.as_ref()),
             }),
         }
     }
@@ -85,7 +95,7 @@ pub fn envelope(stream: &StreamKey, entry: &StreamEntry) -> Result<Node, AppErro
 mod tests {
     use chat::Agent;
     use chat::gate::Signal;
-    use model::{Account, AccountId, EpochMillis};
+    use model::{Account, EpochMillis};
     use platform_frontstage::{AccountSettings, Format};
     use serde_json::{Value, json};
 
@@ -107,7 +117,7 @@ mod tests {
         };
         let agent = json!({"id": JANA, "name": "Jana", "workplaces": ["101"], "skills": [{"project": "sales"}]});
         let desk = read(json!({"desk": {"workplaces": [{"number": "101"}], "agents": [agent], "legacy_confirm_name": true}}));
-        Words { gateway: Some(*gateway), desk: desk.into_desk() }
+        Words { gateway: Some(*gateway), desk: desk.into_desk(), other_desks: BTreeMap::new() }
     }
 
     fn jana() -> Agent {
@@ -160,7 +170,7 @@ mod tests {
 
     #[test]
     fn who_is_not_configured_any_more_is_told_nothing() {
-        let nobody = Words { gateway: None, desk: None };
+        let nobody = Words { gateway: None, desk: None, other_desks: BTreeMap::new() };
         let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
         let to = Listener::Agent { desk: &desk, agent: &agent };
         assert_eq!(told(&nobody, to, News::List(&[])), None);

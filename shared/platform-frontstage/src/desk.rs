@@ -49,6 +49,8 @@ pub struct DeskSettings {
     pub is_open: bool,
     /// Whether agents may give chats back by `CS_CHAT_RETURN`, a name of our own (section 12).
     pub may_return: bool,
+    /// Whether agents may mark chats by `CS_CHAT_SPAM`, a name of our own (section 12).
+    pub allow_spam: bool,
     /// `LegacyConfirmName` (11.7).
     pub legacy_confirm_name: bool,
     /// `LegacyStatusNames` towards its agents (11.1, 11.2).
@@ -68,6 +70,8 @@ pub(crate) struct DeskText {
     open: bool,
     #[serde(default)]
     may_return: bool,
+    #[serde(default)]
+    allow_spam: bool,
     #[serde(default)]
     legacy_confirm_name: bool,
     #[serde(default)]
@@ -137,6 +141,7 @@ impl DeskText {
             max_signal_duration: Duration::from_secs(self.max_signal_duration),
             is_open: self.open,
             may_return: self.may_return,
+            allow_spam: self.allow_spam,
             legacy_confirm_name: self.legacy_confirm_name,
             legacy_status_names: self.legacy_status_names,
         })

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use chat::gate::GateRules;
-use chat::{Distribution, LanguageId, Policy, ProjectId, Skill};
+use chat::script::{Script, ScriptNode, ScriptWhen};
+use chat::waiting::WaitingRules;
+use chat::{Distribution, LanguageId, Policy, ProjectId, Robot, Skill};
 use serde::Deserialize;
 
+use crate::desk::agent_id;
+use crate::form::parse_guid;
 use crate::settings::{SettingsProblem, problem};
 use crate::words::{ChatType, Direction};
 
@@ -29,8 +33,14 @@ pub struct ChatSettings {
     pub revive_on_text_only: bool,
     /// Whether distribution waits for the visitor's first text, the way of a web site (section 1).
     pub after_first_text: bool,
-    /// What an agent must know to be offered its chats.
-    pub skill: Skill,
+    /// What an agent must know to be offered its chats, where the gate's rules do not say it.
+    pub skill: Option<Skill>,
+    /// Where a chat waits for which neither says anything (5.1 row 11).
+    pub default_skill: Option<Skill>,
+    /// Who converses before people do (5.1 row 9).
+    pub script: Option<Script>,
+    /// What happens while nobody is free (5.1 row 14).
+    pub waiting_rules: WaitingRules,
     /// The rules of its gate (5.6).
     pub gate: GateRules,
     /// `ListRecentlyClosed`: lists name chats that ended within the last ten minutes too (5.5).
@@ -57,9 +67,16 @@ pub(crate) struct ChatText {
     revive_on_text_only: bool,
     #[serde(default)]
     after_first_text: bool,
-    project: String,
+    #[serde(default)]
+    project: Option<String>,
+    #[serde(default)]
+    default_project: Option<String>,
     #[serde(default)]
     language: Option<String>,
+    #[serde(default)]
+    script: Option<ScriptText>,
+    #[serde(default)]
+    waiting_rules: WaitingRules,
     #[serde(default)]
     gate: GateRules,
     #[serde(default)]
@@ -68,6 +85,40 @@ pub(crate) struct ChatText {
     legacy_status_names: bool,
     #[serde(default = "poll")]
     delivery: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptText {
+    robot: RobotText,
+    #[serde(default)]
+    when: ScriptWhen,
+    nodes: Vec<ScriptNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RobotText {
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+}
+
+impl ScriptText {
+    fn check(self) -> Result<Script, SettingsProblem> {
+        let Self { robot: RobotText { id, name }, when, nodes } = self;
+        // A robot has an id of its own as a person has (2.1), or none.
+        let known = |id: String| parse_guid(&id).filter(|id| !id.is_nil()).and_then(agent_id);
+        let id = match id.map(known) {
+            Some(None) => return Err(problem("script: robot: id is not a GUID")),
+            Some(id) => id,
+            None => None,
+        };
+        if name.is_empty() || text::utf16_len(&name) > 160 {
+            return Err(problem("script: robot: name is not 1 to 160 characters"));
+        }
+        Script::new(Robot { id, name }, when, nodes).map_err(|e| problem(format!("script: {e}")))
+    }
 }
 
 fn poll() -> String {
@@ -84,6 +135,14 @@ impl ChatText {
             "poll" => false,
             _ => return Err(problem("delivery is not one of push, poll")),
         };
+        let language = self.language.as_deref();
+        let skill_of = |project: &Option<String>| project.as_deref().map(|project| skill(project, language)).transpose();
+        let (project, default_project) = (skill_of(&self.project)?, skill_of(&self.default_project)?);
+        match (&project, &default_project, language) {
+            (Some(_), Some(_), _) => return Err(problem("default_project is of no use beside project")),
+            (None, None, Some(_)) => return Err(problem("language is of no use without project")),
+            (Some(_), None, _) | (None, Some(_), _) | (None, None, None) => {}
+        }
         Ok(ChatSettings {
             gateway_name: self.gateway_name.filter(|name| !name.is_empty()),
             channel,
@@ -92,7 +151,10 @@ impl ChatText {
             inactivity_timeout: pause("inactivity_timeout", self.inactivity_timeout)?,
             revive_on_text_only: self.revive_on_text_only,
             after_first_text: self.after_first_text,
-            skill: skill(&self.project, self.language.as_deref())?,
+            skill: project,
+            default_skill: default_project,
+            script: self.script.map(ScriptText::check).transpose()?,
+            waiting_rules: self.waiting_rules,
             gate: self.gate,
             list_recently_closed: self.list_recently_closed,
             legacy_status_names: self.legacy_status_names,
@@ -155,7 +217,10 @@ mod tests {
         let settings = read(with_chat()).unwrap();
         assert_eq!((settings.push_url, settings.message_gateways.len()), (None, 0));
         let chat = settings.chat.unwrap();
-        assert_eq!((chat.channel, chat.direction, &chat.skill.language), (ChatType::WebIm, Direction::Inbound, &None));
+        assert_eq!(
+            (chat.channel, chat.direction, &chat.skill),
+            (ChatType::WebIm, Direction::Inbound, &skill("sales", None).ok())
+        );
         assert_eq!(chat.policy(None), Policy::default());
     }
 
@@ -211,6 +276,68 @@ mod tests {
                 ..Policy::default()
             }
         );
+    }
+
+    fn with_rules() -> Value {
+        let mut settings = with_chat();
+        let more = json!({
+            "waiting_rules": [{"after": 30, "every": 60, "note": "Please wait"}, {"after": 120, "hand_over": "vcita/demo"}],
+            "script": {
+                "robot": {"id": "{BBBBBBBB-0000-4000-8000-000000000001}", "name": "Robin"},
+                "when": "nobody",
+                "nodes": [
+                    {"name": "menu", "say": "1 or 2?", "options": [{"match": ["1"], "go": "people"}], "otherwise": "menu"},
+                    {"name": "people", "say": "One moment", "then": {"hand_over": {"project": "help"}}}
+                ]
+            }
+        });
+        settings["chat"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        settings
+    }
+
+    #[test]
+    fn rows_9_and_14_script_and_rules_of_waiting_are_read() {
+        let chat = read(with_rules()).unwrap().chat.unwrap();
+        let script = chat.script.unwrap();
+        assert_eq!((script.robot.name.as_str(), script.when), ("Robin", ScriptWhen::Nobody));
+        assert_eq!(script.robot.id.as_ref().unwrap().to_string(), "bbbbbbbb-0000-4000-8000-000000000001");
+        assert_eq!((script.begin().unwrap().node, chat.waiting_rules.targets().count()), ("menu", 1));
+        let plain = read(with_chat()).unwrap().chat.unwrap();
+        assert_eq!((plain.script, plain.waiting_rules), (None, WaitingRules::default()));
+    }
+
+    #[test]
+    fn broken_script_or_rule_of_waiting_is_refused_with_the_rule() {
+        for (path, value, rule) in [
+            ("/chat/script/robot/id", json!("robin"), "chat: script: robot: id is not a GUID"),
+            ("/chat/script/robot/name", json!(""), "chat: script: robot: name is not 1 to 160 characters"),
+            ("/chat/script/nodes/0/otherwise", json!("lost"), "chat: script: there is no node lost"),
+            ("/chat/script/nodes", json!([]), "chat: script: there are no nodes"),
+            ("/chat/waiting_rules/0/after", json!(0), "after is not 1 to 86400 seconds"),
+            ("/chat/waiting_rules/1/hand_over", json!("nobody"), "hand_over is neither an account nor an object"),
+            ("/chat/script/when", json!("sometimes"), "sometimes"),
+        ] {
+            let mut settings = with_rules();
+            *settings.pointer_mut(path).unwrap() = value;
+            let refused = read(settings).unwrap_err();
+            assert!(refused.contains(rule), "{path}: {refused}");
+        }
+    }
+
+    #[test]
+    fn row_11_default_project_takes_the_place_of_a_project() {
+        let mut settings = with_chat();
+        let chat = settings["chat"].as_object_mut().unwrap();
+        chat.insert("default_project".into(), json!("help"));
+        assert_eq!(read(settings.clone()).unwrap_err(), "chat: default_project is of no use beside project");
+        settings["chat"].as_object_mut().unwrap().remove("project");
+        let chat = read(settings.clone()).unwrap().chat.unwrap();
+        assert_eq!((chat.skill, chat.default_skill), (None, skill("help", None).ok()));
+        settings["chat"].as_object_mut().unwrap().remove("default_project");
+        let chat = read(settings.clone()).unwrap().chat.unwrap();
+        assert_eq!((chat.skill, chat.default_skill), (None, None));
+        settings["chat"]["language"] = json!("cs");
+        assert_eq!(read(settings).unwrap_err(), "chat: language is of no use without project");
     }
 
     #[test]

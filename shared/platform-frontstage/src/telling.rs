@@ -66,7 +66,7 @@ pub fn tell(told: &Told<'_>) -> Option<OutBody> {
         | Effect::Transcript { .. }
         | Effect::DecideConditions
         | Effect::StartScript
-        | Effect::RunWaitingRules
+        | Effect::RunWaitingRules { .. }
         | Effect::Distribute
         | Effect::SetTimer(_) => None,
     }
@@ -292,7 +292,7 @@ const fn word(state: &State) -> ChatStatus {
 /// offered the chat is not named yet.
 fn conversing(state: &State) -> (Option<String>, Option<Uuid>) {
     match state {
-        State::Icr { robot } => (Some(robot.name.clone()), robot.id.as_ref().and_then(agent_guid)),
+        State::Icr { robot, .. } => (Some(robot.name.clone()), robot.id.as_ref().and_then(agent_guid)),
         State::Answered { by } | State::Closed { attended_by: Some(by), .. } => match by {
             Attendant::Agent(agent) => (Some(agent.name.clone()), agent_guid(&agent.id)),
             Attendant::Staff(staff) => (staff.name.clone(), None),

@@ -129,6 +129,30 @@ pub enum AgentChange {
     },
 }
 
+/// A thread of a gateway leads to another conversation from now on: to that of a prepared chat which its visitor enters
+/// (FrontStage contract, 5.1 row 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// The thread's own conversation.
+    pub thread: ConversationId,
+    /// What was read there.
+    pub before: BoundBefore,
+}
+
+/// Where a thread leads before it is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoundBefore {
+    /// Nowhere: it has no chat.
+    Nothing,
+    /// To a chat of its own, at this `rev`. That chat is closed, and is not found any more.
+    Chat {
+        /// The `rev` that was read.
+        rev: u64,
+    },
+    /// To this conversation.
+    To(ConversationId),
+}
+
 /// A change of a chat with everything that becomes true with it, in one transaction.
 #[derive(Debug, Clone)]
 pub struct ChatChange {
@@ -138,6 +162,8 @@ pub struct ChatChange {
     /// names the `rev` of the closed one before it, and its own is higher: within a conversation `rev` never falls. It may
     /// rise by more than one, and stays where nothing of the chat itself changes.
     pub expected_rev: Option<u64>,
+    /// The thread that leads to this chat from now on.
+    pub bind: Option<Bind>,
     /// Sentences to write down, each under its id.
     pub sentences: Vec<Sentence>,
     /// Counters that are confirmed, and when. Those of one id are no longer unconfirmed.
@@ -159,7 +185,7 @@ pub struct ChatChange {
 pub enum ChatSaved {
     /// Stored.
     Yes,
-    /// The chat has changed since it was read: read again. What is told then needs numbers of its own: those of this change
+    /// The chat, or where its thread leads, has changed since it was read: read again. What is told then needs numbers of its own: those of this change
     /// are lower than those of the change that was first.
     Conflict,
     /// An agent cannot be given the chat: choose again.
@@ -200,7 +226,8 @@ pub enum StreamRead {
 #[async_trait]
 pub trait Chats: Send + Sync {
     /// The current chat of a conversation, and what is known of sentences with this id: one call, and a second one only
-    /// if there are such sentences.
+    /// if there are such sentences. From a thread that was bound ([`ChatChange::bind`]) it is the chat that this leads to, in
+    /// another conversation, and one call more.
     ///
     /// # Errors
     /// [`PortError`] when it cannot be read.

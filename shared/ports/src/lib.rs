@@ -17,8 +17,8 @@ use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
 pub use chats::{
-    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore, StaffView, StreamEntry,
-    StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore,
+    StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use store::{

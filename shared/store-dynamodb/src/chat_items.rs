@@ -117,6 +117,16 @@ impl TryFrom<ChatItem> for ChatRecord {
     }
 }
 
+/// In place of the current chat of a thread's conversation: where the thread leads since it entered a prepared chat.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LeadItem {
+    pub(crate) leads_to: ConversationId,
+}
+
+impl Entity for LeadItem {
+    const TYPE: &'static str = "chat_lead";
+}
+
 /// A piece of a text or of a body that does not fit the item it belongs to.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PartItem {

@@ -12,14 +12,14 @@ use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
 use futures_util::future::{try_join, try_join_all};
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
-    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, PushClaim, PushLease,
-    PushNext, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, AgentSeen, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, PushClaim,
+    PushLease, PushNext, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 
 use crate::DynamoStore;
 use crate::change::{Change, Made, number};
 use crate::chat_items::{
-    AgentItem, ChatItem, EntryItem, HeadItem, InParts, Listing, MarkItem, READY, SaidItem, SentenceItem, conversations,
+    AgentItem, ChatItem, EntryItem, HeadItem, InParts, LeadItem, Listing, MarkItem, READY, SaidItem, SentenceItem, conversations,
     presence_attributes, push_attributes,
 };
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
@@ -96,7 +96,21 @@ impl DynamoChats {
     async fn records(&self, conversations: BTreeSet<ConversationId>) -> Result<Vec<ChatRecord>, PortError> {
         let keys: Vec<_> = conversations.into_iter().map(Key::chat).collect();
         let found = self.table.get_all(keys.iter().cloned()).await?;
-        keys.iter().filter_map(|key| found.item(key)).map(record_of).collect()
+        // A mark may be left of a chat that its thread has left.
+        let chats = keys.iter().filter_map(|key| found.item(key)).filter(|item| !is_lead(item));
+        chats.map(record_of).collect()
+    }
+
+    /// What stands in place of a conversation's current chat, and what is noted under the name of a sentence.
+    async fn current(
+        &self,
+        conversation: ConversationId,
+        said: Option<(Direction, &SentenceId)>,
+    ) -> Result<(Option<Item>, Option<Item>), PortError> {
+        let key = Key::chat(conversation);
+        let said = said.map(|(direction, id)| Key::said(conversation, direction, id));
+        let found = self.table.get_all(said.iter().chain([&key]).cloned()).await?;
+        Ok((found.item(&key), said.and_then(|key| found.item(&key))))
     }
 
     /// Reserves numbers of a stream, which becomes due if it is not: in this partition of the index, at this time.
@@ -173,12 +187,14 @@ impl Chats for DynamoChats {
         conversation: ConversationId,
         said: Option<(Direction, &SentenceId)>,
     ) -> Result<Option<(ChatRecord, SaidBefore)>, PortError> {
-        let key = Key::chat(conversation);
-        let said = said.map(|(direction, id)| Key::said(conversation, direction, id));
-        let found = self.table.get_all(said.iter().chain([&key]).cloned()).await?;
-        let Some(record) = found.item(&key).map(record_of).transpose()? else { return Ok(None) };
+        let (mut item, mut noted) = self.current(conversation, said).await?;
+        if let Some(lead) = item.take_if(|item| is_lead(item)) {
+            // A prepared chat's conversation is no thread's own, so this leads no further.
+            (item, noted) = self.current(from_item::<LeadItem>(lead)?.leads_to, said).await?;
+        }
+        let Some(record) = item.map(record_of).transpose()? else { return Ok(None) };
         self.note(&record);
-        let said = said.and_then(|key| found.item(&key)).map(from_item::<SaidItem>).transpose()?;
+        let said = noted.map(from_item::<SaidItem>).transpose()?;
         let places = said.map(|said| said.places).unwrap_or_default();
         let keys: Vec<_> = places.iter().filter_map(|place| Key::at_place(record.chat.id, place)).collect();
         let found = self.table.get_all(keys.iter().cloned()).await?;
@@ -472,6 +488,11 @@ fn record_of(item: Item) -> Result<ChatRecord, PortError> {
     from_item::<ChatItem>(item)?.try_into()
 }
 
+/// Whether this stands in place of the chat of a thread that was bound.
+fn is_lead(item: &Item) -> bool {
+    items::entity_type(item) == Some(LeadItem::TYPE)
+}
+
 fn marked(item: Item) -> Result<ConversationId, PortError> {
     Ok(from_item::<MarkItem>(item)?.conversation)
 }
@@ -596,6 +617,7 @@ impl<'a> Write<'a> {
     fn changes(&self) -> Result<Vec<Change>, PortError> {
         let mut changes = guard_changes(&self.change.guards, self.change.now)?;
         changes.push(self.chat_put()?);
+        changes.extend(self.bind_put()?);
         for agent in &self.agents {
             changes.push(self.agent_update(agent)?);
         }
@@ -629,6 +651,9 @@ impl<'a> Write<'a> {
             let Some(item) = item.filter(|item| item.rev == expected) else { return Ok(Some(ChatSaved::Conflict)) };
             self.before = Some(item.listing());
             return Ok(None);
+        }
+        if self.change.bind.is_some() && verdicts.next().is_some_and(|verdict| verdict.is_refusal()) {
+            return Ok(Some(ChatSaved::Conflict));
         }
         let count = self.agents.len() + self.confirmed.len();
         let mut kept = Vec::new();
@@ -670,6 +695,18 @@ impl<'a> Write<'a> {
             put = put.if_is(name, value);
         }
         Ok(put)
+    }
+
+    /// Where the thread leads, in place of the chat that was current there.
+    fn bind_put(&self) -> Result<Option<Change>, PortError> {
+        let Some(bind) = &self.change.bind else { return Ok(None) };
+        let item = to_item(&LeadItem { leads_to: self.change.record.chat.conversation() })?;
+        let put = Change::put(Key::chat(bind.thread), item);
+        Ok(Some(match &bind.before {
+            BoundBefore::Nothing => put.if_absent(),
+            BoundBefore::Chat { rev } => put.if_is(attribute::REV, Some(number(rev))),
+            BoundBefore::To(conversation) => put.if_is(attribute::LEADS_TO, Some(value(conversation)?)),
+        }))
     }
 
     fn agent_update(&self, agent: &AgentChange) -> Result<Change, PortError> {

@@ -52,6 +52,7 @@ pub(crate) mod attribute {
     pub(crate) const TENANT: &str = "tenant";
     pub(crate) const SALT: &str = "salt";
     pub(crate) const SETTINGS: &str = "settings";
+    pub(crate) const LEADS_TO: &str = "leads_to";
     pub(crate) const CLOSED_AT: &str = "closed_at";
     pub(crate) const WAITING_DESK: &str = "waiting_desk";
     pub(crate) const WAITING_FROM: &str = "waiting_from";

@@ -17,6 +17,7 @@
 //! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
 //! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
 //! | the chat of a conversation | `CHAT#{conversation}` | `CHAT` | batch read, put on its `rev` |
+//! | where a thread leads that entered a prepared chat | `CHAT#{conversation}` | `CHAT` | as the chat it stands in place of |
 //! | sentence of a chat's transcript | `CHAT#{conversation}` | `SENT#{generation}#{counter}` | batch read, query, put, update |
 //! | sentence without a place in it | `CHAT#{conversation}` | `ASIDE#{generation}#{hash}` | batch read, put |
 //! | where do sentences with this id stand? | `CHAT#{conversation}` | `SAID#{direction}#{id}` | batch read, append |

@@ -25,7 +25,7 @@
 //!
 //! | Operation | Calls |
 //! |---|---|
-//! | `chat` | 1 batch read; 1 more if there are sentences with the id |
+//! | `chat` | 1 batch read; 1 more if there are sentences with the id, and 1 more from a thread that was bound |
 //! | `save`, `tell` | 1 transaction |
 //! | `save` by a store that has not read the chat, when its place in the lists changes | 1 transaction more |
 //! | `save` of a sentence whose id was used 50 times, every 25 times from then on | 1 transaction more |

@@ -10,9 +10,9 @@ use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, ConversationId, DeliverTask, EpochMillis, PushTask};
 use ports::{
-    AgentChange, AgentSeen, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal, PortError,
-    PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey,
-    StreamPage, StreamRead,
+    AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal,
+    PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead,
+    StreamKey, StreamPage, StreamRead,
 };
 
 use crate::guards::Guards;
@@ -60,6 +60,8 @@ struct Stream {
 #[derive(Debug, Default)]
 struct Data {
     chats: BTreeMap<ConversationId, ChatRecord>,
+    /// Where threads lead that were bound.
+    bound: BTreeMap<ConversationId, ConversationId>,
     /// In the order in which they were stored.
     sentences: BTreeMap<ChatId, Vec<Sentence>>,
     streams: BTreeMap<StreamKey, Stream>,
@@ -82,6 +84,9 @@ impl Data {
         }
         let conversation = change.record.chat.conversation();
         if self.chats.get(&conversation).map(|stored| stored.chat.rev) != change.expected_rev {
+            return ChatSaved::Conflict;
+        }
+        if change.bind.as_ref().is_some_and(|bind| self.leads(bind.thread) != bind.before) {
             return ChatSaved::Conflict;
         }
         for load in &change.agents {
@@ -110,9 +115,18 @@ impl Data {
             }
         }
         self.chats.insert(conversation, change.record.clone());
+        if let Some(Bind { thread, .. }) = &change.bind {
+            self.chats.remove(thread);
+            self.bound.insert(*thread, conversation);
+        }
         self.tell(&change.told);
         self.guards.remember(&change.guards);
         ChatSaved::Yes
+    }
+
+    fn leads(&self, thread: ConversationId) -> BoundBefore {
+        let own = || self.chats.get(&thread).map(|record| BoundBefore::Chat { rev: record.chat.rev });
+        self.bound.get(&thread).map(|to| BoundBefore::To(*to)).or_else(own).unwrap_or(BoundBefore::Nothing)
     }
 
     fn load(&mut self, conversation: ConversationId, load: &AgentChange) {
@@ -238,7 +252,8 @@ impl InMemoryChats {
     /// A chat as it is, without an operation being counted.
     #[must_use]
     pub fn peek(&self, conversation: ConversationId) -> Option<ChatRecord> {
-        self.data.lock().unwrap().chats.get(&conversation).cloned()
+        let data = self.data.lock().unwrap();
+        data.chats.get(data.bound.get(&conversation).unwrap_or(&conversation)).cloned()
     }
 
     /// How far a gateway's stream is pushed and when it is due, without an operation being counted.
@@ -275,7 +290,8 @@ impl Chats for InMemoryChats {
     ) -> Result<Option<(ChatRecord, SaidBefore)>, PortError> {
         let found = self
             .look("chat", |data| {
-                let record = data.chats.get(&conversation)?.clone();
+                let conversation = data.bound.get(&conversation).unwrap_or(&conversation);
+                let record = data.chats.get(conversation)?.clone();
                 let said = said.map_or_else(SaidBefore::default, |(direction, id)| data.said(record.chat.id, direction, id));
                 Some((record, said))
             })

@@ -18,8 +18,9 @@ use model::{
     LaneEntry, LaneKey, LaneKind, Memo, Message, MessageId, TenantId, Visitor,
 };
 use ports::{
-    AcceptOutcome, Acceptance, AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, LaneSelector,
-    NewDelivery, OnceKey, PortError, Relay, StaffView, Store, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    AcceptOutcome, Acceptance, AgentChange, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal,
+    LaneSelector, NewDelivery, OnceKey, PortError, Relay, StaffView, Store, StreamEntry, StreamHead, StreamKey, StreamPage,
+    StreamRead,
 };
 use serde_json::json;
 
@@ -51,6 +52,9 @@ pub async fn run(chats: Arc<dyn Chats>) {
         lost_change_stores_nothing,
         concurrent_changes_have_one_winner,
         new_chat_takes_the_place_of_the_closed_one,
+        bound_thread_leads_to_the_chat_it_entered,
+        bind_needs_what_was_read_of_the_thread,
+        bound_thread_leaves_its_own_chat,
         guards_are_looked_at_first,
         guard_of_a_lost_change_stays_free,
         answered_guard_gives_its_answer_again,
@@ -222,6 +226,7 @@ impl Case {
         ChatChange {
             record,
             expected_rev,
+            bind: None,
             sentences: Vec::new(),
             confirmed: Vec::new(),
             told: Vec::new(),
@@ -525,6 +530,68 @@ pub async fn new_chat_takes_the_place_of_the_closed_one(chats: Arc<dyn Chats>) {
     assert_eq!(case.chats.sentences(old.id, 1, 1).await.unwrap().len(), 1);
     case.say(&[case.sentence("a", Direction::Inbound, 1)]).await;
     assert_eq!(case.said(Direction::Inbound, "a").await.0.len(), 1);
+}
+
+/// A prepared chat that a thread enters is found through the thread, with what was said in it, and changed where it is.
+pub async fn bound_thread_leads_to_the_chat_it_entered(chats: Arc<dyn Chats>) {
+    let case = Case::with_chat(chats).await;
+    case.say(&[case.sentence("a", Direction::Outbound, 1)]).await;
+    let thread = conversation();
+    let mut change = case.next().await;
+    change.bind = Some(Bind { thread, before: BoundBefore::Nothing });
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+    assert_eq!(case.stored(thread).await, change.record);
+    let (_, said) = case.chats.chat(thread, Some((Direction::Outbound, &sentence_id("a")))).await.unwrap().unwrap();
+    assert_eq!(said.sentences, [case.sentence("a", Direction::Outbound, 1)]);
+    case.store(thread, |chat| chat.counter = 7).await;
+    assert_eq!((case.stored(case.id).await.chat.counter, case.stored(thread).await.chat.counter), (7, 7));
+    assert_eq!(case.chats.of_gateway(&case.gateway, None).await.unwrap().len(), 1);
+}
+
+/// Of two who bind the same thread, or change where it leads, one is first; the other stores nothing.
+pub async fn bind_needs_what_was_read_of_the_thread(chats: Arc<dyn Chats>) {
+    let case = Case::with_chat(chats).await;
+    let (thread, other) = (conversation(), conversation());
+    case.start(other).await;
+    let before = [BoundBefore::Chat { rev: 0 }, BoundBefore::To(other)];
+    for before in before.iter().chain([&BoundBefore::Chat { rev: 1 }]) {
+        let mut change = case.next().await;
+        change.bind = Some(Bind { thread, before: before.clone() });
+        assert_eq!(case.save(&change).await, ChatSaved::Conflict, "{before:?}");
+        assert_eq!(case.chats.chat(thread, None).await.unwrap(), None);
+    }
+    let mut change = case.next().await;
+    change.bind = Some(Bind { thread, before: BoundBefore::Nothing });
+    let lost = ChatChange { expected_rev: Some(77), ..change.clone() };
+    assert_eq!(case.save(&lost).await, ChatSaved::Conflict);
+    assert_eq!(case.chats.chat(thread, None).await.unwrap(), None);
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+    // Where it leads, it can be led on from.
+    let mut on = case.next_of(other, |_| ()).await;
+    for wrong in [BoundBefore::Nothing, BoundBefore::Chat { rev: 1 }, BoundBefore::To(other)] {
+        on.bind = Some(Bind { thread, before: wrong });
+        assert_eq!(case.save(&on).await, ChatSaved::Conflict);
+    }
+    on.bind = Some(Bind { thread, before: BoundBefore::To(case.id) });
+    assert_eq!(case.save(&on).await, ChatSaved::Yes);
+    assert_eq!(case.stored(thread).await, on.record);
+}
+
+/// The closed chat that a thread had of its own is nobody's current one any more.
+pub async fn bound_thread_leaves_its_own_chat(chats: Arc<dyn Chats>) {
+    let case = Case::with_chat(chats).await;
+    let thread = conversation();
+    case.start(thread).await;
+    case.store(thread, |chat| close(chat, case.now)).await;
+    let rev = case.stored(thread).await.chat.rev;
+    let mut change = case.next().await;
+    change.bind = Some(Bind { thread, before: BoundBefore::Chat { rev: rev + 1 } });
+    assert_eq!(case.save(&change).await, ChatSaved::Conflict);
+    change.bind = Some(Bind { thread, before: BoundBefore::Chat { rev } });
+    assert_eq!(case.save(&change).await, ChatSaved::Yes);
+    assert_eq!(case.stored(thread).await, change.record);
+    let ago = EpochMillis::new(case.now.millis() - 1000);
+    assert_eq!(case.chats.of_gateway(&case.gateway, Some(ago)).await.unwrap(), [change.record]);
 }
 
 /// A guard's refusal is told before a conflict and before a taken agent, and nothing is stored.

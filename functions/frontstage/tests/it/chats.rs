@@ -213,3 +213,30 @@ async fn replayed_log_in_does_not_bring_an_agent_back() {
     assert_eq!(world.send_to("frontstage-workplace-messages", "ok").await.status, 401);
     assert_eq!(world.chats.agents(&desk).await.unwrap()[0].presence, Presence::LoggedOut);
 }
+
+#[tokio::test]
+async fn section_12_spam_is_for_desks_that_allow_it() {
+    let world = World::with(|desk| desk["allow_spam"] = json!(true)).await;
+    let chat = given_conversation(&world).await;
+    let marked = world.agent("101", &envelope("CS_CHAT_SPAM", 31, json!({"ChatId": chat, "AgentId": JANA}))).await;
+    assert_eq!((outcome(&marked), names(&marked)), ((200, "Accepted"), vec!["SC_CHAT_STATUS"]));
+    assert_eq!(marked.body["Replies"][0]["Body"]["Status"], "Closed");
+}
+
+#[tokio::test]
+async fn rows_4_and_5_start_enters_the_prepared_chat_it_names_or_is_refused() {
+    let world = World::new().await;
+    let directory = testkit::events::configured_with_chats();
+    let gateway = &directory.accounts[&"frontstage/gw-chat".parse().unwrap()];
+    let prepared = app::chats::prepare(&world.ctx.chats, gateway, chat::ChatVisitor::default(), None, "one").await.unwrap();
+    let start =
+        |number, tracking: &str, id: &str| envelope("ES_CHAT_START", number, json!({"TrackingId": tracking, "ReturnChatId": id}));
+    let entered = world.visitor(&start(41, "t-1", &prepared.to_string())).await;
+    assert_eq!((outcome(&entered), names(&entered)), ((200, "Accepted"), vec!["SE_CHAT_STATUS"]));
+    let status = &entered.body["Replies"][0]["Body"];
+    assert_eq!((&status["ChatId"], &status["TrackingId"]), (&json!(prepared.to_string()), &json!("t-1")));
+    assert_eq!(code(&world.visitor(&start(42, "t-2", &prepared.to_string())).await), (409, "Conflict"));
+    let nobody = "5b0c1a52-6a0e-4a5e-9a53-0a1f5b6c7d01";
+    assert_eq!(code(&world.visitor(&start(43, "t-2", nobody)).await), (404, "UnknownChat"));
+    assert_eq!(code(&world.visitor(&start(44, "t-2", &prepared.next().unwrap().to_string())).await), (404, "UnknownChat"));
+}

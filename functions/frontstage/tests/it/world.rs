@@ -33,7 +33,7 @@ pub(crate) struct World {
     pub(crate) timers: Arc<ManualTimers>,
     pub(crate) pushes: Arc<InMemoryPushQueue>,
     pub(crate) sender: Arc<ScriptedSender>,
-    ctx: Ctx,
+    pub(crate) ctx: Ctx,
 }
 
 /// The secrets of `frontstage/gw-chat`, and of the workplaces of `frontstage/desk` by their numbers.
@@ -52,7 +52,14 @@ pub(crate) fn chat_gateway() -> AccountId {
 impl World {
     /// The function after INIT: its accounts are in memory.
     pub(crate) async fn new() -> Self {
-        let world = Self::before_init();
+        Self::with(|_| ()).await
+    }
+
+    /// The same, with the settings of the desk changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Value)) -> Self {
+        let mut directory = events::configured_with_chats();
+        change(&mut directory.accounts.get_mut(&"frontstage/desk".parse().unwrap()).unwrap().settings["desk"]);
+        let world = Self::configured(&directory);
         let unsigned = world.send("account_unknown").await;
         assert_eq!(unsigned.status, 404);
         world.store.forget_operations();

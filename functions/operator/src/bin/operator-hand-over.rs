@@ -3,7 +3,7 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let ctx = operator_functions::connect_chats(&config);
+        let (_, ctx) = operator_functions::connect_chats(&config);
         lambda::serve_invoke(move |event| operator_functions::hand_over::handle(ctx.clone(), event)).await
     }))
 }

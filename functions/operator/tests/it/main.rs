@@ -4,6 +4,7 @@
 
 mod configure;
 mod hand_over;
+mod prepare_chat;
 mod replay;
 mod timeline;
 mod world;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::AppError;
 use app::chats::ChatCtx;
 use lambda::{Roster, RosterPlans};
-use operator_functions::{configure, hand_over, replay, timeline};
+use operator_functions::{configure, hand_over, prepare_chat, replay, timeline};
 use serde_json::Value;
 use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 
@@ -63,6 +63,7 @@ impl World {
             "configure" => configure::handle(ctx.with(store), event).await,
             "timeline" => timeline::handle(ctx.with(store), event).await,
             "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
+            "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), event).await,
             "replay" => replay::handle(ctx.with(store), event).await,
             other => panic!("no function {other}"),
         }

@@ -146,6 +146,23 @@ async fn agent_of_the_visitors_chat_is_shown_and_nobody_else() {
     assert_eq!((unchanged.status, unchanged.body), (304, json!("")));
 
     // Before there is a chat, an id that is somebody's looks like one that is nobody's.
-    let stranger = World::with_jana().await.send("website-agent-image", "ok").await;
-    assert_eq!((stranger.status, stranger.header("etag"), &stranger.body), (200, Some("\"generic\""), &generic.body));
+    let stranger = World::with_jana().await;
+    let shown = stranger.send("website-agent-image", "ok").await;
+    assert_eq!((shown.status, shown.header("etag")), (200, Some("\"generic.80x80\"")));
+    assert_ne!(shown.body, own.body);
+}
+
+#[tokio::test]
+async fn picture_comes_in_the_size_that_is_asked_for_and_never_larger() {
+    let world = World::with_jana().await;
+    let shown = world.send("website-agent-image", "ok").await;
+    // The first bytes of every PNG file of 80 by 80.
+    assert!(shown.body.as_str().unwrap().starts_with("iVBORw0KGgoAAAANSUhEUgAAAFAAAABQ"));
+    let unchanged = world.send_with("website-agent-image", "ok", "if-none-match", "\"generic.80x80\"").await;
+    assert_eq!((unchanged.status, unchanged.body), (304, json!("")));
+    let other_size = world.send_with("website-agent-image", "ok", "if-none-match", "\"generic\"").await;
+    assert_eq!(other_size.status, 200);
+    // Jana's picture is smaller than what is asked for.
+    let own = World::with_conversation().await.send("website-agent-image", "ok").await;
+    assert_eq!(own.header("etag"), Some(format!("\"{JANA}.69\"").as_str()));
 }

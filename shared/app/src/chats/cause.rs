@@ -60,7 +60,13 @@ impl Cause<'_> {
                 ..
             }
             | Self::Agent {
-                act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::Asks | AgentAct::Types { .. },
+                act:
+                    AgentAct::Answers
+                    | AgentAct::HangsUp
+                    | AgentAct::Returns
+                    | AgentAct::MarksSpam
+                    | AgentAct::Asks
+                    | AgentAct::Types { .. },
                 ..
             }
             | Self::HandOver { .. }
@@ -93,7 +99,10 @@ impl Cause<'_> {
                 matches!(effect, Effect::Echo { .. })
             }
             Self::Visitor { act: VisitorAct::Start { .. } | VisitorAct::Stop | VisitorAct::Asks, .. }
-            | Self::Agent { act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::Asks, .. } => {
+            | Self::Agent {
+                act: AgentAct::Answers | AgentAct::HangsUp | AgentAct::Returns | AgentAct::MarksSpam | AgentAct::Asks,
+                ..
+            } => {
                 matches!(effect, Effect::Status { .. })
             }
             Self::Visitor { act: VisitorAct::Request { .. } | VisitorAct::Types { .. } | VisitorAct::Confirms(_), .. }

@@ -180,7 +180,7 @@ async fn remember(ctx: &ChatCtx, asking: &Asking, refusal: Option<Refusal>, now:
 }
 
 /// Sets a timer. One that cannot be set is as good as lost, and lost ones are found by the sweep.
-async fn set_timer(ctx: &ChatCtx, conversation: ConversationId, at: Option<EpochMillis>, now: EpochMillis) {
+pub(super) async fn set_timer(ctx: &ChatCtx, conversation: ConversationId, at: Option<EpochMillis>, now: EpochMillis) {
     let Some(at) = at else { return };
     if let Err(error) = ctx.timers.set(&ChatTask::V1 { conversation, at }, at.since(now)).await {
         warn!(conversation.id = %conversation, "timer of {conversation} not set: {error}");
@@ -321,6 +321,7 @@ impl Commit<'_> {
         ChatChange {
             record,
             expected_rev,
+            bind: turn.bind.clone(),
             sentences: turn.sentences.clone(),
             confirmed,
             told: told.iter().cloned().chain(unused.entries(turn.now)).collect(),

@@ -10,6 +10,7 @@ mod commit;
 mod desk;
 mod list;
 mod push;
+mod rules;
 mod staff;
 mod time;
 mod turn;
@@ -22,6 +23,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::AgentView;
 use chat::gate::{GateRules, Signal};
+use chat::script::Script;
+use chat::waiting::WaitingRules;
 use chat::{Agent, AttachedForm, ChatId, ChatVisitor, Draft, Effect, Policy, Refusal, Sentence, SentenceId, Skill, TrackingId};
 use model::{AccountId, EpochMillis};
 use ports::{ChatRecord, ChatTimers, Chats, Clock, Guard, OnceKey, PushQueue, StreamEntry};
@@ -31,6 +34,7 @@ pub use cause::conversation_of;
 pub use desk::{log_in, log_out, note_poll};
 pub use list::{agent_list, gateway_list, read_stream, tell_gateway};
 pub use push::{PushCtx, PushTarget, Pushed, push, sweep_pushes};
+pub use rules::{PrepareError, prepare};
 pub use staff::{HandedOver, hand_over, say};
 pub use time::{sweep, tick};
 pub use visit::{agent_event, ask_gate, visitor_event};
@@ -80,6 +84,12 @@ pub struct ChatPlan {
     pub skill: Option<Skill>,
     /// Who answers.
     pub desk: Option<DeskPlan>,
+    /// Other desks that the script or the rules of waiting give chats to.
+    pub others: Vec<DeskPlan>,
+    /// Who converses before people do (5.1 row 9).
+    pub script: Option<Script>,
+    /// What happens while nobody is free (5.1 row 14).
+    pub waiting_rules: WaitingRules,
     /// For how long its lists name chats that are closed (5.5, `ListRecentlyClosed`); `None` = not at all.
     pub list_recently: Option<Duration>,
     /// Whether its connector is pushed its stream, instead of fetching it.
@@ -265,6 +275,8 @@ pub enum AgentAct {
     HangsUp,
     /// `CS_CHAT_RETURN`.
     Returns,
+    /// `CS_CHAT_SPAM`.
+    MarksSpam,
     /// `CS_CHAT_STATUS`.
     Asks,
     /// `CS_CHAT_TYPING`.

@@ -81,7 +81,7 @@ impl Notice {
             | Effect::IdReused(_)
             | Effect::DecideConditions
             | Effect::StartScript
-            | Effect::RunWaitingRules
+            | Effect::RunWaitingRules { .. }
             | Effect::Distribute
             | Effect::SetTimer(_) => None,
         }

@@ -46,7 +46,7 @@ pub async fn sweep(ctx: &ChatCtx) -> Result<usize, AppError> {
     }
 }
 
-async fn look(ctx: &ChatCtx, conversation: ConversationId, at: Option<EpochMillis>) -> Result<(), AppError> {
+pub(super) async fn look(ctx: &ChatCtx, conversation: ConversationId, at: Option<EpochMillis>) -> Result<(), AppError> {
     let turned = carry_out(ctx, &Cause::Time { conversation, at }, &Asking::default()).await?;
     desk::offer_after(ctx, &turned).await;
     Ok(())

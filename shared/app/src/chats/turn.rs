@@ -7,16 +7,17 @@ use chat::desk::{AgentView, choose, occupancy};
 use chat::gate::{GateAsk, GateThen, Occupancy, Signal};
 use chat::{
     Agent, AgentId, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal, Returning, Said,
-    Sentence, Staff, Start, State,
+    Sentence, SentenceKind, Staff, Start, State,
 };
 use model::{AccountId, EpochMillis};
-use ports::{AgentChange, ChatRecord, SaidBefore, StreamKey};
+use ports::{AgentChange, Bind, BoundBefore, ChatRecord, PortError, SaidBefore, StreamKey};
 use tracing::info;
 
 use super::cause::Cause;
 use super::desk::seen;
+use super::rules::{self, Given};
 use super::staff::{Notice, view_of};
-use super::{AgentAct, ChatCtx, ChatPlan, Enters, Listener, VisitorAct};
+use super::{AgentAct, ChatCtx, ChatPlan, DeskPlan, Enters, Listener, VisitorAct};
 use crate::AppError;
 
 /// Somebody who has a stream.
@@ -40,7 +41,7 @@ impl Receiver {
             | Effect::Typing { to, .. } => match to {
                 Party::Visitor => gateway(),
                 Party::Agent(to) => agent(to),
-                // Staff elsewhere is told by messages, and there are no scripts.
+                // Staff elsewhere is told by messages, and a script reads no stream.
                 Party::Staff(_) | Party::Script => None,
             },
             Effect::Alert { to, .. } | Effect::AlertEnd { to } => agent(to),
@@ -52,7 +53,7 @@ impl Receiver {
             | Effect::IdReused(_)
             | Effect::DecideConditions
             | Effect::StartScript
-            | Effect::RunWaitingRules
+            | Effect::RunWaitingRules { .. }
             | Effect::Distribute
             | Effect::SetTimer(_) => None,
         }
@@ -86,6 +87,12 @@ pub(super) struct Told {
 enum Work {
     Decide,
     Distribute,
+    /// The script goes on with what the visitor said, or begins.
+    Script(Option<String>),
+    WaitingRules {
+        from: EpochMillis,
+        seen: EpochMillis,
+    },
 }
 
 /// A turn under way. When it has ended, its fields say what is to be stored and told.
@@ -108,12 +115,16 @@ pub(super) struct Turn<'a> {
     /// The place in `told` of the answer to the asker.
     pub(super) answer: Option<usize>,
     pub(super) needs_timer: bool,
+    /// The thread that leads to the chat from now on.
+    pub(super) bind: Option<Bind>,
+    /// The prepared chat that a start names, as it was read.
+    target: Option<ChatRecord>,
     work: VecDeque<Work>,
     /// What external logic said with the event. Only rules of the gate look at it.
     ext_response: Option<&'a str>,
     /// Agents who turned out to be taken.
     taken: &'a [AgentId],
-    agents: Option<Vec<AgentView>>,
+    agents: Option<(AccountId, Vec<AgentView>)>,
 }
 
 impl<'a> Turn<'a> {
@@ -138,6 +149,8 @@ impl<'a> Turn<'a> {
             refusal: None,
             answer: None,
             needs_timer: false,
+            bind: None,
+            target: None,
             work: VecDeque::new(),
             ext_response: None,
             taken,
@@ -165,13 +178,24 @@ impl<'a> Turn<'a> {
             None => self.work.push_back(Work::Distribute),
         }
         while let Some(work) = self.work.pop_front() {
-            let event = match work {
-                Work::Decide => Some(Event::ConditionsDecided(self.decide())),
-                Work::Distribute => self.choose().await?.map(Event::AgentOffered),
+            let given = match work {
+                Work::Decide => vec![Given { event: Event::ConditionsDecided(self.conditions().await?), desk: None }],
+                Work::Distribute => {
+                    let chosen = self.choose().await?.map(Event::AgentOffered);
+                    chosen.into_iter().map(|event| Given { event, desk: None }).collect()
+                }
+                Work::Script(answer) => {
+                    let chat = self.chat();
+                    chat.map_or_else(Vec::new, |chat| rules::script(self.plan, chat, answer.as_deref(), &|| self.decide()))
+                }
+                Work::WaitingRules { from, seen } => {
+                    let record = self.record.as_deref();
+                    record.map_or_else(Vec::new, |record| rules::waiting(self.plan, record, from, seen, self.now))
+                }
             };
-            if let Some(event) = event {
+            for Given { event, desk } in given {
                 // A deadline that has passed in this turn may stand against it. Then it is not for now.
-                let _ = self.apply(&event);
+                let _ = self.apply_at(&event, desk.as_ref());
             }
         }
         Ok(())
@@ -213,6 +237,7 @@ impl<'a> Turn<'a> {
                     AgentAct::Answers => Event::AgentAnswers((*agent).clone()),
                     AgentAct::HangsUp => Event::AgentHangsUp((*agent).clone()),
                     AgentAct::Returns => Event::AgentReturns((*agent).clone()),
+                    AgentAct::MarksSpam => Event::AgentMarksSpam((*agent).clone()),
                     AgentAct::Asks => Event::AgentAsks((*agent).clone()),
                     AgentAct::Types { is_typing } => Event::DeskTypes { from: from(), is_typing: *is_typing },
                     AgentAct::Speaks(draft) => Event::DeskSpeaks { from: from(), said: says(draft) },
@@ -239,23 +264,33 @@ impl<'a> Turn<'a> {
             return Ok(signal(self.plan, &then, &[]));
         }
         let plan = self.plan;
-        Ok(signal(plan, &then, self.agents().await?))
+        let agents = match &plan.desk {
+            Some(desk) => self.agents(desk).await?,
+            None => &[],
+        };
+        Ok(signal(plan, &then, agents))
     }
 
     /// What is known of the prepared chat that a start names.
-    async fn returning(&self, enters: Enters) -> Result<Returning, AppError> {
+    async fn returning(&mut self, enters: Enters) -> Result<Returning, AppError> {
         let id = match enters {
             Enters::None => return Ok(Returning::No),
             Enters::Unknown => return Ok(Returning::Unknown),
             Enters::Chat(id) => id,
         };
-        let other = match self.chat() {
-            Some(own) if own.id.conversation() == id.conversation() => Some(own.clone()),
-            Some(_) | None => self.ctx.chats.chat(id.conversation(), None).await?.map(|(record, _)| record.chat),
-        };
-        // Nothing prepares chats yet, so one that no visitor has entered could not be found again by its thread.
-        let other = other.filter(|chat| chat.id == id && chat.tracking.is_some());
-        Ok(other.map_or(Returning::Unknown, |chat| Returning::Chat(Box::new(chat))))
+        // Whoever has entered it finds those after it under its id, too.
+        let is_meant =
+            |chat: &Chat| chat.conversation() == id.conversation() && (1..=chat.id.generation()).contains(&id.generation());
+        if let Some(own) = self.chat().filter(|own| own.conversation() == id.conversation()) {
+            return Ok(if is_meant(own) { Returning::Chat(Box::new(own.clone())) } else { Returning::Unknown });
+        }
+        if self.record != self.read {
+            // What happened to the thread's own chat in this turn would be lost with that.
+            return Err(AppError::Unavailable(PortError::Busy));
+        }
+        let found = self.ctx.chats.chat(id.conversation(), None).await?.map(|(record, _)| record);
+        self.target = found.filter(|record| is_meant(&record.chat));
+        Ok(self.target.as_ref().map_or(Returning::Unknown, |record| Returning::Chat(Box::new(record.chat.clone()))))
     }
 
     /// Lets one event happen to the chat as it is.
@@ -265,12 +300,15 @@ impl<'a> Turn<'a> {
 
     /// The same, where the event gives the chat to the desk of this account.
     fn apply_at(&mut self, event: &Event, given_to: Option<&AccountId>) -> Option<Refusal> {
-        let before = self.record.clone();
         // To the chat, agents with one skill are one desk. At another account they are others: it leaves the ones first.
-        let elsewhere = before.as_ref().filter(|before| given_to.is_some_and(|to| before.desk.as_ref() != Some(to)));
-        let leaves = elsewhere.filter(|before| matches!(before.chat.desk, Some(Desk::Agents(_))) && !before.chat.is_closed());
-        let left = leaves.map(|before| Chat { desk: None, ..before.chat.clone() });
+        let elsewhere = self.record.as_ref().filter(|now| given_to.is_some_and(|to| now.desk.as_ref() != Some(to)));
+        let leaves = elsewhere.filter(|now| matches!(now.chat.desk, Some(Desk::Agents(_))) && !now.chat.is_closed());
+        let left = leaves.map(|now| Chat { desk: None, ..now.chat.clone() });
         let step = chat::step(left.as_ref().or(self.chat()), event, self.now, &self.plan.policy);
+        if step.effects.iter().any(|effect| matches!(effect, Effect::Bind(_))) {
+            self.enter(event);
+        }
+        let before = self.record.clone();
         let given_to = given_to.or_else(|| self.plan.desk.as_ref().map(|desk| &desk.account));
         self.record = step.chat.map(|chat| {
             let same = before.as_deref().filter(|before| left.is_none() && before.chat.desk == chat.desk);
@@ -286,6 +324,20 @@ impl<'a> Turn<'a> {
             self.note(effect, before.as_deref());
         }
         step.refusal
+    }
+
+    /// The turn goes on with the prepared chat that its visitor enters.
+    fn enter(&mut self, event: &Event) {
+        let Event::Start(start) = event else { return };
+        let thread = start.conversation;
+        let before = match self.read.as_deref().map(|read| &read.chat) {
+            None => BoundBefore::Nothing,
+            Some(chat) if chat.conversation() == thread => BoundBefore::Chat { rev: chat.rev },
+            Some(chat) => BoundBefore::To(chat.conversation()),
+        };
+        self.bind = Some(Bind { thread, before });
+        self.read = self.target.take().map(Arc::new);
+        self.record.clone_from(&self.read);
     }
 
     /// Notes an effect of a step on the chat `before`.
@@ -314,11 +366,14 @@ impl<'a> Turn<'a> {
                 let id = record.chat.id;
                 info!(conversation.id = %record.chat.conversation(), "a sender in chat {id} uses a sentence's id again");
             }
+            Effect::StartScript => self.work.push_back(Work::Script(None)),
+            Effect::Deliver { to: Party::Script, sentence } if sentence.kind == SentenceKind::Text => {
+                self.work.push_back(Work::Script(Some(sentence.text)));
+            }
+            Effect::RunWaitingRules { from, seen } => self.work.push_back(Work::WaitingRules { from, seen }),
             // Staff elsewhere has all of it.
             Effect::Transcript { .. }
-            // There are neither scripts nor rules of waiting yet, and a prepared chat is never entered.
-            | Effect::StartScript
-            | Effect::RunWaitingRules
+            // The turn went on with the chat already.
             | Effect::Bind(_)
             // What the gate says is answered without a chat.
             | Effect::Respond { .. }
@@ -333,7 +388,19 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The conditions of a new chat: the desk of its gateway, with the skill that the gate's rules or the gateway say.
+    /// The conditions of a new chat: a script, or else people.
+    async fn conditions(&mut self) -> Result<Decision, AppError> {
+        let plan = self.plan;
+        let Some(script) = &plan.script else { return Ok(self.decide()) };
+        let is_somebody_free = match plan.desk.as_ref().filter(|desk| desk.is_open && desk.agents.is_some()) {
+            Some(desk) => occupancy(self.agents(desk).await?, plan.skill.as_ref()) == Occupancy::Free,
+            None => false,
+        };
+        let converses = rules::converses(script, is_somebody_free);
+        Ok(if converses { Decision::Script(script.robot.clone()) } else { self.decide() })
+    }
+
+    /// The conditions of a chat for people: the desk of its gateway, with the skill that the gate's rules or the gateway say.
     fn decide(&self) -> Decision {
         let desk = self.chat().and_then(|chat| desk_of(self.plan, &chat.visitor, self.ext_response));
         desk.map_or(Decision::Nothing, Decision::Desk)
@@ -343,22 +410,21 @@ impl<'a> Turn<'a> {
     async fn choose(&mut self) -> Result<Option<Agent>, AppError> {
         let Some(record) = self.record.clone() else { return Ok(None) };
         let Some(waiting) = record.chat.waiting() else { return Ok(None) };
-        // A desk that is gone, or that the chat has just been given to: it stays until it is looked at there.
-        if self.plan.desk.as_ref().map(|desk| &desk.account) != record.desk.as_ref() {
-            return Ok(None);
-        }
+        let plan = self.plan;
+        // A desk that the gateway no longer has: the chat stays where it waits.
+        let Some(desk) = record.desk.as_ref().and_then(|account| plan.desk_of(account)) else { return Ok(None) };
         let now = self.now;
         let taken = self.taken;
-        let free: Vec<_> = self.agents().await?.iter().filter(|view| !taken.contains(&view.id)).cloned().collect();
+        let free: Vec<_> = self.agents(desk).await?.iter().filter(|view| !taken.contains(&view.id)).cloned().collect();
         Ok(choose(&free, &waiting, now))
     }
 
-    /// The desk's own agents as they are, looked up once.
-    async fn agents(&mut self) -> Result<&[AgentView], AppError> {
-        if self.agents.is_none() {
-            self.agents = Some(agents_of(self.ctx, self.plan, self.now).await?);
+    /// A desk's own agents as they are, looked up once.
+    async fn agents(&mut self, desk: &DeskPlan) -> Result<&[AgentView], AppError> {
+        if self.agents.as_ref().is_none_or(|(of, _)| *of != desk.account) {
+            self.agents = Some((desk.account.clone(), agents_of(self.ctx, desk, self.now).await?));
         }
-        Ok(self.agents.as_deref().unwrap_or_default())
+        Ok(self.agents.as_ref().map_or(&[], |(_, agents)| agents))
     }
 
     /// What the turn changes of the load of agents.
@@ -370,8 +436,7 @@ impl<'a> Turn<'a> {
         }
         let release = before.map(|(desk, agent)| AgentChange::Release { desk, agent, at: self.now });
         let take = after.map(|(desk, agent)| {
-            let configured = self.plan.desk.iter().filter_map(|desk| desk.agents.as_ref()).flatten();
-            let capacity = configured.filter(|view| view.id == agent).map(|view| view.capacity).next().unwrap_or(1);
+            let capacity = self.plan.capacity(&desk, &agent);
             AgentChange::Take { desk, agent, capacity }
         });
         release.into_iter().chain(take).collect()
@@ -400,11 +465,9 @@ fn holder(record: &ChatRecord) -> Option<(AccountId, AgentId)> {
     Some((record.desk.clone()?, agent.id.clone()))
 }
 
-/// The agents who are configured for a gateway's desk, as they are now. None where another platform's staff answers.
-pub(super) async fn agents_of(ctx: &ChatCtx, plan: &ChatPlan, now: EpochMillis) -> Result<Vec<AgentView>, AppError> {
-    let Some((desk, configured)) = plan.desk.as_ref().and_then(|desk| Some((desk, desk.agents.as_ref()?))) else {
-        return Ok(Vec::new());
-    };
+/// The agents who are configured for a desk, as they are now. None where another platform's staff answers.
+pub(super) async fn agents_of(ctx: &ChatCtx, desk: &DeskPlan, now: EpochMillis) -> Result<Vec<AgentView>, AppError> {
+    let Some(configured) = &desk.agents else { return Ok(Vec::new()) };
     Ok(seen(configured, &ctx.chats.agents(&desk.account).await?, now))
 }
 

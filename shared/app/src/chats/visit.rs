@@ -9,7 +9,7 @@ use super::cause::Cause;
 use super::commit::{End, Kept, carry_out};
 use super::list::{Question, answer};
 use super::turn::{agents_of, asks_desk, gate, signal};
-use super::{AgentAct, Asking, ChatCtx, ChatOutcome, ChatPlan, Handled, Listener, News, VisitorAct, desk};
+use super::{AgentAct, Asking, ChatCtx, ChatOutcome, ChatPlan, Enters, Handled, Listener, News, VisitorAct, desk, rules};
 use crate::AppError;
 
 /// Does what a connector asks for in one of its threads.
@@ -30,6 +30,9 @@ pub async fn visitor_event(
         }
         VisitorAct::Start { .. } | VisitorAct::Asks => {
             let anew = Cause::Visitor { account, tracking, act: &VisitorAct::Asks };
+            if matches!(&act, VisitorAct::Start { enters: Enters::Chat(_), .. }) {
+                rules::settle(ctx, anew.conversation()).await?;
+            }
             deal(ctx, &Cause::Visitor { account, tracking, act: &act }, asking, Some(&anew)).await
         }
         VisitorAct::Stop | VisitorAct::Types { .. } | VisitorAct::Speaks(_) | VisitorAct::Confirms(_) => {
@@ -54,7 +57,7 @@ pub async fn agent_event(
 ) -> Result<ChatOutcome, AppError> {
     let cause = Cause::Agent { desk, agent, chat, act: &act };
     match &act {
-        AgentAct::Answers | AgentAct::HangsUp | AgentAct::Asks => {
+        AgentAct::Answers | AgentAct::HangsUp | AgentAct::MarksSpam | AgentAct::Asks => {
             deal(ctx, &cause, asking, Some(&Cause::Agent { desk, agent, chat, act: &AgentAct::Asks })).await
         }
         AgentAct::Returns | AgentAct::Types { .. } | AgentAct::Speaks(_) | AgentAct::Confirms(_) => {
@@ -138,6 +141,9 @@ async fn signal_now(
         return Ok(Signal::Closed);
     }
     let then = gate(plan, visitor, ext_response);
-    let agents = if asks_desk(plan, &then) { agents_of(ctx, plan, ctx.clock.now()).await? } else { Vec::new() };
+    let agents = match plan.desk.as_ref().filter(|_| asks_desk(plan, &then)) {
+        Some(desk) => agents_of(ctx, desk, ctx.clock.now()).await?,
+        None => Vec::new(),
+    };
     Ok(signal(plan, &then, &agents))
 }

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::{AgentView, Presence};
 use chat::gate::GateRules;
+use chat::waiting::WaitingRules;
 use chat::{
     Agent, Attendant, Chat, ChatId, ChatVisitor, Direction, Draft, Effect, Policy, Refusal, Sentence, SentenceKind, Skill, State,
     TrackingId,
@@ -259,6 +260,9 @@ impl World {
             gate: GateRules::default(),
             skill: Some(skill.clone()),
             desk: Some(DeskPlan { account: self.desk.clone(), agents, is_open: true }),
+            others: Vec::new(),
+            script: None,
+            waiting_rules: WaitingRules::default(),
             list_recently: None,
             is_pushed: false,
             words: Arc::new(Words { has_connector: true }),

@@ -245,7 +245,7 @@ fn show_party(party: &Party) -> String {
 fn show_state(state: &State) -> String {
     match state {
         State::Pilot => "Pilot".into(),
-        State::Icr { robot } => format!("ICR({})", robot.name),
+        State::Icr { robot, .. } => format!("ICR({})", robot.name),
         State::Waiting { .. } => "Waiting".into(),
         State::Alerting { agent, .. } => format!("Alerting({})", agent.id),
         State::Answered { by: Attendant::Agent(agent) } => format!("Answered({})", agent.id),
@@ -278,7 +278,7 @@ fn show(effect: &Effect) -> String {
         Effect::Transcript { to, sentences } => format!("transcript {to} [{}..{}]", sentences.start(), sentences.end()),
         Effect::DecideConditions => "decide".into(),
         Effect::StartScript => "start script".into(),
-        Effect::RunWaitingRules => "rules".into(),
+        Effect::RunWaitingRules { .. } => "rules".into(),
         Effect::Distribute => "distribute".into(),
         Effect::SetTimer(due) => format!("timer {}", due.millis() - START.millis()),
     }

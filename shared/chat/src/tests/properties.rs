@@ -53,6 +53,7 @@ fn any_plain() -> impl Strategy<Value = Event> {
         any_agent().prop_map(Event::AgentAnswers),
         any_agent().prop_map(Event::AgentHangsUp),
         any_agent().prop_map(Event::AgentReturns),
+        any_agent().prop_map(Event::AgentMarksSpam),
         any_agent().prop_map(Event::AgentAsks),
         (any_attendant(), any::<bool>()).prop_map(|(from, is_typing)| Event::DeskTypes { from, is_typing }),
         any_staff().prop_map(Event::StaffCloses),
@@ -60,6 +61,7 @@ fn any_plain() -> impl Strategy<Value = Event> {
         any_desk().prop_map(|desk| Event::ConditionsDecided(Decision::Desk(desk))),
         Just(Event::ConditionsDecided(Decision::Nothing)),
         any_desk().prop_map(Event::ScriptHandsOver),
+        "[ab]".prop_map(Event::ScriptMoves),
         Just(Event::ScriptEnds),
         any_desk().prop_map(Event::HandOver),
         Just(Event::Tick),
@@ -131,7 +133,7 @@ fn check_state(chat: &Chat) -> Result<(), TestCaseError> {
 /// New work comes after everything that is stored or sent, and the timer last.
 fn phase(effect: &Effect) -> u8 {
     match effect {
-        Effect::DecideConditions | Effect::StartScript | Effect::RunWaitingRules | Effect::Distribute => 1,
+        Effect::DecideConditions | Effect::StartScript | Effect::RunWaitingRules { .. } | Effect::Distribute => 1,
         Effect::SetTimer(_) => 2,
         _ => 0,
     }

@@ -246,6 +246,13 @@ fn row_12_the_script_hands_over() {
 }
 
 #[test]
+fn row_12_time_with_the_script_is_no_waiting_time() {
+    let mut play = Play::icr();
+    play.at(40_000).go(&Event::ScriptHandsOver(agents()));
+    assert_eq!(play.chat().waiting_time(at(45_000)), Duration::from_secs(5));
+}
+
+#[test]
 fn row_13_the_script_ends_the_chat() {
     let mut play = Play::icr();
     assert_eq!(play.go(&Event::ScriptEnds), ["status E Closed(System)"]);
@@ -271,6 +278,38 @@ fn row_14_the_rules_of_waiting_are_looked_at_every_cycle() {
     assert_eq!(play.state(), "Waiting");
     let mut answered = Play::answered();
     assert_eq!(answered.go(&note), ["refused Conflict"]);
+}
+
+/// Since when the visitor waits and until when the rules were looked at, as the look at `millis` is told, in seconds.
+fn look(play: &Play, millis: i64) -> (Chat, Option<(i64, i64)>) {
+    let done = step(play.chat.as_ref(), &Event::Tick, at(millis), &play.policy);
+    let told = done.effects.iter().find_map(|effect| match effect {
+        Effect::RunWaitingRules { from, seen } => Some([from, seen].map(|t| (t.millis() - START.millis()) / 1000)),
+        _ => None,
+    });
+    (done.chat.unwrap(), told.map(|[from, seen]| (from, seen)))
+}
+
+#[test]
+fn row_14_looks_follow_each_other_without_a_gap_and_without_overlap() {
+    let mut play = Play::waiting();
+    for (millis, told) in
+        [(9_999, None), (10_000, Some((0, 0))), (10_001, None), (57_000, Some((0, 10))), (67_000, Some((0, 57)))]
+    {
+        let (chat, looked) = look(&play, millis);
+        assert_eq!(looked, told, "{millis}");
+        play.chat = Some(chat);
+    }
+    // An offer that comes to nothing is part of the same wait.
+    play.at(68_000).go(&Event::AgentOffered(agent("anna")));
+    play.at(90_000).go(&Event::Tick);
+    assert_eq!(play.state(), "Waiting");
+    assert_eq!(look(&play, 98_000).1, Some((0, 67)));
+    // After a return the visitor waits anew.
+    play.at(90_500).go(&Event::AgentOffered(agent("bela")));
+    play.at(91_000).go(&Event::AgentAnswers(agent("bela")));
+    play.at(100_000).go(&Event::AgentReturns(agent("bela")));
+    assert_eq!(look(&play, 110_000).1, Some((100, 100)));
 }
 
 #[test]
@@ -533,6 +572,44 @@ fn row_34_the_script_speaks() {
     assert_eq!(play.stored[0].direction, Direction::Outbound);
     assert_eq!(Play::waiting().go(&hello), ["refused Conflict"]);
     assert_eq!(Play::closed().go(&hello), ["refused ChatClosed"]);
+}
+
+#[test]
+fn row_34_the_chat_keeps_where_the_script_is() {
+    let mut play = Play::icr();
+    let to = |node: &str| Event::ScriptMoves(node.to_owned());
+    assert_eq!(play.go(&to("menu")), NOTHING);
+    assert_eq!(play.chat().state, State::Icr { robot: robot(), node: Some("menu".into()) });
+    let before = play.chat().rev;
+    play.go(&to("menu"));
+    assert_eq!(play.chat().rev, before, "it is there already");
+    assert_eq!(Play::waiting().go(&to("menu")), ["refused Conflict"]);
+    assert_eq!(Play::closed().go(&to("menu")), ["refused ChatClosed"]);
+}
+
+#[test]
+fn row_34_a_chat_that_was_stored_without_a_place_in_its_script_still_reads() {
+    let stored: State = serde_json::from_str(r#"{"state":"icr","robot":{"id":null,"name":"Robin"}}"#).unwrap();
+    assert_eq!(stored, State::Icr { robot: robot(), node: None });
+    let mut chat = serde_json::to_value(Play::waiting().chat()).unwrap();
+    assert!(chat.get("rules_at").is_none() && chat.get("is_spam").is_none());
+    chat["rules_at"] = serde_json::json!(1);
+    assert_eq!(serde_json::from_value::<Chat>(chat).unwrap().rules_at, Some(EpochMillis::new(1)));
+}
+
+#[test]
+fn section_12_spam_ends_the_chat_and_stays_marked() {
+    let spam = |who| Event::AgentMarksSpam(agent(who));
+    let mut play = Play::answered();
+    assert_eq!(play.go(&spam("bela")), ["refused NotYourChat"]);
+    assert_eq!(play.go(&spam("anna")), ["status anna Closed(Agent) [1..0]", "status E Closed(Agent)"]);
+    assert!(play.chat().is_spam);
+    assert_eq!(play.go(&spam("anna")), ["status anna Closed(Agent) [1..0]"]);
+    assert_eq!(Play::closed().go(&spam("anna")), ["refused ChatClosed"]);
+    for mut play in [Play::pilot(), Play::icr(), Play::waiting(), Play::alerting()] {
+        assert_eq!(play.go(&spam("anna")), ["refused NotYourChat"]);
+        assert!(!play.chat().is_spam);
+    }
 }
 
 #[test]

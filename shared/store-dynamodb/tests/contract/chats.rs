@@ -11,8 +11,8 @@ use chat::{
 };
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
-    AgentChange, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, PushLease, PushNext, PushStates as _,
-    SaidBefore, Saved, StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, PushLease, PushNext,
+    PushStates as _, SaidBefore, Saved, StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 use store_dynamodb::{DynamoChats, DynamoStore};
 use testkit::Emulator;
@@ -68,6 +68,7 @@ fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
     ChatChange {
         record: record.clone(),
         expected_rev,
+        bind: None,
         sentences: Vec::new(),
         confirmed: Vec::new(),
         told: Vec::new(),
@@ -237,6 +238,24 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(chats.of_gateway(&visitor_account_id(), Some(later(1))).await.unwrap(), std::slice::from_ref(&record));
     assert_eq!(chats.of_gateway(&visitor_account_id(), Some(later(2))).await.unwrap(), []);
     assert_eq!(chats.overdue(later(DAY), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn thread_that_was_bound_takes_one_call_more() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let mut record = waiting(sample_conversation_id(), NOW);
+    assert_eq!(chats.save(&change(&record, None)).await.unwrap(), ChatSaved::Yes);
+    let thread = "00112233445566778899".parse().unwrap();
+    let mut enter = after(&mut record);
+    enter.bind = Some(Bind { thread, before: BoundBefore::Nothing });
+    calls.take();
+    assert_eq!(chats.save(&enter).await.unwrap(), ChatSaved::Yes);
+    assert_eq!(calls.take(), ["TransactWriteItems"]);
+    for said in [None, Some((Direction::Inbound, &id("s-1")))] {
+        assert_eq!(chats.chat(thread, said).await.unwrap(), Some((record.clone(), SaidBefore::default())));
+        assert_eq!(calls.take(), ["BatchGetItem", "BatchGetItem"]);
+    }
 }
 
 fn counted_client_of(emulator: &Emulator, calls: &Calls) -> aws_sdk_dynamodb::Client {
