@@ -173,6 +173,7 @@ def test_every_other_function_is_invoked_synchronously():
         "OperatorHandOver",
         "OperatorPrepareChat",
         "OperatorReplay",
+        "OperatorResults",
         "OperatorTimeline",
     }
 
@@ -255,6 +256,9 @@ def test_routes():
         ("WebsiteStop", "/v1/frontstage/{gateway}/web/api/Chat/Stop"),
         ("WebsiteNavigation", "/v1/frontstage/{gateway}/web/api/Chat/Navigation"),
         ("WebsiteAgentImage", "/v1/frontstage/{gateway}/web/api/AgentImage/{agentid}"),
+        ("WebsiteScenario", "/v1/frontstage/{gateway}/web/api/Scenario/{id}"),
+        ("WebsiteResult", "/v1/frontstage/{gateway}/web/api/Result/{webapp}"),
+        ("WebsiteCoBrowsing", "/v1/frontstage/{gateway}/web/api/Chat/CoBrowsing"),
         ("VcitaMessageCreated", "/vcita/{app}/{secret}/messages"),
         ("VcitaMessageUpdated", "/vcita/{app}/{secret}/messages/{message_uid}"),
         ("VcitaChannelUpdated", "/vcita/{app}/{secret}/channels/{channel_uid}"),

@@ -3,6 +3,7 @@
 mod access;
 mod envelopes;
 pub mod events;
+mod forms;
 pub mod health;
 pub mod messages;
 pub mod push;

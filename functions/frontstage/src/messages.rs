@@ -6,8 +6,8 @@ use http::Method;
 use lambda::Metric;
 use model::{EpochMillis, MessageId, Slug};
 use platform_frontstage::{
-    Answer, Code, Envelope, Head, Item, MessageContentInfo, Msg, OutEnvelope, Outcome, Side, WireError, acknowledgement,
-    gateways_reply, hearing, receive, received_reply,
+    Answer, ChatServiceInfo, Code, Envelope, Head, Item, MessageContentInfo, Msg, OutEnvelope, Outcome, Side, WireError,
+    acknowledgement, gateways_reply, hearing, receive, received_reply,
 };
 use ports::{Guard, GuardRefusal, StreamKey};
 use serde_json::{Value, json};
@@ -57,16 +57,13 @@ fn target(request: &RawRequest) -> Option<(Slug, Option<String>)> {
     }
 }
 
-/// Messages of connectors that are read, but have nobody who serves them yet.
-const NOT_SERVED: [&str; 4] = ["ES_SCENARIO_LOAD", "ES_SCENARIO_SAVE", "ES_WS_ROUTING", "ES_WS_LITERALS_GET"];
-
 /// A connector that has proven who it is, for the length of one request.
-struct Caller<'a> {
-    ctx: &'a Ctx,
-    call: &'a GatewayCall,
-    now: EpochMillis,
-    nonce_guard: Vec<Guard>,
-    is_async: bool,
+pub(crate) struct Caller<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) call: &'a GatewayCall,
+    pub(crate) now: EpochMillis,
+    pub(crate) nonce_guard: Vec<Guard>,
+    pub(crate) is_async: bool,
 }
 
 impl Caller<'_> {
@@ -82,19 +79,19 @@ impl Caller<'_> {
                 }
             },
             Msg::ChatRequest(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::request(i)), answer).await,
-            Msg::ChatStart(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::start(i, self.now)), answer).await,
+            Msg::ChatStart(i) => self.start(item, envelope, i, answer).await,
             Msg::ChatStop(i) => self.visit(item, envelope, &i.tracking_id, Ok(VisitorAct::Stop), answer).await,
             Msg::ChatTyping(i) => self.visit(item, envelope, &i.tracking_id, Ok(visitors::types(i)), answer).await,
             Msg::ChatSentence(i) => self.visit(item, envelope, &i.tracking_id, visitors::speaks(i), answer).await,
             Msg::ChatConfirm(i) => self.visit(item, envelope, &i.tracking_id, visitors::confirms(i), answer).await,
             Msg::ChatStatus(i) => self.visit(item, envelope, &i.tracking_id, Ok(VisitorAct::Asks), answer).await,
             Msg::ChatResync(_) => self.list(item, envelope, answer).await,
-            Msg::ScenarioLoad(_)
-            | Msg::ScenarioSave(_)
-            | Msg::WebSiteRouting
-            | Msg::Literals(_)
+            Msg::ScenarioLoad(info) => self.scenario(item, envelope, info, answer).await,
+            Msg::ScenarioSave(info) => self.save(item, envelope, info, answer).await,
+            Msg::WebSiteRouting => self.routing(item, envelope, answer).await,
+            Msg::Literals(asked) => self.literals(item, envelope, asked, answer).await,
             // What agent clients send is refused on a connector's path before it gets here.
-            | Msg::AgentAnswer(_)
+            Msg::AgentAnswer(_)
             | Msg::AgentHangup(_)
             | Msg::AgentConfirm(_)
             | Msg::AgentTyping(_)
@@ -112,13 +109,22 @@ impl Caller<'_> {
     /// What is wrong with an item. A message that is not served is not served, whatever its payload says.
     fn refusal(&self, item: &Item, error: &WireError) -> WireError {
         let is_about_payload = error.field.as_deref().is_some_and(|field| field.starts_with("Body"));
-        let is_served = |name: &str| !NOT_SERVED.contains(&name) && (self.has_chats() || !name.starts_with("ES_CHAT_"));
+        let is_served = |name: &str| self.has_chats() || !name.starts_with("ES_CHAT_");
         let is_not_served = item.name.as_deref().is_some_and(|name| !is_served(name));
         if is_about_payload && is_not_served { not_served() } else { error.clone() }
     }
 
-    const fn has_chats(&self) -> bool {
+    pub(crate) const fn has_chats(&self) -> bool {
         self.call.settings.chat.is_some()
+    }
+
+    /// `ES_CHAT_START`. The form that came with it is checked before anything happens.
+    async fn start(&self, item: &Item, envelope: &Envelope, info: &ChatServiceInfo, answer: &mut Answer) -> Result<(), AppError> {
+        let act = match &info.result_model {
+            Some(result) if self.has_chats() => self.filled_with_start(envelope, result).await?.map(Some),
+            Some(_) | None => Ok(None),
+        };
+        self.visit(item, envelope, &info.tracking_id, act.map(|form| visitors::start(info, form)), answer).await
     }
 
     /// Something a visitor does in a chat.
@@ -153,7 +159,7 @@ impl Caller<'_> {
         envelopes::answer(answer, item, &self.stream(), outcome)
     }
 
-    fn stream(&self) -> StreamKey {
+    pub(crate) fn stream(&self) -> StreamKey {
         StreamKey::Gateway(self.call.account.id.clone())
     }
 
@@ -167,7 +173,13 @@ impl Caller<'_> {
     }
 
     /// Answers an envelope: now, or through the gateway's stream where its connector wants it so (10.2).
-    async fn reply(&self, item: &Item, outcome: Outcome, reply: &OutEnvelope, answer: &mut Answer) -> Result<(), AppError> {
+    pub(crate) async fn reply(
+        &self,
+        item: &Item,
+        outcome: Outcome,
+        reply: &OutEnvelope,
+        answer: &mut Answer,
+    ) -> Result<(), AppError> {
         if !self.is_async {
             answer.accept(item, outcome, [reply.clone()]);
             return Ok(());
@@ -248,7 +260,7 @@ impl Caller<'_> {
     }
 
     /// What is remembered with the write of an envelope: its nonce, and what it is answered.
-    fn guards(&self, envelope: &Envelope, message: Option<MessageId>) -> Vec<Guard> {
+    pub(crate) fn guards(&self, envelope: &Envelope, message: Option<MessageId>) -> Vec<Guard> {
         let mut guards = self.nonce_guard.clone();
         if let Some(id) = envelope.id {
             let key = self.call.proof.envelope_key(id);
@@ -259,7 +271,7 @@ impl Caller<'_> {
     }
 
     /// What a refused guard means: the answer given before, or an error. `None` if the item was rejected here.
-    fn repeated(
+    pub(crate) fn repeated(
         &self,
         item: &Item,
         refusal: Option<GuardRefusal>,
@@ -276,14 +288,19 @@ impl Caller<'_> {
         }
     }
 
-    fn head(&self, envelope: &Envelope, kept: &Kept) -> Head {
+    /// The head of an answer that is given for the first time.
+    pub(crate) fn fresh_head(&self, envelope: &Envelope) -> Head {
+        self.head(envelope, &Kept { at: self.now, message: None })
+    }
+
+    pub(crate) fn head(&self, envelope: &Envelope, kept: &Kept) -> Head {
         Head::answering(&self.call.account.id, envelope, &self.call.proof.nonce, kept.at)
     }
 }
 
 /// What is kept of an answer; the rest of it follows from the request.
 #[derive(Clone, Copy)]
-struct Kept {
+pub(crate) struct Kept {
     at: EpochMillis,
     message: Option<MessageId>,
 }

@@ -1,7 +1,6 @@
 //! What connectors say of chats, as what the use case is asked for.
 
-use app::chats::{Enters, VisitorAct};
-use model::EpochMillis;
+use app::chats::{Enters, FilledForm, VisitorAct};
 use platform_frontstage::{ChatCommandInfo, ChatSentenceInfo, ChatServiceInfo, WireError, hearing};
 
 /// `ES_CHAT_REQUEST`.
@@ -9,12 +8,12 @@ pub(crate) fn request(info: &ChatServiceInfo) -> VisitorAct {
     VisitorAct::Request { visitor: hearing::visitor(info), ext_response: info.ext_response.clone() }
 }
 
-/// `ES_CHAT_START`.
-pub(crate) fn start(info: &ChatServiceInfo, now: EpochMillis) -> VisitorAct {
+/// `ES_CHAT_START`, with its form if one came with it.
+pub(crate) fn start(info: &ChatServiceInfo, form: Option<FilledForm>) -> VisitorAct {
     VisitorAct::Start {
         visitor: hearing::visitor(info),
         ext_response: info.ext_response.clone(),
-        form: hearing::form(info, now),
+        form,
         enters: match info.return_chat_id {
             None => Enters::None,
             Some(id) => hearing::chat_id(Some(id)).map_or(Enters::Unknown, Enters::Chat),

@@ -2,7 +2,7 @@
 
 use app::{AppError, ConfigureError, Ctx, Document};
 use model::{Account, Platform};
-use platform_frontstage::AccountSettings;
+use platform_frontstage::{AccountSettings, Settings};
 use ports::DirectoryStore;
 use serde_json::{Value, json};
 use website::settings::WebsiteSettings;
@@ -28,16 +28,20 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value,
     }
 }
 
+/// What is read by those only who serve it: forms, registers, and a web site.
+fn check_gateway(settings: &Settings) -> Result<(), String> {
+    settings.forms().map_err(|e| e.to_string())?;
+    settings.registers().map_err(|e| e.to_string())?;
+    let Some(website) = &settings.website else { return Ok(()) };
+    let site = WebsiteSettings::of(website, &settings.scenarios).and_then(|site| site.rule_set());
+    site.map(drop).map_err(|e| format!("website: {e}"))
+}
+
 /// The platform's own judgement of an account's settings.
 fn check(account: &Account) -> Result<(), String> {
     match account.id.platform() {
         Platform::Frontstage => match AccountSettings::of(account).map_err(|e| e.to_string())? {
-            AccountSettings::Gateway(settings) => match settings.website {
-                Some(website) => {
-                    WebsiteSettings::of(&website).and_then(|site| site.rule_set()).map(drop).map_err(|e| format!("website: {e}"))
-                }
-                None => Ok(()),
-            },
+            AccountSettings::Gateway(settings) => check_gateway(&settings),
             AccountSettings::Desk(_) => Ok(()),
         },
         Platform::Vcita => platform_vcita::Settings::of(account).map(drop).map_err(|e| e.to_string()),

@@ -1,15 +1,18 @@
-//! What the operator invokes directly: configure, timeline, replay, hand over and prepare chats. No HTTP route leads here; the
-//! right to invoke the function is the authentication.
+//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats. No HTTP route leads
+//! here; the right to invoke the function is the authentication.
 
 pub mod configure;
 pub mod hand_over;
 pub mod prepare_chat;
 pub mod replay;
+pub mod results;
 pub mod timeline;
+
+use std::sync::Arc;
 
 use app::Ctx;
 use app::chats::ChatCtx;
-use lambda::{Config, Services};
+use lambda::{Config, Services, SystemClock};
 use ports::{DirectoryStore, StoryStore};
 
 /// Connects what configuring needs. Secrets are none of it.
@@ -30,6 +33,12 @@ pub fn connect_chats(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx) {
     let services = Services::connect(config);
     let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
     (services.ctx(|store| store), chats)
+}
+
+/// Connects what fetching filled-in forms needs.
+#[must_use]
+pub fn connect_results(config: &Config) -> results::ResultsCtx {
+    results::ResultsCtx { results: Services::connect(config).results(), clock: Arc::new(SystemClock) }
 }
 
 /// The answer to an input that cannot be used.

@@ -8,13 +8,17 @@
 pub mod agent_image;
 mod call;
 pub mod chat;
+pub mod co_browsing;
 pub mod confirm;
 mod conversation;
+mod form;
 pub mod navigation;
 mod polls;
 mod problem;
+pub mod result;
 pub mod routing;
 mod scaled;
+pub mod scenario;
 pub mod script;
 pub mod sentence;
 mod site;
@@ -29,7 +33,7 @@ use app::chats::ChatCtx;
 use lambda::{Config, Roster, Services, SystemDice};
 use model::Platform;
 use platform_frontstage::{Code, WireError};
-use ports::Dice;
+use ports::{Dice, InboundStore};
 use wire::Reply;
 
 pub use polls::Polls;
@@ -48,13 +52,25 @@ pub struct Ctx {
     pub sites: Arc<Sites>,
     /// Who asked when.
     pub polls: Arc<Polls>,
+    /// What taking messages needs, where forms become some. A function links it only if it connects it.
+    pub messages: Option<app::Ctx<dyn InboundStore>>,
 }
 
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
     let chats = services.chats(&roster, chats_frontstage::plan);
-    Ctx { chats, dice: Arc::new(SystemDice), roster, sites: Arc::default(), polls: Arc::default() }
+    let dice = Arc::new(SystemDice);
+    Ctx { chats, dice, roster, sites: Arc::default(), polls: Arc::default(), messages: None }
+}
+
+/// The same for the function whose forms become messages.
+pub async fn connect_with_messages(config: &Config) -> Ctx {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
+    let chats = services.chats(&roster, chats_frontstage::plan);
+    let messages: app::Ctx<dyn InboundStore> = services.ctx(|store| store);
+    let dice = Arc::new(SystemDice);
+    Ctx { chats, dice, roster, sites: Arc::default(), polls: Arc::default(), messages: Some(messages) }
 }
 
 /// What a caller is told when a request did not happen (10.6).

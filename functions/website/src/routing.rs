@@ -9,8 +9,10 @@ use futures_util::future::{BoxFuture, try_join};
 use http::StatusCode;
 use http::header::{ACCEPT_LANGUAGE, ORIGIN, REFERER, USER_AGENT};
 use website::body::{FieldError, MAX_USER_TOKEN};
+use website::form::ScenarioInfo;
 use website::models::{ChatStatus, RoutingModel, Signal};
 use website::routing::PageRequest;
+use website::settings::WEB_CHAT;
 use wire::{RawRequest, Reply};
 
 use crate::Ctx;
@@ -51,7 +53,23 @@ async fn offer(call: &Call<'_>) -> Result<Option<RoutingModel>, Problem> {
     let site = &call.site;
     let Some(matched) = site.rules()?.evaluate(&page, call.ctx.chats.clock.now()) else { return Ok(None) };
     let mut model = matched.routing_model();
-    let asker = ChatVisitor { user_token: user_token.clone(), culture: call.language(), ..ChatVisitor::default() };
+    // The rule's language, else the browser's.
+    let culture = matched.rule.literal_culture.clone().filter(|culture| !culture.is_empty()).or_else(|| call.language());
+    let scenario = matched.rule.scenario_id.and_then(|id| site.settings.scenario(id, culture.as_deref()));
+    model.scenario = scenario.map(ScenarioInfo::to_browser);
+    if matched.rule.is_for(WEB_CHAT) {
+        offer_chat(call, user_token, &mut model).await?;
+    }
+    if call.query("IncludeSettings").is_some_and(|wanted| wanted.eq_ignore_ascii_case("true")) {
+        site.settings.include_settings(&matched, &mut model);
+    }
+    Ok(Some(model))
+}
+
+/// Whether a chat would be answered, and the one that runs: of no concern to other applications (8.3).
+async fn offer_chat(call: &Call<'_>, user_token: Option<String>, model: &mut RoutingModel) -> Result<(), Problem> {
+    let site = &call.site;
+    let asker = ChatVisitor { user_token, culture: call.language(), ..ChatVisitor::default() };
     let signal = async { Ok(ask_gate(&call.ctx.chats, &site.account.id, &asker, None).await?) };
     let (signal, chat) = try_join(signal, call.current()).await?;
     model.signal = Some(match signal {
@@ -64,8 +82,5 @@ async fn offer(call: &Call<'_>) -> Result<Option<RoutingModel>, Problem> {
     if let Some(chat) = chat.filter(|chat| status(chat, now) != ChatStatus::Closed) {
         model.chat_running = Some(call.model(&chat, 0).await?);
     }
-    if call.query("IncludeSettings").is_some_and(|wanted| wanted.eq_ignore_ascii_case("true")) {
-        site.settings.include_settings(&matched, &mut model);
-    }
-    Ok(Some(model))
+    Ok(())
 }

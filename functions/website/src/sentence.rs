@@ -33,7 +33,7 @@ fn run<'a>(call: &'a Call<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
         let mut handled = call.happen(VisitorAct::Speaks(draft.clone())).await?;
         if handled.refusal == Some(Refusal::UnknownChat) {
             // The first sentence begins the chat that nobody started (8.2).
-            changed(call.start(ResultModel::default()).await?)?;
+            changed(call.start(ResultModel::default(), None).await?)?;
             handled = call.happen(VisitorAct::Speaks(draft)).await?;
         }
         call.answer(handled, after).await

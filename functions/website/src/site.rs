@@ -24,12 +24,13 @@ pub(crate) struct Site {
 impl Site {
     fn of(account: &Account, secrets: &Value) -> Result<Self, AppError> {
         let unknown = || AppError::UnknownAccount(account.id.clone());
-        let website = match AccountSettings::of(account) {
-            Ok(AccountSettings::Gateway(settings)) => settings.website.ok_or_else(unknown)?,
+        let (website, scenarios) = match AccountSettings::of(account) {
+            Ok(AccountSettings::Gateway(settings)) => (settings.website.ok_or_else(unknown)?, settings.scenarios),
             Ok(AccountSettings::Desk(_)) => return Err(unknown()),
             Err(_) => return Err(AppError::Internal("settings of a gateway cannot be read")),
         };
-        let settings = WebsiteSettings::of(&website).map_err(|_| AppError::Internal("settings of a web site cannot be read"))?;
+        let settings = WebsiteSettings::of(&website, &scenarios);
+        let settings = settings.map_err(|_| AppError::Internal("settings of a web site cannot be read"))?;
         let keys = cookie_keys(secrets).map_err(|_| AppError::Internal("secrets of a web site cannot be read"))?;
         Ok(Self { account: account.clone(), settings, keys, rules: OnceLock::new(), secrets: secrets.clone() })
     }

@@ -76,6 +76,9 @@ pub enum Event {
     VisitorConfirms(Confirm),
     /// `ES_CHAT_STATUS`.
     VisitorAsks,
+    /// `ES_SCENARIO_SAVE` for this chat: a form was filled in, and its answers are stored. A closed chat takes it too, as
+    /// visitors are asked how they were served.
+    FormFilled(AttachedForm),
 
     /// The desk's distribution chose an agent.
     AgentOffered(Agent),

@@ -9,6 +9,7 @@
 mod chat;
 pub mod desk;
 mod event;
+mod form;
 pub mod gate;
 mod id;
 mod policy;
@@ -26,6 +27,7 @@ pub use chat::{
     State, TRANSCRIPT_LIMIT, TypingFlag, TypingFlags,
 };
 pub use event::{Decision, Effect, Event, Party, Refusal, Returning, Start, Step};
+pub use form::{FormAnswer, merge_answers};
 pub use id::{AgentId, ChatId, FormId, LanguageId, ProjectId, ResultId, SentenceId, TrackingId, Workplace};
 pub use policy::{Distribution, Policy};
 pub use sentence::{Confirm, Direction, Draft, DraftError, Known, OddKind, OtherKind, Said, Sentence, SentenceKind};

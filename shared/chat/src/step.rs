@@ -10,8 +10,9 @@ use model::{AccountId, EpochMillis};
 
 use crate::gate::Signal;
 use crate::{
-    Agent, Attendant, Chat, ChatId, CloseReason, Confirm, Decision, Desk, Direction, Distribution, Effect, Event, Known, Party,
-    Policy, Refusal, Returning, Robot, Said, Sentence, SentenceKind, Staff, Start, State, Step, TypingFlag, TypingFlags,
+    Agent, AttachedForm, Attendant, Chat, ChatId, CloseReason, Confirm, Decision, Desk, Direction, Distribution, Effect, Event,
+    Known, Party, Policy, Refusal, Returning, Robot, Said, Sentence, SentenceKind, Staff, Start, State, Step, TypingFlag,
+    TypingFlags,
 };
 
 /// Typing that is not renewed for this long is over (5.3).
@@ -43,6 +44,7 @@ fn step_without_chat(event: &Event, now: EpochMillis, policy: &Policy) -> Step {
         | Event::VisitorSpeaks(_)
         | Event::VisitorConfirms(_)
         | Event::VisitorAsks
+        | Event::FormFilled(_)
         | Event::AgentOffered(_)
         | Event::AgentAnswers(_)
         | Event::AgentHangsUp(_)
@@ -370,6 +372,10 @@ impl<'a> Turn<'a> {
                 self.tell(Party::Visitor, true);
                 Ok(())
             }
+            Event::FormFilled(form) => {
+                self.form_filled(form);
+                Ok(())
+            }
             Event::AgentOffered(agent) => self.agent_offered(agent),
             Event::AgentAnswers(agent) => self.agent_answers(agent),
             Event::AgentHangsUp(agent) => self.agent_hangs_up(agent),
@@ -494,6 +500,16 @@ impl<'a> Turn<'a> {
         self.chat.visitor.learn(&start.visitor);
         if let Some(form) = &start.form {
             self.chat.attach(form);
+        }
+    }
+
+    /// The visitor's side knows what it filled in; the agent who converses is shown the chat with its forms.
+    fn form_filled(&mut self, form: &AttachedForm) {
+        self.chat.attach(form);
+        // Staff elsewhere is told nothing: its platform knows no forms.
+        if let State::Answered { by: Attendant::Agent(agent) } = &self.chat.state {
+            let to = Party::Agent(agent.clone());
+            self.tell(to, false);
         }
     }
 

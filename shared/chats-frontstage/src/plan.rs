@@ -9,7 +9,7 @@ use chat::Desk;
 use chat::script::Script;
 use chat::texts::Target;
 use model::{Account, AccountId, Directory, Platform};
-use platform_frontstage::{AccountSettings, DeskSettings, Settings};
+use platform_frontstage::{AccountSettings, DeskSettings, OutBody, Settings};
 
 use crate::words::Words;
 
@@ -53,7 +53,7 @@ pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) 
         waiting_rules: chat.waiting_rules,
         list_recently: chat.list_recently_closed.then_some(RECENTLY),
         is_pushed: chat.is_pushed,
-        words: Arc::new(Words { gateway: Some(settings), desk: own_desk, other_desks }),
+        words: Arc::new(Words { gateway: Some(settings), desk: own_desk, other_desks, configuration: None }),
     })
 }
 
@@ -83,7 +83,13 @@ fn is_desk(account: &Account) -> bool {
 /// The words in which agents of a desk are told what is about no chat of one gateway alone.
 #[must_use]
 pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {
-    Words { gateway: None, desk: Some(desk.clone()), other_desks: BTreeMap::new() }
+    Words { gateway: None, desk: Some(desk.clone()), other_desks: BTreeMap::new(), configuration: None }
+}
+
+/// The words in which a gateway's connector is told something of the configuration.
+#[must_use]
+pub fn configuration_words(gateway: &Settings, told: OutBody) -> impl ChatWords {
+    Words { gateway: Some(gateway.clone()), desk: None, other_desks: BTreeMap::new(), configuration: Some(told) }
 }
 
 fn gateway_settings(account: &Account) -> Option<Settings> {

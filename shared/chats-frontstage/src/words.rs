@@ -17,6 +17,8 @@ pub(crate) struct Words {
     pub(crate) desk: Option<DeskSettings>,
     /// Desks of ours that rules give chats to.
     pub(crate) other_desks: BTreeMap<AccountId, DeskSettings>,
+    /// What is told of the configuration, where that was asked for.
+    pub(crate) configuration: Option<OutBody>,
 }
 
 impl ChatWords for Words {
@@ -46,7 +48,8 @@ impl Words {
 
     fn body(&self, telling: &Telling<'_>) -> Option<OutBody> {
         match telling.news {
-            News::Response { tracking, signal } => Some(response(self.gateway.as_ref()?, tracking, signal)),
+            News::Response { tracking, signal, culture } => Some(response(self.gateway.as_ref()?, tracking, signal, culture)),
+            News::Configuration => Some(self.configuration.clone()?),
             News::List(records) => {
                 let chats = records.iter().map(|record| &record.chat);
                 match telling.to {
@@ -117,7 +120,7 @@ mod tests {
         };
         let agent = json!({"id": JANA, "name": "Jana", "workplaces": ["101"], "skills": [{"project": "sales"}]});
         let desk = read(json!({"desk": {"workplaces": [{"number": "101"}], "agents": [agent], "legacy_confirm_name": true}}));
-        Words { gateway: Some(*gateway), desk: desk.into_desk(), other_desks: BTreeMap::new() }
+        Words { gateway: Some(*gateway), desk: desk.into_desk(), other_desks: BTreeMap::new(), configuration: None }
     }
 
     fn jana() -> Agent {
@@ -136,7 +139,7 @@ mod tests {
     fn gateway_is_told_signal_and_list() {
         let id: AccountId = "frontstage/gw-chat".parse().unwrap();
         let tracking = "t-1".to_owned().try_into().unwrap();
-        let news = News::Response { tracking: &tracking, signal: Signal::Free };
+        let news = News::Response { tracking: &tracking, signal: Signal::Free, culture: None };
         let told = |news| told(&words(), Listener::Gateway(&id), news).unwrap();
         let response = told(news);
         assert_eq!((&response["Msg"], &response["Seq"]), (&json!("SE_CHAT_RESPONSE"), &json!(7)));
@@ -170,7 +173,7 @@ mod tests {
 
     #[test]
     fn who_is_not_configured_any_more_is_told_nothing() {
-        let nobody = Words { gateway: None, desk: None, other_desks: BTreeMap::new() };
+        let nobody = Words { gateway: None, desk: None, other_desks: BTreeMap::new(), configuration: None };
         let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
         let to = Listener::Agent { desk: &desk, agent: &agent };
         assert_eq!(told(&nobody, to, News::List(&[])), None);

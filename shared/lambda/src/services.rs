@@ -7,7 +7,7 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Clock as _, PushQueue, PushStates};
+use ports::{Clock as _, PushQueue, PushStates, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoStore};
@@ -41,6 +41,12 @@ impl Services {
             clock: Arc::new(SystemClock),
             plans: Arc::new(RosterPlans::new(roster.clone(), read)),
         }
+    }
+
+    /// The lists of filled-in forms.
+    #[must_use]
+    pub fn results(&self) -> Arc<dyn Results> {
+        Arc::new(DynamoChats::beside(&self.store))
     }
 
     /// The same, and reads the secrets of `platforms` and opens a connection to the table, now: INIT runs at full speed

@@ -48,6 +48,13 @@ impl EpochMillis {
         Some(Self(zoned.timestamp().as_millisecond()))
     }
 
+    /// The instant of an RFC 3339 text, e.g. `2026-01-01T00:00:00Z`, rounded towards the past.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let at = text.parse::<jiff::Timestamp>().ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
     /// UTC text with milliseconds and a `Z`, e.g. `2026-01-01T00:00:00.000Z`.
     #[must_use]
     pub fn to_utc_text(self) -> String {
@@ -64,6 +71,16 @@ impl fmt::Display for EpochMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_read_with_its_offset() {
+        for text in ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00.000+01:00", "2026-01-01T00:00:00.0009Z"] {
+            assert_eq!(EpochMillis::from_text(text), Some(EpochMillis::new(1_767_225_600_000)), "{text}");
+        }
+        for text in ["", "yesterday", "2026-01-01", "1767225600"] {
+            assert_eq!(EpochMillis::from_text(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn text_has_three_digits_and_a_z() {

@@ -1,7 +1,6 @@
 //! What connectors and agent clients say of chats, in the model's words: the counterpart of [`crate::telling`].
 
-use chat::{AttachedForm, ChatId, ChatVisitor, Draft, Refusal, SentenceId, SentenceKind, TrackingId};
-use model::EpochMillis;
+use chat::{ChatId, ChatVisitor, Draft, Refusal, SentenceId, SentenceKind, TrackingId};
 use uuid::Uuid;
 
 use crate::chat::{ChatSentenceInfo, ChatServiceInfo};
@@ -59,19 +58,6 @@ pub fn visitor(info: &ChatServiceInfo) -> ChatVisitor {
     }
 }
 
-/// The form that came with a start. It names its stored answers only where the connector does.
-#[must_use]
-pub fn form(info: &ChatServiceInfo, now: EpochMillis) -> Option<AttachedForm> {
-    let result = info.result_model.as_ref()?;
-    let form = Some(result.scenario_id).filter(|id| !id.is_nil())?;
-    let text = |id: Uuid| id.hyphenated().to_string();
-    Some(AttachedForm {
-        form: text(form).parse().ok()?,
-        result: result.scenario_result_id.and_then(|id| text(id).parse().ok()),
-        attached_at: now,
-    })
-}
-
 impl From<Refusal> for WireError {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
@@ -89,10 +75,7 @@ impl From<Refusal> for WireError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::ScenarioResultInfo;
     use crate::words::Model;
-
-    const NOW: EpochMillis = EpochMillis::new(1_767_225_600_000);
 
     fn sentence(model: Model, text: &str) -> ChatSentenceInfo {
         ChatSentenceInfo { id: Some("s-1".into()), text: Some(text.into()), model, ..ChatSentenceInfo::default() }
@@ -125,18 +108,6 @@ mod tests {
         for other in [None, Some(Uuid::nil()), Some(Uuid::from_u128(7))] {
             assert_eq!(chat_id(other).unwrap_err().code, Code::UnknownChat);
         }
-    }
-
-    #[test]
-    fn form_is_attached_with_the_answers_it_names() {
-        let with = |result| ChatServiceInfo { result_model: Some(Box::new(result)), ..ChatServiceInfo::default() };
-        let (id, stored) = (Uuid::from_u128(9), Uuid::from_u128(10));
-        let result = ScenarioResultInfo { scenario_id: id, scenario_result_id: Some(stored), ..ScenarioResultInfo::default() };
-        let attached = form(&with(result), NOW).unwrap();
-        assert_eq!(attached.form.to_string(), id.to_string());
-        assert_eq!(attached.result.map(|r| r.to_string()), Some(stored.to_string()));
-        assert_eq!(form(&with(ScenarioResultInfo::default()), NOW), None);
-        assert_eq!(form(&ChatServiceInfo::default(), NOW), None);
     }
 
     #[test]

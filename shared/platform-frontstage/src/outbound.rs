@@ -562,7 +562,8 @@ mod tests {
         let header = |name: &str| call.headers[name].to_str().unwrap();
         assert_eq!((header("x-fs-key"), header("x-fs-time"), header("x-fs-nonce")), ("k1", "1767225605", "n-7"));
         assert_eq!(header("content-type"), "application/json");
-        let nowhere = Settings { push_url: None, ..crate::settings::tests::settings() };
+        let mut nowhere = crate::settings::tests::settings();
+        nowhere.push_url = None;
         assert_eq!(push_call(&nowhere, &secrets, vec![], NOW, "n").unwrap_err().to_string(), "push_url is missing");
     }
 

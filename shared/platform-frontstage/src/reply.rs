@@ -79,6 +79,12 @@ impl Head {
         Self { seed, in_reply_to: envelope.id, time: now }
     }
 
+    /// The id of what is stored because of the request, for a form that names none.
+    #[must_use]
+    pub fn result_id(&self) -> Uuid {
+        derived_guid(&["result", &self.seed])
+    }
+
     /// An answer. There may be one of each name.
     #[must_use]
     pub fn reply(&self, body: OutBody) -> OutEnvelope {

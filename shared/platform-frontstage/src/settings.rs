@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::desk::{DeskSettings, DeskText};
 use crate::form::parse_guid;
+use crate::forms::{FormSettings, Registers};
 use crate::gateway_chats::{ChatSettings, ChatText};
 use crate::message::Legacy;
 use crate::words::{Channel, Direction};
@@ -104,6 +105,12 @@ pub struct Settings {
     /// The web site whose browsers it serves (section 8), as it is written: whoever serves them reads it. `None` if a
     /// connector calls it.
     pub website: Option<Value>,
+    /// Its forms, as they are written: see [`Self::forms`], and for those that browsers are offered whoever serves them.
+    pub scenarios: Vec<Value>,
+    /// The form that is expected at the start of a chat.
+    start_scenario: Option<Uuid>,
+    /// What its connector copies to serve a web site by itself, as it is written: see [`Self::registers`].
+    registers: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +129,12 @@ struct SettingsText {
     chat: Option<ChatText>,
     #[serde(default)]
     website: Option<Value>,
+    #[serde(default)]
+    scenarios: Vec<Value>,
+    #[serde(default)]
+    start_scenario: Option<String>,
+    #[serde(default)]
+    registers: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +172,13 @@ impl Settings {
         if text.website.is_some() && (chat.is_none() || !text.message_gateways.is_empty()) {
             return Err(problem("website: stands beside chat, and carries no messages"));
         }
+        if text.website.is_some() && text.registers.is_some() {
+            return Err(problem("registers: a web site that is served here has its rules and literals in website"));
+        }
+        let start_scenario = match text.start_scenario {
+            None => None,
+            Some(id) => Some(parse_guid(&id).ok_or_else(|| problem("start_scenario is not a GUID"))?),
+        };
         let is_pushed = chat.as_ref().is_some_and(|chat| chat.is_pushed);
         if text.website.is_some() && is_pushed {
             return Err(problem("website: its browsers are pushed nothing"));
@@ -195,7 +215,29 @@ impl Settings {
             unique_delivery_ids: text.unique_delivery_ids,
             chat,
             website: text.website,
+            scenarios: text.scenarios,
+            start_scenario,
+            registers: text.registers,
         })
+    }
+
+    /// Its forms.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken; such settings are refused when they are configured.
+    pub fn forms(&self) -> Result<FormSettings, SettingsProblem> {
+        FormSettings::of(&self.scenarios, self.start_scenario)
+    }
+
+    /// Its registers; empty ones if it has none.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken; such settings are refused when they are configured.
+    pub fn registers(&self) -> Result<Registers, SettingsProblem> {
+        match &self.registers {
+            Some(written) => Registers::of(written, &self.forms()?),
+            None => Ok(Registers::default()),
+        }
     }
 
     /// The names its connector was promised.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::chat::{ChatCommandInfo, ChatInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo, ScenarioResultItemInfo};
 use crate::desk::{DeskSettings, agent_guid, language_words, project_words};
 use crate::form::parse_guid;
+use crate::forms::FormSettings;
 use crate::message::OutBody;
 use crate::settings::Settings;
 use crate::words::{ChatStatus, ClosedBy, Model, Signal};
@@ -72,9 +73,12 @@ pub fn tell(told: &Told<'_>) -> Option<OutBody> {
     }
 }
 
-/// `SE_CHAT_RESPONSE`: what the gate says to a thread, whether it has a chat or not (5.6).
+/// `SE_CHAT_RESPONSE`: what the gate says to a thread, whether it has a chat or not (5.6), and the form that is expected at the
+/// start, in the language closest to `culture`.
 #[must_use]
-pub fn response(gateway: &Settings, tracking: &TrackingId, signal: Gate) -> OutBody {
+pub fn response(gateway: &Settings, tracking: &TrackingId, signal: Gate, culture: Option<&str>) -> OutBody {
+    // Settings whose forms cannot be read were refused when they were configured.
+    let scenario = gateway.forms().ok().and_then(|forms| forms.start(culture).cloned());
     OutBody::ChatResponse(Box::new(ChatServiceInfo {
         peer: Some(gateway.peer_address.clone()),
         port: gateway.peer_port.clone(),
@@ -85,6 +89,7 @@ pub fn response(gateway: &Settings, tracking: &TrackingId, signal: Gate) -> OutB
             Gate::Closed => Signal::Closed,
             Gate::Hidden => Signal::Hidden,
         }),
+        scenario_model: scenario.map(Box::new),
         ..ChatServiceInfo::default()
     }))
 }
@@ -203,6 +208,11 @@ impl Told<'_> {
         })
     }
 
+    /// The gateway's forms, if there is one to be named.
+    fn forms(&self) -> FormSettings {
+        if self.chat.forms.is_empty() { FormSettings::default() } else { self.gateway.forms().unwrap_or_default() }
+    }
+
     fn info(&self, agent: &Agent) -> ChatInfo {
         let Self { chat, gateway, at, .. } = self;
         let skill = match &chat.desk {
@@ -229,7 +239,7 @@ impl Told<'_> {
             waiting_time: seconds(chat.waiting_time(*at)),
             max_signal_duration: self.desk.map_or(0, |desk| seconds(desk.max_signal_duration)),
             chat_gateway_name: gateway.chat.as_ref().and_then(|chat| chat.gateway_name.clone()),
-            scenarios: Some(chat.forms.iter().map(form).collect()),
+            scenarios: Some(chat.forms.iter().map(|attached| form(attached, &self.forms())).collect()),
             peer: Some(agent.workplace.to_string()),
             chat_id: Some(chat_id(chat)),
             ..ChatInfo::default()
@@ -237,10 +247,15 @@ impl Told<'_> {
     }
 }
 
-fn form(form: &AttachedForm) -> ScenarioResultItemInfo {
+/// A form with its name, as long as it is configured.
+fn form(form: &AttachedForm, forms: &FormSettings) -> ScenarioResultItemInfo {
     let result_id = form.result.as_ref().and_then(|id| parse_guid(&id.to_string()));
+    let scenario_id = parse_guid(&form.form.to_string()).unwrap_or_default();
+    let name = forms.scenario(scenario_id, None).and_then(|scenario| scenario.display_name.clone());
     ScenarioResultItemInfo {
-        scenario_id: parse_guid(&form.form.to_string()).unwrap_or_default(),
+        scenario_id,
+        scenario_name: name.clone(),
+        display_name: name,
         result_id,
         result_created: result_id.map(|_| form.attached_at),
         ..ScenarioResultItemInfo::default()
@@ -462,9 +477,53 @@ mod tests {
         assert_eq!(shown(&list_for_gateway(&gateway(), &[]).to_node(Legacy::default())), json!([]));
     }
 
+    const FORM: &str = "50000000-0000-4000-8000-000000000001";
+
+    /// The same gateway with a form in two languages, expected at the start.
+    fn gateway_with_form() -> Settings {
+        let form = |culture: &str, name: &str| json!({"ScenarioId": FORM, "DisplayName": name, "Culture": culture});
+        Settings::of(&account(json!({
+            "peer_address": "!DemoLink", "chat": {"channel": "WebIM", "direction": "I", "project": "sales"},
+            "scenarios": [form("en", "Question"), form("cs", "Dotaz")], "start_scenario": FORM
+        })))
+        .unwrap()
+    }
+
+    #[test]
+    fn agent_sees_the_forms_of_a_chat_with_their_names() {
+        let mut chat = chat();
+        let other = "50000000-0000-4000-8000-000000000002";
+        for (form, result) in [(FORM, Some("60000000-0000-4000-8000-000000000001")), (other, None)] {
+            let result = result.map(|id| id.parse().unwrap());
+            chat.forms.push(AttachedForm { form: form.parse().unwrap(), result, attached_at: NOW });
+        }
+        let gateway = gateway_with_form();
+        let effect = Effect::Alert { to: jana(), until: NOW };
+        let told = Told { effect: &effect, chat: &chat, transcript: &[], at: NOW, gateway: &gateway, desk: None };
+        let body = shown(&tell(&told).unwrap().to_node(Legacy::default()));
+        let row = |form: &str, name: Value, result: Value, created: Value| {
+            json!({"ScenarioId": form, "ScenarioName": name, "Activity": null, "ResultId": result, "RemoteName": null,
+                   "DisplayName": name, "ResultCreated": created, "ShowInList": null})
+        };
+        let filled = row(FORM, json!("Question"), json!("60000000-0000-4000-8000-000000000001"), json!(NOW_TEXT));
+        assert_eq!(body["Info"]["Scenarios"], json!([filled, row(other, Value::Null, Value::Null, Value::Null)]));
+    }
+
+    #[test]
+    fn form_expected_at_the_start_is_told_with_the_signal() {
+        for (culture, name) in [(Some("cs-CZ"), "Dotaz"), (Some("de"), "Question"), (None, "Question")] {
+            let body = response(&gateway_with_form(), &"t-7".to_owned().try_into().unwrap(), Gate::Free, culture);
+            let body = shown(&body.to_node(Legacy::default()));
+            assert_eq!(
+                (&body["ScenarioModel"]["ScenarioId"], &body["ScenarioModel"]["DisplayName"]),
+                (&json!(FORM), &json!(name))
+            );
+        }
+    }
+
     #[test]
     fn thread_without_a_chat_is_answered_by_the_gates_signal() {
-        let body = response(&gateway(), &"t-7".to_owned().try_into().unwrap(), Gate::Busy);
+        let body = response(&gateway(), &"t-7".to_owned().try_into().unwrap(), Gate::Busy, Some("cs"));
         assert_eq!(body.name(Legacy::default()), "SE_CHAT_RESPONSE");
         assert_eq!(
             shown(&body.to_node(Legacy::default())),

@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
-use chat::{AgentId, Chat, ChatId, Direction, Sentence, SentenceId, Workplace};
+use chat::{AgentId, Chat, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, Conversation, ConversationId, DeliverTask, EpochMillis, Message};
 
-use crate::{Guard, GuardRefusal, NewDelivery, PortError};
+use crate::{Guard, GuardRefusal, NewDelivery, PortError, ResultChange, StoredResult};
 
 /// One sequence of what somebody is told, numbered from 1 without gaps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,6 +174,8 @@ pub struct ChatChange {
     pub agents: Vec<AgentChange>,
     /// What another platform's staff is told.
     pub relay: Option<Relay>,
+    /// Filled-in forms, each of them once.
+    pub results: Vec<ResultChange>,
     /// Conditions; looked at before everything else.
     pub guards: Vec<Guard>,
     /// The time.
@@ -185,7 +187,8 @@ pub struct ChatChange {
 pub enum ChatSaved {
     /// Stored.
     Yes,
-    /// The chat, or where its thread leads, has changed since it was read: read again. What is told then needs numbers of its own: those of this change
+    /// The chat, where its thread leads, or a filled-in form has changed since it was read: read again. What is told then needs
+    /// numbers of its own: those of this change
     /// are lower than those of the change that was first.
     Conflict,
     /// An agent cannot be given the chat: choose again.
@@ -263,8 +266,8 @@ pub trait Chats: Send + Sync {
         due_at: EpochMillis,
     ) -> Result<u64, PortError>;
 
-    /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then the agents, then the conversation of
-    /// the relay.
+    /// Stores a change, or nothing. Guards are looked at first, then the `rev`, then where the thread leads, then the filled-in
+    /// forms, then the agents, then the conversation of the relay.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
@@ -281,6 +284,18 @@ pub trait Chats: Send + Sync {
         guards: &[Guard],
         now: EpochMillis,
     ) -> Result<Option<GuardRefusal>, PortError>;
+
+    /// A filled-in form of a gateway, if it is kept.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn result(&self, gateway: &AccountId, id: &ResultId, now: EpochMillis) -> Result<Option<StoredResult>, PortError>;
+
+    /// Stores a filled-in form that goes with no change of a chat, with guards, or nothing. Never [`ChatSaved::AgentTaken`].
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn save_result(&self, change: &ResultChange, guards: &[Guard], now: EpochMillis) -> Result<ChatSaved, PortError>;
 
     /// Where a stream stands.
     ///

@@ -6,6 +6,7 @@
 
 mod chats;
 mod pushes;
+mod results;
 mod store;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use chats::{
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
+pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
     EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved,

@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chat::desk::Presence;
-use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
+use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use futures_util::future::{try_join, try_join_all};
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
     AgentChange, AgentSeen, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, PushClaim,
-    PushLease, PushNext, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    PushLease, PushNext, PushState, PushStates, ResultChange, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead,
+    StreamKey, StreamPage, StreamRead,
 };
 
 use crate::DynamoStore;
@@ -24,6 +25,7 @@ use crate::chat_items::{
 };
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
 use crate::keys::{self, Item, Key, Range};
+use crate::results::{ResultItem, result_marks, result_put};
 use crate::store::{conversation_of, guard_changes, mark, refusal, relay_changes, saved};
 use crate::table::{Outcome, Table, Verdict};
 
@@ -56,7 +58,7 @@ const RACES: usize = 8;
 /// The store of chats over one table. A type of its own, so that functions without chats do not link it.
 #[derive(Debug, Clone)]
 pub struct DynamoChats {
-    table: Table,
+    pub(crate) table: Table,
     /// The listing of the chat that was read or written last, by its conversation and `rev`. Whoever changes a chat has just
     /// read it, so that the change is told at the first try what it replaces. Where it is wrong the table refuses.
     last: Arc<Mutex<Option<(ConversationId, u64, Listing)>>>,
@@ -270,6 +272,27 @@ impl Chats for DynamoChats {
             Outcome::Cancelled(verdicts) => {
                 refusal(guards, &verdicts)?.map(Some).ok_or_else(|| corrupt("cancellation", "names no refused change"))
             }
+        }
+    }
+
+    async fn result(&self, gateway: &AccountId, id: &ResultId, now: EpochMillis) -> Result<Option<StoredResult>, PortError> {
+        // A batch of one: every function that moves chats has the right to it.
+        let key = Key::result(gateway, id);
+        let found = self.table.get_all([key.clone()]).await?;
+        let stored = found.item(&key).map(|item| from_item::<ResultItem>(item)?.try_into()).transpose()?;
+        Ok(stored.filter(|stored: &StoredResult| stored.kept_until > now))
+    }
+
+    async fn save_result(&self, change: &ResultChange, guards: &[Guard], now: EpochMillis) -> Result<ChatSaved, PortError> {
+        let changes = || {
+            let mut changes = guard_changes(guards, now)?;
+            changes.push(result_put(change, now)?);
+            changes.extend(result_marks(&change.result)?);
+            Ok(changes)
+        };
+        match self.table.transact_made(&changes).await? {
+            Outcome::Stored => Ok(ChatSaved::Yes),
+            Outcome::Cancelled(verdicts) => Ok(refusal(guards, &verdicts)?.map_or(ChatSaved::Conflict, ChatSaved::Refused)),
         }
     }
 
@@ -618,6 +641,9 @@ impl<'a> Write<'a> {
         let mut changes = guard_changes(&self.change.guards, self.change.now)?;
         changes.push(self.chat_put()?);
         changes.extend(self.bind_put()?);
+        for result in &self.change.results {
+            changes.push(result_put(result, self.change.now)?);
+        }
         for agent in &self.agents {
             changes.push(self.agent_update(agent)?);
         }
@@ -636,6 +662,9 @@ impl<'a> Write<'a> {
         changes.extend(self.mark_changes()?);
         changes.extend(self.sentence_puts()?);
         changes.extend(entry_puts(&self.change.told)?);
+        for result in &self.change.results {
+            changes.extend(result_marks(&result.result)?);
+        }
         Ok(changes)
     }
 
@@ -653,6 +682,9 @@ impl<'a> Write<'a> {
             return Ok(None);
         }
         if self.change.bind.is_some() && verdicts.next().is_some_and(|verdict| verdict.is_refusal()) {
+            return Ok(Some(ChatSaved::Conflict));
+        }
+        if verdicts.by_ref().take(self.change.results.len()).any(|verdict| verdict.is_refusal()) {
             return Ok(Some(ChatSaved::Conflict));
         }
         let count = self.agents.len() + self.confirmed.len();

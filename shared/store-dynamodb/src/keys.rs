@@ -48,10 +48,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chat::{AgentId, ChatId, Direction, Sentence, SentenceId};
+use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId};
 use model::{AccountId, ConversationId, DeliveryKey, EpochMillis, EventKey, LaneEntry, LaneKey, LaneKind, MessageId, TenantId};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use ports::StreamKey;
+use ports::{ResultList, ResultPlace, StreamKey};
 use sha2::{Digest, Sha256};
 
 /// An item as the table holds it.
@@ -244,6 +244,16 @@ impl Key {
         Self { pk: desk_partition(desk), sk: join("AGENT", [agent.to_string()]) }
     }
 
+    /// A filled-in form. A connector names it by any id, so it is found within its gateway only.
+    pub(crate) fn result(gateway: &AccountId, id: &ResultId) -> Self {
+        Self { pk: join("RESULT", [gateway.to_string(), id.to_string()]), sk: "RESULT".to_owned() }
+    }
+
+    /// The place of a filled-in form in a list.
+    pub(crate) fn listed(list: &ResultList, place: &ResultPlace) -> Self {
+        Self { pk: list_partition(list), sk: listed(place) }
+    }
+
     /// A configured account.
     pub(crate) fn account(id: &AccountId) -> Self {
         Self { pk: directory(), sk: join("ACCOUNT", [id.to_string()]) }
@@ -342,6 +352,14 @@ impl Range {
         Self::all("AGENT", desk_partition(desk))
     }
 
+    /// Places of a list of filled-in forms: from a time on, or behind a place.
+    pub(crate) fn listed(list: &ResultList, since: EpochMillis, after: Option<&ResultPlace>) -> Self {
+        let from = join("AT", [instant(since)]);
+        // `!` comes before every character of a name: what follows the place comes after it, longer names with it.
+        let first = after.map_or_else(|| from.clone(), |place| format!("{}!", listed(place)));
+        Self { first: first.max(from), ..Self::all("AT", list_partition(list)) }
+    }
+
     /// All of a kind in a partition.
     fn all(kind: &'static str, pk: String) -> Self {
         // `$` is the character after the separator, and no key is its kind followed by it.
@@ -369,6 +387,18 @@ fn stream_partition(stream: &StreamKey) -> String {
         StreamKey::Gateway(gateway) => join("STREAM", [gateway.to_string()]),
         StreamKey::Workplace(desk, workplace) => join("STREAM", [desk.to_string(), workplace.to_string()]),
     }
+}
+
+fn list_partition(list: &ResultList) -> String {
+    match list {
+        ResultList::Gateway(gateway) => join("RESULTS", [gateway.to_string()]),
+        ResultList::Callbacks(gateway, list) => join("RESULTS", [gateway.to_string(), "list".to_owned(), list.clone()]),
+        ResultList::Starts(gateway, workflow) => join("RESULTS", [gateway.to_string(), "workflow".to_owned(), workflow.clone()]),
+    }
+}
+
+fn listed(place: &ResultPlace) -> String {
+    join("AT", [instant(place.at), place.id.to_string()])
 }
 
 fn transcript(chat: ChatId, counter: u64) -> String {
@@ -578,6 +608,15 @@ mod tests {
         insta::assert_snapshot!(spread(Range::waiting(&desk)), @"DESK#frontstage/desk | WAIT# .. WAIT$");
         insta::assert_snapshot!(spread(Range::agents(&desk)), @"DESK#frontstage/desk | AGENT# .. AGENT$");
         insta::assert_snapshot!(chat_due_shard(conversation()), @"CHATDUE#1");
+        let (all, place) = (ResultList::Gateway(gateway.clone()), ResultPlace { at, id: "r-1".parse().unwrap() });
+        let callbacks = ResultList::Callbacks(gateway.clone(), "vip".to_owned());
+        let starts = ResultList::Starts(gateway.clone(), "vip".to_owned());
+        insta::assert_snapshot!(shown(&Key::result(&gateway, &place.id)), @"RESULT#frontstage/gw#r-1 | RESULT");
+        insta::assert_snapshot!(shown(&Key::listed(&all, &place)), @"RESULTS#frontstage/gw | AT#1767225600000#r-1");
+        insta::assert_snapshot!(shown(&Key::listed(&callbacks, &place)), @"RESULTS#frontstage/gw#list#vip | AT#1767225600000#r-1");
+        insta::assert_snapshot!(shown(&Key::listed(&starts, &place)), @"RESULTS#frontstage/gw#workflow#vip | AT#1767225600000#r-1");
+        insta::assert_snapshot!(spread(Range::listed(&all, at, None)), @"RESULTS#frontstage/gw | AT#1767225600000 .. AT$");
+        insta::assert_snapshot!(spread(Range::listed(&all, EpochMillis::new(0), Some(&place))), @"RESULTS#frontstage/gw | AT#1767225600000#r-1! .. AT$");
         assert_eq!(chat_due_shards().collect::<Vec<_>>(), ["CHATDUE#0", "CHATDUE#1", "CHATDUE#2", "CHATDUE#3"]);
         insta::assert_snapshot!(push_due_shard(&gateway), @"PUSHDUE#2");
         assert_eq!(push_due_shards().collect::<Vec<_>>(), ["PUSHDUE#0", "PUSHDUE#1", "PUSHDUE#2", "PUSHDUE#3"]);

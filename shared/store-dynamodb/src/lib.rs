@@ -40,6 +40,9 @@
 //! | `note_presence`, `note_seen` | 1 update |
 //! | `overdue`, `pushes_due` | 1 query for each of 4 partitions, at the same time |
 //! | `claim`, `keep`, `postpone_push` | 1 update |
+//! | `result` | 1 batch read |
+//! | `save_result` | 1 transaction |
+//! | `list` of results | 1 query and 1 batch read per hundred |
 //! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
 //!
 //! What a sentence costs does not depend on how many there are: no item grows with a chat.
@@ -55,6 +58,7 @@ mod chats;
 mod error;
 mod items;
 mod keys;
+mod results;
 mod store;
 mod table;
 

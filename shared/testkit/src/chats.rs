@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
-use chat::{AgentId, ChatId, Direction, Sentence, SentenceId, Workplace};
+use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, ConversationId, DeliverTask, EpochMillis, PushTask};
 use ports::{
     AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal,
-    PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, SaidBefore, Saved, StreamEntry, StreamHead,
-    StreamKey, StreamPage, StreamRead,
+    ListedResult, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange, ResultList,
+    ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage,
+    StreamRead,
 };
 
 use crate::guards::Guards;
@@ -66,6 +67,8 @@ struct Data {
     sentences: BTreeMap<ChatId, Vec<Sentence>>,
     streams: BTreeMap<StreamKey, Stream>,
     agents: BTreeMap<(AccountId, AgentId), AgentAt>,
+    results: BTreeMap<(AccountId, ResultId), StoredResult>,
+    lists: BTreeMap<ResultList, BTreeSet<ResultPlace>>,
     guards: Guards,
 }
 
@@ -87,6 +90,9 @@ impl Data {
             return ChatSaved::Conflict;
         }
         if change.bind.as_ref().is_some_and(|bind| self.leads(bind.thread) != bind.before) {
+            return ChatSaved::Conflict;
+        }
+        if change.results.iter().any(|result| !self.may_store(result, change.now)) {
             return ChatSaved::Conflict;
         }
         for load in &change.agents {
@@ -119,6 +125,9 @@ impl Data {
             self.chats.remove(thread);
             self.bound.insert(*thread, conversation);
         }
+        for result in &change.results {
+            self.store(&result.result);
+        }
         self.tell(&change.told);
         self.guards.remember(&change.guards);
         ChatSaved::Yes
@@ -127,6 +136,22 @@ impl Data {
     fn leads(&self, thread: ConversationId) -> BoundBefore {
         let own = || self.chats.get(&thread).map(|record| BoundBefore::Chat { rev: record.chat.rev });
         self.bound.get(&thread).map(|to| BoundBefore::To(*to)).or_else(own).unwrap_or(BoundBefore::Nothing)
+    }
+
+    fn result(&self, gateway: &AccountId, id: &ResultId, now: EpochMillis) -> Option<&StoredResult> {
+        self.results.get(&(gateway.clone(), id.clone())).filter(|stored| stored.kept_until > now)
+    }
+
+    fn may_store(&self, change: &ResultChange, now: EpochMillis) -> bool {
+        self.result(&change.result.gateway, &change.result.id, now).map(|stored| stored.rev) == change.expected_rev
+    }
+
+    fn store(&mut self, result: &StoredResult) {
+        for list in ResultList::of(result) {
+            let place = ResultPlace { at: result.saved_at, id: result.id.clone() };
+            self.lists.entry(list).or_default().insert(place);
+        }
+        self.results.insert((result.gateway.clone(), result.id.clone()), result.clone());
     }
 
     fn load(&mut self, conversation: ConversationId, load: &AgentChange) {
@@ -262,6 +287,12 @@ impl InMemoryChats {
         self.data.lock().unwrap().pushed(gateway).map_or_else(Default::default, |at| (at.push.clone(), at.due_at))
     }
 
+    /// Every filled-in form of a gateway, by id, without an operation being counted.
+    #[must_use]
+    pub fn results_of(&self, gateway: &AccountId) -> Vec<StoredResult> {
+        self.data.lock().unwrap().results.values().filter(|result| result.gateway == *gateway).cloned().collect()
+    }
+
     /// Everything told in a stream, delivered or not, without an operation being counted.
     #[must_use]
     pub fn told(&self, stream: &StreamKey) -> Vec<StreamEntry> {
@@ -345,6 +376,25 @@ impl Chats for InMemoryChats {
                 data.guards.remember(guards);
             }
             refusal
+        })
+        .await
+    }
+
+    async fn result(&self, gateway: &AccountId, id: &ResultId, now: EpochMillis) -> Result<Option<StoredResult>, PortError> {
+        self.look("result", |data| data.result(gateway, id, now).cloned()).await
+    }
+
+    async fn save_result(&self, change: &ResultChange, guards: &[Guard], now: EpochMillis) -> Result<ChatSaved, PortError> {
+        self.write("save_result", |data| {
+            if let Some(refusal) = data.guards.check(guards, now) {
+                return ChatSaved::Refused(refusal);
+            }
+            if !data.may_store(change, now) {
+                return ChatSaved::Conflict;
+            }
+            data.store(&change.result);
+            data.guards.remember(guards);
+            ChatSaved::Yes
         })
         .await
     }
@@ -525,6 +575,32 @@ impl PushStates for InMemoryChats {
     }
 }
 
+#[async_trait]
+impl Results for InMemoryChats {
+    async fn list(
+        &self,
+        list: &ResultList,
+        since: EpochMillis,
+        after: Option<&ResultPlace>,
+        max: usize,
+        now: EpochMillis,
+    ) -> Result<ResultPage, PortError> {
+        self.look("list", |data| {
+            let places = data.lists.get(list).into_iter().flatten();
+            let wanted: Vec<_> = places.filter(|place| place.at >= since && after.is_none_or(|after| *place > after)).collect();
+            let page = &wanted[..wanted.len().min(max)];
+            let listed = |place: &&ResultPlace| {
+                let result = data.result(list.gateway(), &place.id, now)?.clone();
+                Some(ListedResult { place: ResultPlace::clone(place), result })
+            };
+            let results = page.iter().filter_map(listed).collect();
+            let next = page.last().filter(|_| wanted.len() > max).map(|place| ResultPlace::clone(place));
+            ResultPage { results, next }
+        })
+        .await
+    }
+}
+
 /// Timers of chats, taken out by the test itself. Unlike the real ones they delay to the millisecond.
 pub struct ManualTimers {
     clock: Arc<dyn Clock>,
@@ -662,6 +738,12 @@ mod tests {
     async fn contract_of_pushes_is_met() {
         let chats = Arc::new(InMemoryChats::new());
         crate::pushes_contract::run(chats.clone(), chats).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_results_is_met() {
+        let store = Arc::new(InMemoryChats::new());
+        crate::results_contract::run(store.clone(), store).await;
     }
 
     #[tokio::test]

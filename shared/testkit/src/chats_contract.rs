@@ -232,6 +232,7 @@ impl Case {
             told: Vec::new(),
             agents: Vec::new(),
             relay: None,
+            results: Vec::new(),
             guards: Vec::new(),
             now: self.now,
         }

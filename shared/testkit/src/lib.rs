@@ -17,6 +17,7 @@ pub mod fixtures;
 mod guards;
 pub mod pushes_contract;
 mod queue;
+pub mod results_contract;
 mod secrets;
 mod sender;
 mod store;

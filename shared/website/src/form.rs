@@ -190,6 +190,30 @@ impl ScenarioInfo {
         }
     }
 
+    /// Whether it always has an answer in text to this control.
+    #[must_use]
+    pub fn asks_for_text(&self, control: Uuid) -> bool {
+        self.controls().any(|(screen, own)| {
+            let is_text = own.mandatory_field && own.kind() == Some(ControlType::TextArea);
+            own.screen_control_id == control && is_text && screen.condition_screen_control_id.is_none()
+        })
+    }
+
+    /// The answers as somebody reads them: a line for each, with the label of its control in front.
+    #[must_use]
+    pub fn to_text(&self, result: &ScenarioResultInfo) -> String {
+        let mut controls: Vec<_> = self.controls().collect();
+        controls.sort_by_key(|(screen, control)| (screen.rank, control.rank));
+        let lines = controls.into_iter().filter_map(|(_, control)| {
+            let own = result.values.iter().filter(|value| value.screen_control_id == control.screen_control_id);
+            let said: Vec<_> = own.filter_map(|value| control.said(value)).collect();
+            let label = control.display_name.as_deref().filter(|label| !label.is_empty());
+            let prefix = label.map(|label| format!("{label}: ")).unwrap_or_default();
+            (!said.is_empty()).then(|| format!("{prefix}{}", said.join(", ")))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn screens(&self) -> &[ScreenInfo] {
         self.screens.as_deref().unwrap_or_default()
     }
@@ -208,6 +232,17 @@ impl ScreenInfo {
 impl ScreenControlInfo {
     fn kind(&self) -> Option<ControlType> {
         self.control_type.as_deref().and_then(ControlType::parse)
+    }
+
+    /// An answer in words: the label of a choice, a text, a number, a time.
+    fn said(&self, value: &ScenarioResultValueInfo) -> Option<String> {
+        let is_chosen = |choice: &&ScreenControlParameterInfo| {
+            (choice.result_number, &choice.result_text) == (value.result_number, &value.result_text)
+        };
+        let label = self.choices().iter().find(is_chosen).and_then(|choice| choice.display_name.clone());
+        let text = label.or_else(|| value.result_text.clone());
+        let text = text.or_else(|| value.result_number.map(|number| number.to_string()));
+        text.or_else(|| value.result_time.map(EpochMillis::to_utc_text))
     }
 
     fn choices(&self) -> &[ScreenControlParameterInfo] {
@@ -892,6 +927,23 @@ mod tests {
     }
 
     // What is stored.
+
+    #[test]
+    fn answers_are_read_as_lines_in_the_order_of_the_form() {
+        let mut name = control(2, "TextArea", json!({"DisplayName": "Name"}));
+        name["Rank"] = json!(0);
+        let topics = control(1, "CheckBoxes", choices(&[(Some(1), Some("a")), (Some(2), None)]));
+        let form = form(vec![screen(2, vec![control(3, "Integer", json!({}))]), screen(1, vec![topics, name])]);
+        let values = json!([
+            value(1, "ResultNumber", json!(2)),
+            value(1, "ResultNumber", json!(1)),
+            value(2, "ResultText", json!("Eva")),
+            value(3, "ResultNumber", json!(-5))
+        ]);
+        let body = json!({"ScenarioId": FORM, "Values": values}).to_string();
+        let checked = check(&read_result(body.as_bytes()).unwrap(), &form).unwrap();
+        assert_eq!(form.to_text(&checked.into_result(None, NOW)), "Name: Eva\nChoice 1, Choice 0\n-5");
+    }
 
     #[test]
     fn values_go_across_with_the_column_of_the_form_and_no_decimal() {

@@ -6,12 +6,17 @@
 //!  "content": {"webchat": {"html": null, "settings": {"Color": "#1a4d8f"}}},
 //!  "literals": {"cs": {"Title": "Napište nám"}}}
 //! ```
+//!
+//! The forms that rules name by `ScenarioId` stand beside it, in the gateway's member `scenarios`. A rule of `webmsg` names one
+//! of the `messages`: `{"MessageId": {"account": "gw-mail", "gateway": "44444444-...", "subject": "From our web site",
+//! "address_control": "c0000000-..."}}`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::Slug;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,12 +24,53 @@ use uuid::Uuid;
 use crate::client_address::AddressList;
 use crate::cookie::Keys;
 use crate::cors::AllowedOrigins;
+use crate::form::ScenarioInfo;
 use crate::models::RoutingModel;
 use crate::notation::guid;
 use crate::routing::{Match, RuleSet, WebSiteRoutingInfo, Zone};
 
-/// The application that is served: the chat.
+/// The application that is a chat.
 pub const WEB_CHAT: &str = "webchat";
+
+/// An application that takes a filled-in form (8.2, `Result`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormApp {
+    /// The form is kept.
+    Form,
+    /// And the visitor is to be called back.
+    Callback,
+    /// And a workflow is to be started.
+    Click,
+    /// It becomes a message.
+    Message,
+}
+
+impl FormApp {
+    /// The application of this name, in any case.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "webform" => Self::Form,
+            "webcback" => Self::Callback,
+            "webclick" => Self::Click,
+            "webmsg" => Self::Message,
+            _ => return None,
+        })
+    }
+}
+
+/// The message that a filled-in form becomes (section 12, "MessageId in a rule").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageTemplate {
+    /// Routing key of the account whose connector carries messages.
+    pub account: Slug,
+    /// The message gateway there.
+    pub gateway: Uuid,
+    /// Subject of the message.
+    pub subject: String,
+    /// The control whose answer is the visitor's address.
+    pub address_control: Uuid,
+}
 
 /// The most rules: for so many a page load is judged in time (8.3).
 const MAX_RULES: usize = 200;
@@ -90,6 +136,8 @@ pub struct WebsiteSettings {
     content: BTreeMap<String, Content>,
     literals: BTreeMap<String, BTreeMap<String, String>>,
     pictures: BTreeMap<Uuid, Picture>,
+    scenarios: Vec<ScenarioInfo>,
+    messages: BTreeMap<Uuid, MessageTemplate>,
 }
 
 #[derive(Deserialize)]
@@ -107,14 +155,41 @@ struct WebsiteText {
     literals: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default)]
     agent_pictures: BTreeMap<String, String>,
+    #[serde(default)]
+    messages: BTreeMap<String, TemplateText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateText {
+    account: Slug,
+    gateway: String,
+    subject: String,
+    address_control: String,
+}
+
+impl TemplateText {
+    fn check(self) -> Result<MessageTemplate, &'static str> {
+        let address_control = guid(&self.address_control).ok_or("address_control is not a GUID")?;
+        if self.subject.trim().is_empty() {
+            return Err("subject is empty");
+        }
+        let gateway = guid(&self.gateway).ok_or("gateway is not a GUID")?;
+        Ok(MessageTemplate { account: self.account, gateway, subject: self.subject, address_control })
+    }
 }
 
 impl WebsiteSettings {
-    /// Reads and checks the member `website` of an account's settings, all but what [`Self::rule_set`] checks.
+    /// Reads and checks the member `website` of an account's settings, all but what [`Self::rule_set`] checks. `scenarios` are
+    /// the forms beside it.
     ///
     /// # Errors
     /// [`SettingsProblem`] with the first thing that is wrong.
-    pub fn of(website: &Value) -> Result<Self, SettingsProblem> {
+    pub fn of(website: &Value, scenarios: &[Value]) -> Result<Self, SettingsProblem> {
+        let read = |(index, written): (usize, &Value)| {
+            ScenarioInfo::deserialize(written).map_err(|e| problem(format!("scenarios[{index}]: {e}")))
+        };
+        let scenarios: Vec<ScenarioInfo> = scenarios.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         let text = WebsiteText::deserialize(website).map_err(|e| problem(e.to_string()))?;
         if text.origins.is_empty() {
             return Err(problem("origins are missing: no page could call"));
@@ -123,17 +198,18 @@ impl WebsiteSettings {
             AllowedOrigins::new(text.origins.iter().map(String::as_str)).map_err(|e| problem(format!("origins: {e}")))?;
         let trusted_proxies = text.trusted_proxies.unwrap_or_default().parse();
         let trusted_proxies = trusted_proxies.map_err(|e| problem(format!("trusted_proxies: {e}")))?;
+        let mut messages = BTreeMap::new();
+        for (id, template) in text.messages {
+            let at = |what: &str| problem(format!("messages: {id}: {what}"));
+            let template = template.check().map_err(at)?;
+            messages.insert(guid(&id).ok_or_else(|| at("is not a GUID"))?, template);
+        }
         if text.rules.len() > MAX_RULES {
             return Err(problem(format!("rules are more than {MAX_RULES}")));
         }
         for (index, rule) in text.rules.iter().enumerate() {
             let at = |what: &str| problem(format!("rules[{index}]: {what}"));
-            if !rule.is_for(WEB_CHAT) {
-                return Err(at("WebApp is not webchat, the only application that is served"));
-            }
-            if rule.scenario_id.is_some() {
-                return Err(at("ScenarioId: forms are not served"));
-            }
+            check_application(rule, &scenarios, &messages).map_err(at)?;
             if text.rules[..index].iter().any(|other| other.web_site_routing_id == rule.web_site_routing_id) {
                 return Err(at("WebSiteRoutingId is there twice"));
             }
@@ -156,7 +232,7 @@ impl WebsiteSettings {
             pictures.insert(id, picture);
         }
         let WebsiteText { rules, time_zone, content, literals, .. } = text;
-        Ok(Self { origins, rules, time_zone, trusted_proxies, tracks_pages, content, literals, pictures })
+        Ok(Self { origins, rules, time_zone, trusted_proxies, tracks_pages, content, literals, pictures, scenarios, messages })
     }
 
     /// The rules, ready to be evaluated. Compiling them takes longer than anything else a page asks for, so only who
@@ -180,7 +256,9 @@ impl WebsiteSettings {
     /// Adds what a page gets with `IncludeSettings=true`: template, parameters and texts (4.1).
     pub fn include_settings(&self, matched: &Match<'_>, model: &mut RoutingModel) {
         let rule = matched.rule;
-        let content = self.content.get(matched.template().unwrap_or(WEB_CHAT)).cloned().unwrap_or_default();
+        // Without a name it is the application's (8.1).
+        let application = rule.web_app.as_deref().unwrap_or(WEB_CHAT).to_ascii_lowercase();
+        let content = self.content.get(matched.template().unwrap_or(&application)).cloned().unwrap_or_default();
         let mut settings = content.settings;
         // The rule's own word stands over the file's (12).
         if rule.chat_track_url != 0 {
@@ -199,6 +277,28 @@ impl WebsiteSettings {
         });
     }
 
+    /// A form in the language closest to `culture`; where none is close, or none is asked for, in the one written first.
+    #[must_use]
+    pub fn scenario(&self, id: Uuid, culture: Option<&str>) -> Option<&ScenarioInfo> {
+        let wanted = culture.unwrap_or_default();
+        let versions = self.scenarios.iter().filter(|scenario| scenario.scenario_id == id);
+        // Of equally close ones the first.
+        versions.rev().max_by_key(|scenario| shared_subtags(scenario.culture.as_deref().unwrap_or_default(), wanted))
+    }
+
+    /// A form as it is offered to pages: only those that some rule offers are.
+    #[must_use]
+    pub fn offered_scenario(&self, id: Uuid, culture: Option<&str>) -> Option<&ScenarioInfo> {
+        let is_offered = self.rules.iter().any(|rule| !rule.block && rule.scenario_id == Some(id));
+        self.scenario(id, culture).filter(|_| is_offered)
+    }
+
+    /// The message that the forms of a rule become.
+    #[must_use]
+    pub fn message(&self, rule: &WebSiteRoutingInfo) -> Option<&MessageTemplate> {
+        self.messages.get(&rule.message_id?)
+    }
+
     /// The picture of an agent, if one is configured.
     #[must_use]
     pub fn picture(&self, agent: Uuid) -> Option<&Picture> {
@@ -206,15 +306,48 @@ impl WebsiteSettings {
     }
 }
 
+/// What an application needs of its rule.
+fn check_application(
+    rule: &WebSiteRoutingInfo,
+    scenarios: &[ScenarioInfo],
+    messages: &BTreeMap<Uuid, MessageTemplate>,
+) -> Result<(), &'static str> {
+    let form = |id: Uuid| scenarios.iter().find(|scenario| scenario.scenario_id == id);
+    if rule.scenario_id.is_some_and(|id| form(id).is_none()) {
+        return Err("ScenarioId is not among the scenarios");
+    }
+    let Some(app) = FormApp::parse(rule.web_app.as_deref().unwrap_or_default()) else {
+        let words = "WebApp is not one of webchat, webform, webcback, webmsg, webclick";
+        return if rule.is_for(WEB_CHAT) { Ok(()) } else { Err(words) };
+    };
+    if rule.block {
+        return Ok(());
+    }
+    let scenario = rule.scenario_id.and_then(form).ok_or("ScenarioId is missing: this application takes a form")?;
+    match app {
+        FormApp::Form => Ok(()),
+        FormApp::Callback if rule.outbound_list_id.is_none() => Err("OutboundListId is missing"),
+        FormApp::Click if rule.workflow_id.is_none() => Err("WorkflowId is missing"),
+        FormApp::Callback | FormApp::Click => Ok(()),
+        FormApp::Message => {
+            let template = rule.message_id.and_then(|id| messages.get(&id)).ok_or("MessageId is not among the messages")?;
+            let is_asked = scenario.asks_for_text(template.address_control);
+            if is_asked { Ok(()) } else { Err("address_control is not a mandatory TextArea of the form that is always shown") }
+        }
+    }
+}
+
+/// How many subtags two languages share from the beginning (2.2).
+fn shared_subtags(culture: &str, wanted: &str) -> usize {
+    let pairs = culture.split(['-', '_']).zip(wanted.split(['-', '_']));
+    pairs.take_while(|(one, other)| !one.is_empty() && one.eq_ignore_ascii_case(other)).count()
+}
+
 /// The texts of the culture that shares the longest beginning with `wanted`, subtag by subtag (2.2).
 fn closest<'a, T>(texts: &'a BTreeMap<String, T>, wanted: &str) -> Option<(&'a str, &'a T)> {
-    let shared = |culture: &str| {
-        let pairs = culture.split(['-', '_']).zip(wanted.split(['-', '_']));
-        pairs.take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count()
-    };
     // Of equally close ones the first, which is the shorter one.
-    let best = texts.iter().rev().max_by_key(|(culture, _)| shared(culture))?;
-    (shared(best.0) > 0).then_some((best.0.as_str(), best.1))
+    let best = texts.iter().rev().max_by_key(|(culture, _)| shared_subtags(culture, wanted))?;
+    (shared_subtags(best.0, wanted) > 0).then_some((best.0.as_str(), best.1))
 }
 
 #[derive(Deserialize)]
@@ -269,12 +402,12 @@ mod tests {
     fn refused(path: &str, value: Value) -> String {
         let mut site = site();
         *site.pointer_mut(path).unwrap() = value;
-        WebsiteSettings::of(&site).and_then(|site| site.rule_set()).unwrap_err().to_string()
+        WebsiteSettings::of(&site, &[]).and_then(|site| site.rule_set()).unwrap_err().to_string()
     }
 
     #[test]
     fn complete_settings_are_read() {
-        let site = WebsiteSettings::of(&site()).unwrap();
+        let site = WebsiteSettings::of(&site(), &[]).unwrap();
         assert!(site.tracks_pages);
         assert_eq!(format!("{:?}", site.picture(AGENT.parse().unwrap())), "Some(Picture(image/png, 8 bytes))");
         assert_eq!(site.picture(RULE.parse().unwrap()), None);
@@ -291,10 +424,13 @@ mod tests {
 
     #[test]
     fn rule_without_template_has_that_of_the_application() {
-        let site = WebsiteSettings::of(&json!({
-            "origins": ["https://shop.example"], "rules": [{"WebSiteRoutingId": RULE, "WebApp": "webchat"}],
-            "content": {"webchat": {"settings": {"Theme": "dark"}}}
-        }));
+        let site = WebsiteSettings::of(
+            &json!({
+                "origins": ["https://shop.example"], "rules": [{"WebSiteRoutingId": RULE, "WebApp": "webchat"}],
+                "content": {"webchat": {"settings": {"Theme": "dark"}}}
+            }),
+            &[],
+        );
         let site = site.unwrap();
         let request = PageRequest { web_app: "webchat", ..PageRequest::default() };
         let rules = site.rule_set().unwrap();
@@ -313,7 +449,8 @@ mod tests {
             ("/origins/0", json!("*"), "origins: `*` is not an origin"),
             ("/time_zone", json!("Middle/Earth"), "time_zone: `Middle/Earth` is not a time zone"),
             ("/trusted_proxies", json!("x"), "trusted_proxies: `x` is not an address, a block, a mask or a wildcard"),
-            ("/rules/0/WebApp", json!("webform"), "rules[0]: WebApp is not webchat, the only application that is served"),
+            ("/rules/0/WebApp", json!("webcall"), "rules[0]: WebApp is not one of webchat, webform, webcback, webmsg, webclick"),
+            ("/rules/0/WebApp", json!("webform"), "rules[0]: ScenarioId is missing: this application takes a form"),
             ("/rules/0/Template", json!("other"), "rules[0]: Template is not in content"),
             ("/rules/0/LiteralCulture", json!("de"), "rules[0]: LiteralCulture has no literals"),
             ("/agent_pictures", json!({"x": ""}), "agent_pictures: a name is not a GUID"),
@@ -332,11 +469,77 @@ mod tests {
             rule
         };
         assert_eq!(refused("/rules", json!([rule(json!({})), rule(json!({}))])), "rules[1]: WebSiteRoutingId is there twice");
-        assert_eq!(refused("/rules", json!([rule(json!({"ScenarioId": RULE}))])), "rules[0]: ScenarioId: forms are not served");
+        assert_eq!(
+            refused("/rules", json!([rule(json!({"ScenarioId": RULE}))])),
+            "rules[0]: ScenarioId is not among the scenarios"
+        );
         let broken = refused("/rules", json!([rule(json!({"PageUrlRegex": "("}))]));
         assert!(broken.starts_with("rule 77777777-7777-4777-8777-777777777777: PageUrlRegex: "), "{broken}");
         assert!(refused("/rules", json!([rule(json!({"PageUrlRegx": "x"}))])).contains("PageUrlRegx"));
-        assert!(WebsiteSettings::of(&Value::Null).is_err());
+        assert!(WebsiteSettings::of(&Value::Null, &[]).is_err());
+    }
+
+    const FORM: &str = "50000000-0000-4000-8000-000000000001";
+    const MAIL: &str = "c0000000-0000-4000-8000-000000000001";
+
+    fn form(culture: &str) -> Value {
+        json!({"ScenarioId": FORM, "Culture": culture, "Screens": [{"ScreenId": RULE, "Controls": [
+            {"ScreenControlId": MAIL, "ControlType": "TextArea", "MandatoryField": true}]}]})
+    }
+
+    /// A site with one rule of an application and this more in the rule.
+    fn offering(web_app: &str, more: Value) -> Result<WebsiteSettings, String> {
+        let mut rule = json!({"WebSiteRoutingId": RULE, "WebApp": web_app, "ScenarioId": FORM});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let template = json!({"account": "gw-mail", "gateway": AGENT, "subject": "From our web site", "address_control": MAIL});
+        let site = json!({"origins": ["https://shop.example"], "rules": [rule], "messages": {AGENT: template}});
+        WebsiteSettings::of(&site, &[form("en"), form("cs")]).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn each_application_has_what_it_needs() {
+        for (web_app, needed, rule) in [
+            ("webcback", json!({"OutboundListId": AGENT}), "rules[0]: OutboundListId is missing"),
+            ("WebClick", json!({"WorkflowId": AGENT}), "rules[0]: WorkflowId is missing"),
+            ("webmsg", json!({"MessageId": AGENT}), "rules[0]: MessageId is not among the messages"),
+        ] {
+            assert!(offering(web_app, needed).is_ok(), "{web_app}");
+            assert_eq!(offering(web_app, json!({})).unwrap_err(), rule);
+        }
+        for web_app in ["webform", "webcback", "webmsg", "webclick"] {
+            let rule = "rules[0]: ScenarioId is missing: this application takes a form";
+            assert_eq!(offering(web_app, json!({"ScenarioId": null})).unwrap_err(), rule, "{web_app}");
+            // What is never offered needs nothing.
+            assert!(offering(web_app, json!({"ScenarioId": null, "Block": true})).is_ok(), "{web_app}");
+        }
+        assert!(offering("webform", json!({})).is_ok() && offering("webchat", json!({})).is_ok());
+    }
+
+    #[test]
+    fn message_needs_an_address_that_is_always_given() {
+        let rule = "rules[0]: address_control is not a mandatory TextArea of the form that is always shown";
+        for (path, value) in [
+            ("/Screens/0/Controls/0/MandatoryField", json!(false)),
+            ("/Screens/0/Controls/0/ControlType", json!("Integer")),
+            ("/Screens/0/Controls/0/ScreenControlId", json!(AGENT)),
+        ] {
+            let mut form = form("en");
+            *form.pointer_mut(path).unwrap() = value;
+            let template = json!({"account": "gw-mail", "gateway": AGENT, "subject": "x", "address_control": MAIL});
+            let site = json!({"origins": ["https://shop.example"], "messages": {AGENT: template},
+                              "rules": [{"WebSiteRoutingId": RULE, "WebApp": "webmsg", "ScenarioId": FORM, "MessageId": AGENT}]});
+            assert_eq!(WebsiteSettings::of(&site, &[form]).unwrap_err().to_string(), rule, "{path}");
+        }
+    }
+
+    #[test]
+    fn form_is_offered_in_the_closest_language_and_only_if_a_rule_offers_it() {
+        let site = offering("webform", json!({})).unwrap();
+        let culture = |wanted| site.offered_scenario(FORM.parse().unwrap(), wanted).unwrap().culture.as_deref();
+        assert_eq!((culture(Some("cs-CZ")), culture(Some("de")), culture(None)), (Some("cs"), Some("en"), Some("en")));
+        assert_eq!(site.offered_scenario(RULE.parse().unwrap(), None), None);
+        let blocked = offering("webform", json!({"Block": true})).unwrap();
+        assert_eq!(blocked.offered_scenario(FORM.parse().unwrap(), None), None);
     }
 
     #[test]

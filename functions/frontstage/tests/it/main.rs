@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
 mod chats;
+mod forms;
 mod messages;
 mod push;
 mod refusals;

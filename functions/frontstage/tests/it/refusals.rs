@@ -161,10 +161,6 @@ async fn message_that_is_not_served_is_told_so_whatever_it_says() {
         "ES_CHAT_CONFIRM",
         "ES_CHAT_RESYNC",
         "ES_CHAT_STATUS",
-        "ES_SCENARIO_LOAD",
-        "ES_SCENARIO_SAVE",
-        "ES_WS_ROUTING",
-        "ES_WS_LITERALS_GET",
     ];
     let right = json!({"Peer": "!MailLink", "TrackingId": "t", "ID": events::GATEWAY, "Text": "x"});
     for body in [right, json!(null), json!("!MailLink"), json!({"Peer": "!Other"}), json!({"TrackingId": 5})] {

@@ -192,6 +192,11 @@ impl World {
         self.call("frontstage-messages", "POST", "/v1/frontstage/gw-chat/messages", "", Some(body)).await
     }
 
+    /// Posts for the gateway without chats, signed now.
+    pub(crate) async fn mail(&self, body: &Value) -> Answer {
+        self.call("frontstage-messages", "POST", "/v1/frontstage/gw-mail/messages", "", Some(body)).await
+    }
+
     /// What the chat gateway is told after a place.
     pub(crate) async fn told_visitor(&self, after: u64) -> Answer {
         self.call("frontstage-events", "GET", "/v1/frontstage/gw-chat/events", &format!("after={after}"), None).await
@@ -219,6 +224,7 @@ impl World {
         let nonce = format!("t-{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let (key, secret) = match path.split('/').collect::<Vec<_>>()[..] {
             ["", "v1", "frontstage", "workplaces", number, _] => (format!("w{number}"), desk_secret(number)),
+            ["", "v1", "frontstage", "gw-mail", _] => ("k1".to_owned(), "contract-demo-secret-001".to_owned()),
             _ => ("k1".to_owned(), CHAT_SECRET.to_owned()),
         };
         let secrets = Secrets::of(&json!({"keys": [{"id": key, "secret": secret}]})).unwrap();

@@ -54,10 +54,23 @@ async fn gateway_with_a_web_site_is_stored_and_its_rules_must_compile() {
     assert_eq!(world.invoke("configure", "website").await, configured);
 
     let world = World::configured();
+    let refused = world.invoke("configure", "invalid_forms").await;
+    let why = "account frontstage/gw-web: scenarios[1]: has not the controls that it has in another language";
+    assert_eq!((code(&refused), &refused["error"]["message"]), ("invalid", &json!(why)));
+
+    let world = World::configured();
     let refused = world.invoke("configure", "invalid_website").await;
     let message = refused["error"]["message"].as_str().unwrap();
     let why = "account frontstage/gw-web: website: rule 77777777-7777-4777-8777-777777777777: PageUrlRegex: ";
     assert!(code(&refused) == "invalid" && message.starts_with(why), "{message}");
+}
+
+#[tokio::test]
+async fn demo_tenant_of_the_local_stack_can_be_configured() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack/demo.json");
+    let demo = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let answer = World::empty().try_invoke_with("configure", demo).await.unwrap();
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(8), "{answer}");
 }
 
 #[tokio::test]

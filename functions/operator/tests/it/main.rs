@@ -6,5 +6,6 @@ mod configure;
 mod hand_over;
 mod prepare_chat;
 mod replay;
+mod results;
 mod timeline;
 mod world;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use app::AppError;
 use app::chats::ChatCtx;
 use lambda::{Roster, RosterPlans};
-use operator_functions::{configure, hand_over, prepare_chat, replay, timeline};
+use operator_functions::results::ResultsCtx;
+use operator_functions::{configure, hand_over, prepare_chat, replay, results, timeline};
 use serde_json::Value;
 use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 
@@ -65,6 +66,7 @@ impl World {
             "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
             "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), event).await,
             "replay" => replay::handle(ctx.with(store), event).await,
+            "results" => results::handle(ResultsCtx { results: self.chats.clone(), clock: ctx.clock.clone() }, event).await,
             other => panic!("no function {other}"),
         }
     }

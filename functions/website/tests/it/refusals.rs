@@ -5,8 +5,16 @@ use testkit::Fault;
 
 use crate::world::{Answer, FUNCTIONS, VISITOR, World};
 
-const WRITES: [&str; 6] =
-    ["website-start", "website-sentence", "website-typing", "website-confirm", "website-stop", "website-navigation"];
+const WRITES: [&str; 8] = [
+    "website-start",
+    "website-sentence",
+    "website-typing",
+    "website-confirm",
+    "website-stop",
+    "website-navigation",
+    "website-result",
+    "website-co-browsing",
+];
 
 fn assert_readable(answer: &Answer, why: &str) {
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"), "{why}");
@@ -109,6 +117,16 @@ async fn member_that_breaks_its_rule_is_named() {
         ("website-typing", "not_boolean", "IsTyping"),
         ("website-confirm", "counter_negative", "Counter"),
         ("website-navigation", "script", "Location"),
+        ("website-co-browsing", "not_text", "Data"),
+        ("website-start", "form_incomplete", "Values"),
+        ("website-result", "chat", "webapp"),
+        ("website-result", "rule_missing", "WebSiteRoutingId"),
+        ("website-result", "other_application", "WebSiteRoutingId"),
+        ("website-result", "form_unknown", "ScenarioId"),
+        ("website-result", "control_unknown", "Values[4].ControlId"),
+        ("website-result", "choice_unknown", "Values[2].ResultNumber"),
+        ("website-result", "wrong_slot", "Values[0].ResultNumber"),
+        ("website-result", "incomplete", "Values"),
     ] {
         let answer = world.send(function, case).await;
         assert_eq!(answer.refusal(), (422, "ValidationFailed"), "{function} {case}");
@@ -121,8 +139,14 @@ async fn member_that_breaks_its_rule_is_named() {
 #[tokio::test]
 async fn store_that_is_away_is_said_so_to_the_page() {
     let world = World::with_jana().await;
-    for (function, case) in [("website-chat", "ok"), ("website-start", "ok"), ("website-sentence", "ok"), ("website-stop", "ok")]
-    {
+    for (function, case) in [
+        ("website-chat", "ok"),
+        ("website-start", "ok"),
+        ("website-sentence", "ok"),
+        ("website-stop", "ok"),
+        ("website-result", "ok"),
+        ("website-co-browsing", "ok"),
+    ] {
         world.chats.faults().next(1, Fault::Refused);
         let answer = world.send(function, case).await;
         assert_eq!(answer.refusal(), (503, "Unavailable"), "{function}");

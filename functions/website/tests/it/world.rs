@@ -6,11 +6,14 @@ use app::chats::{AgentAct, Asking, ChatCtx, ChatOutcome, Handled, agent_event, l
 use chat::{Agent, ChatId, Draft, SentenceId, SentenceKind};
 use lambda::{HttpHandler, Roster, RosterPlans};
 use model::{AccountId, ConversationId, Platform};
-use ports::StreamKey;
+use ports::{InboundStore, StoredResult, StreamKey};
 use serde_json::{Value, json};
-use testkit::{FixedDice, InMemoryChats, InMemoryPushQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events,
+};
 use website_functions::{
-    Ctx, agent_image, chat as chat_route, confirm, navigation, render, routing, script, sentence, start, stop, typing,
+    Ctx, agent_image, chat as chat_route, co_browsing, confirm, navigation, render, result, routing, scenario, script, sentence,
+    start, stop, typing,
 };
 
 pub(crate) const JANA: &str = "aaaaaaaa-0000-4000-8000-000000000101";
@@ -19,7 +22,7 @@ pub(crate) const VISITOR: &str = "00010203-0405-4607-8809-0a0b0c0d0e0f.d4e21e277
 pub(crate) const CHAT: &str = "012e124d-a7a2-829e-a614-580000000001";
 
 /// Every route.
-pub(crate) const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 13] = [
     "website-script",
     "website-routing",
     "website-chat",
@@ -30,6 +33,9 @@ pub(crate) const FUNCTIONS: [&str; 10] = [
     "website-stop",
     "website-navigation",
     "website-agent-image",
+    "website-scenario",
+    "website-result",
+    "website-co-browsing",
 ];
 
 /// What the gateway is given.
@@ -67,6 +73,7 @@ impl Answer {
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) store: Arc<InMemoryStore>,
     ctx: Ctx,
 }
 
@@ -89,7 +96,7 @@ impl World {
         secrets.set(&gateway("gw-web"), json!({"cookie_keys": ["6b".repeat(32)]}));
         secrets.set(&gateway("gw-mail"), json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]}));
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
-        let roster = Arc::new(Roster::new(store, secrets, clock_port.clone(), vec![Platform::Frontstage]));
+        let roster = Arc::new(Roster::new(store.clone(), secrets, clock_port.clone(), vec![Platform::Frontstage]));
         let chats = Arc::new(InMemoryChats::new());
         let chat_ctx = ChatCtx {
             chats: chats.clone(),
@@ -99,7 +106,14 @@ impl World {
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
         };
         let dice = Arc::new(FixedDice::new(0));
-        Self { clock, chats, ctx: Ctx { chats: chat_ctx, dice, roster, sites: Arc::default(), polls: Arc::default() } }
+        let messages = Some(app::Ctx::<dyn InboundStore> {
+            store: store.clone(),
+            queue: Arc::new(InMemoryQueue::new(Arc::new(clock.clone()))),
+            clock: Arc::new(clock.clone()),
+            dice: dice.clone(),
+        });
+        let ctx = Ctx { chats: chat_ctx, dice, roster, sites: Arc::default(), polls: Arc::default(), messages };
+        Self { clock, chats, store, ctx }
     }
 
     /// The same with Jana at her workplace.
@@ -148,6 +162,9 @@ impl World {
             "website-confirm" => Box::new(move |request| Box::pin(confirm::handle(ctx.clone(), request))),
             "website-stop" => Box::new(move |request| Box::pin(stop::handle(ctx.clone(), request))),
             "website-navigation" => Box::new(move |request| Box::pin(navigation::handle(ctx.clone(), request))),
+            "website-scenario" => Box::new(move |request| Box::pin(scenario::handle(ctx.clone(), request))),
+            "website-result" => Box::new(move |request| Box::pin(result::handle(ctx.clone(), request))),
+            "website-co-browsing" => Box::new(move |request| Box::pin(co_browsing::handle(ctx.clone(), request))),
             "website-agent-image" => Box::new(move |request| Box::pin(agent_image::handle(ctx.clone(), request))),
             _ => panic!("no such function: {function}"),
         };
@@ -184,13 +201,17 @@ impl World {
 
     /// Names of everything that Jana's client was told.
     pub(crate) fn told_jana(&self) -> Vec<String> {
+        self.envelopes_of_jana().into_iter().map(|envelope| envelope["Msg"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Everything that Jana's client was told.
+    pub(crate) fn envelopes_of_jana(&self) -> Vec<Value> {
         let stream = StreamKey::Workplace(desk(), "101".parse().unwrap());
         let told = self.chats.told(&stream).into_iter().filter(|entry| !entry.body.is_empty());
         told.map(|entry| {
             let name = chats_frontstage::stream_name(&stream);
             let node = platform_frontstage::given_envelope(&entry.body, &name, entry.seq, entry.at).unwrap();
-            let json: Value = serde_json::from_slice(&platform_frontstage::Format::Json.write(&node)).unwrap();
-            json["Msg"].as_str().unwrap().to_owned()
+            serde_json::from_slice(&platform_frontstage::Format::Json.write(&node)).unwrap()
         })
         .collect()
     }
@@ -198,6 +219,11 @@ impl World {
     /// Everything that a connector of the gateway would be told.
     pub(crate) fn told_gateway(&self) -> usize {
         self.chats.told(&StreamKey::Gateway("frontstage/gw-web".parse().unwrap())).len()
+    }
+
+    /// The forms that are stored.
+    pub(crate) fn results(&self) -> Vec<StoredResult> {
+        self.chats.results_of(&"frontstage/gw-web".parse().unwrap())
     }
 
     /// The chat as it is stored.

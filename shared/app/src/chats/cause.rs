@@ -6,7 +6,7 @@ use chat::{Agent, ChatId, Desk, Direction, Draft, Effect, SentenceId, TrackingId
 use model::{Account, AccountId, ConversationId, EpochMillis};
 use ports::{ChatRecord, StreamKey};
 
-use super::{AgentAct, ChatCtx, ChatPlan, VisitorAct};
+use super::{AgentAct, ChatCtx, ChatPlan, FilledForm, VisitorAct};
 use crate::AppError;
 
 /// Why a turn happens.
@@ -20,6 +20,8 @@ pub(super) enum Cause<'a> {
     Staff { account: &'a AccountId, conversation: ConversationId, draft: &'a Draft },
     /// Somebody gives the chat to another desk, which is the account `to`.
     HandOver { chat: ChatId, to: &'a AccountId, desk: &'a Desk },
+    /// A form was filled in for a chat of a gateway.
+    Form { gateway: &'a AccountId, chat: ChatId, filled: &'a FilledForm },
     /// A timer that was set for an instant, or the sweep.
     Time { conversation: ConversationId, at: Option<EpochMillis> },
     /// Somebody may be free.
@@ -37,7 +39,7 @@ impl Cause<'_> {
     pub(super) fn conversation(&self) -> ConversationId {
         match self {
             Self::Visitor { account, tracking, .. } => conversation_of(account, tracking),
-            Self::Agent { chat, .. } | Self::HandOver { chat, .. } => chat.conversation(),
+            Self::Agent { chat, .. } | Self::HandOver { chat, .. } | Self::Form { chat, .. } => chat.conversation(),
             Self::Staff { conversation, .. } | Self::Time { conversation, .. } | Self::Offer { conversation } => *conversation,
         }
     }
@@ -70,6 +72,7 @@ impl Cause<'_> {
                 ..
             }
             | Self::HandOver { .. }
+            | Self::Form { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => None,
         }
@@ -79,7 +82,12 @@ impl Cause<'_> {
     pub(super) const fn gives_to(&self) -> Option<&AccountId> {
         match self {
             Self::HandOver { to, .. } => Some(to),
-            Self::Visitor { .. } | Self::Agent { .. } | Self::Staff { .. } | Self::Time { .. } | Self::Offer { .. } => None,
+            Self::Visitor { .. }
+            | Self::Agent { .. }
+            | Self::Staff { .. }
+            | Self::Form { .. }
+            | Self::Time { .. }
+            | Self::Offer { .. } => None,
         }
     }
 
@@ -88,7 +96,8 @@ impl Cause<'_> {
         match self {
             Self::Visitor { account, .. } => Some(StreamKey::Gateway(account.id.clone())),
             Self::Agent { desk, agent, .. } => Some(StreamKey::Workplace((*desk).clone(), agent.workplace.clone())),
-            Self::Staff { .. } | Self::HandOver { .. } | Self::Time { .. } | Self::Offer { .. } => None,
+            // What a form stored is answered without a place in the stream.
+            Self::Staff { .. } | Self::HandOver { .. } | Self::Form { .. } | Self::Time { .. } | Self::Offer { .. } => None,
         }
     }
 
@@ -109,6 +118,7 @@ impl Cause<'_> {
             | Self::Agent { act: AgentAct::Types { .. } | AgentAct::Confirms(_), .. }
             | Self::Staff { .. }
             | Self::HandOver { .. }
+            | Self::Form { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => false,
         }
@@ -123,10 +133,17 @@ impl Cause<'_> {
                 &read.chat.gateway
             }
             (Self::HandOver { chat, .. }, Some(read)) if read.chat.id == *chat => &read.chat.gateway,
+            (Self::Form { gateway, chat, .. }, Some(read)) if read.chat.gateway == **gateway && read.chat.id == *chat => gateway,
             (Self::Staff { .. } | Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
-            (Self::Agent { .. } | Self::Staff { .. } | Self::HandOver { .. } | Self::Time { .. } | Self::Offer { .. }, _) => {
-                return Ok(None);
-            }
+            (
+                Self::Agent { .. }
+                | Self::Staff { .. }
+                | Self::HandOver { .. }
+                | Self::Form { .. }
+                | Self::Time { .. }
+                | Self::Offer { .. },
+                _,
+            ) => return Ok(None),
         };
         match read.filter(|read| !read.chat.is_closed()).and_then(|read| read.desk.as_ref()) {
             Some(desk) => ctx.plans.plan_at(gateway, desk).await,

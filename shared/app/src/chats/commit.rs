@@ -119,7 +119,9 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
             }
             None => match cause {
                 Cause::Visitor { account, .. } => return Err(AppError::UnknownAccount(account.id.clone())),
-                Cause::Agent { .. } => Tried::Done(turned(remember(ctx, asking, Some(Refusal::UnknownChat), now).await?)),
+                Cause::Agent { .. } | Cause::Form { .. } => {
+                    Tried::Done(turned(remember(ctx, asking, Some(Refusal::UnknownChat), now).await?))
+                }
                 Cause::Staff { .. } | Cause::HandOver { .. } => Tried::Done(turned(End::refused(Some(Refusal::UnknownChat)))),
                 Cause::Time { .. } | Cause::Offer { .. } => {
                     warn!(conversation.id = %conversation, "no chats are configured for the gateway of {conversation}");
@@ -163,6 +165,7 @@ fn is_early(cause: &Cause<'_>, read: Option<&ChatRecord>, now: EpochMillis) -> b
         | Cause::Agent { .. }
         | Cause::Staff { .. }
         | Cause::HandOver { .. }
+        | Cause::Form { .. }
         | Cause::Offer { .. } => false,
     }
 }
@@ -327,6 +330,7 @@ impl Commit<'_> {
             told: told.iter().cloned().chain(unused.entries(turn.now)).collect(),
             agents: turn.loads(),
             relay: None,
+            results: turn.results(),
             guards: guards(self.asking, kept),
             now: turn.now,
         }

@@ -36,6 +36,28 @@ pub async fn gateway_list(ctx: &ChatCtx, gateway: &AccountId, asking: &Asking) -
     answer(ctx, &question, asking).await
 }
 
+/// `ES_SCENARIO_LOAD`, `ES_WS_ROUTING`, `ES_WS_LITERALS_GET`: what is configured for a gateway that has a stream. `words` say it;
+/// `is_pushed` is whether its connector is pushed its stream.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down.
+pub async fn gateway_configuration(
+    ctx: &ChatCtx,
+    gateway: &AccountId,
+    words: &dyn ChatWords,
+    is_pushed: bool,
+    asking: &Asking,
+) -> Result<ChatOutcome, AppError> {
+    let question = Question {
+        stream: StreamKey::Gateway(gateway.clone()),
+        to: Listener::Gateway(gateway),
+        news: News::Configuration,
+        words,
+        pushed: is_pushed.then_some(gateway),
+    };
+    answer(ctx, &question, asking).await
+}
+
 /// `CS_CHAT_RESYNC`: the chats that an agent is offered or has. It is also how an agent logs in: see [`super::log_in`].
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 mod cause;
 mod commit;
 mod desk;
+mod forms;
 mod list;
 mod push;
 mod rules;
@@ -25,14 +26,18 @@ use chat::desk::AgentView;
 use chat::gate::{GateRules, Signal};
 use chat::script::Script;
 use chat::waiting::WaitingRules;
-use chat::{Agent, AttachedForm, ChatId, ChatVisitor, Draft, Effect, Policy, Refusal, Sentence, SentenceId, Skill, TrackingId};
-use model::{AccountId, EpochMillis};
-use ports::{ChatRecord, ChatTimers, Chats, Clock, Guard, OnceKey, PushQueue, StreamEntry};
+use chat::{
+    Agent, ChatId, ChatVisitor, Draft, Effect, FormAnswer, FormId, Policy, Refusal, ResultId, Sentence, SentenceId, Skill,
+    TrackingId,
+};
+use model::{AccountId, EpochMillis, Memo};
+use ports::{ChatRecord, ChatTimers, Chats, Clock, Guard, OnceKey, PushQueue, ResultTask, StreamEntry};
 use uuid::Uuid;
 
 pub use cause::conversation_of;
 pub use desk::{log_in, log_out, note_poll};
-pub use list::{agent_list, gateway_list, read_stream, tell_gateway};
+pub use forms::{SavedForm, has_result, save_form};
+pub use list::{agent_list, gateway_configuration, gateway_list, read_stream, tell_gateway};
 pub use push::{PushCtx, PushTarget, Pushed, push, sweep_pushes};
 pub use rules::{PrepareError, prepare};
 pub use staff::{HandedOver, hand_over, say};
@@ -157,7 +162,11 @@ pub enum News<'a> {
         tracking: &'a TrackingId,
         /// Yes or no.
         signal: Signal,
+        /// The visitor's language.
+        culture: Option<&'a str>,
     },
+    /// What the asker wants to know of the configuration: the words know what.
+    Configuration,
     /// `SE_CHAT_LIST`, `SC_CHAT_LIST`: the chats of the asker, possibly none.
     List(&'a [ChatRecord]),
     /// Something about one chat.
@@ -234,8 +243,9 @@ pub enum VisitorAct {
         visitor: ChatVisitor,
         /// What external logic found out.
         ext_response: Option<String>,
-        /// The form that came with it; its answers are stored already.
-        form: Option<AttachedForm>,
+        /// The form that came with it, stored with the chat. Where the chat has the same form already, it is merged into that
+        /// one (5.1 row 6).
+        form: Option<FilledForm>,
         /// The prepared chat it names.
         enters: Enters,
     },
@@ -252,6 +262,25 @@ pub enum VisitorAct {
     Confirms(SentenceId),
     /// `ES_CHAT_STATUS`.
     Asks,
+}
+
+/// A form as a visitor filled it in. The caller has checked it against the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilledForm {
+    /// The id it gets if it becomes a result of its own. The same for a repetition of the same request.
+    pub id: ResultId,
+    /// The stored result that it changes, if it names one.
+    pub changes: Option<ResultId>,
+    /// The form.
+    pub form: FormId,
+    /// What was answered. Personal data.
+    pub answers: Vec<FormAnswer>,
+    /// What else the platform's crate keeps of it.
+    pub memo: Memo,
+    /// What is to be done because of it.
+    pub task: Option<ResultTask>,
+    /// When it was filled in, as the sender says.
+    pub filled_at: EpochMillis,
 }
 
 /// The prepared chat a start names (4.2, `ReturnChatId`).

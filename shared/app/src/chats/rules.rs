@@ -189,6 +189,7 @@ pub async fn prepare(
         expected_rev: None,
         bind: None,
         relay: None,
+        results: Vec::new(),
         sentences: Vec::new(),
         confirmed: Vec::new(),
         told: Vec::new(),

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use chat::desk::{AgentView, choose, occupancy};
 use chat::gate::{GateAsk, GateThen, Occupancy, Signal};
 use chat::{
-    Agent, AgentId, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal, Returning, Said,
-    Sentence, SentenceKind, Staff, Start, State,
+    Agent, AgentId, AttachedForm, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal,
+    Returning, Said, Sentence, SentenceKind, Staff, Start, State,
 };
 use model::{AccountId, EpochMillis};
-use ports::{AgentChange, Bind, BoundBefore, ChatRecord, PortError, SaidBefore, StreamKey};
+use ports::{AgentChange, Bind, BoundBefore, ChatRecord, PortError, ResultChange, SaidBefore, StreamKey};
 use tracing::info;
 
 use super::cause::Cause;
 use super::desk::seen;
 use super::rules::{self, Given};
 use super::staff::{Notice, view_of};
-use super::{AgentAct, ChatCtx, ChatPlan, DeskPlan, Enters, Listener, VisitorAct};
+use super::{AgentAct, ChatCtx, ChatPlan, DeskPlan, Enters, FilledForm, Listener, VisitorAct, forms};
 use crate::AppError;
 
 /// Somebody who has a stream.
@@ -83,6 +83,15 @@ pub(super) struct Told {
     pub(super) record: Arc<ChatRecord>,
 }
 
+/// What becomes of the answers that are stored already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filling {
+    /// Controls that are not answered now keep their answers.
+    Merges,
+    /// The new ones are all there are.
+    Replaces,
+}
+
 /// Something that a step begins.
 enum Work {
     Decide,
@@ -119,6 +128,8 @@ pub(super) struct Turn<'a> {
     pub(super) bind: Option<Bind>,
     /// The prepared chat that a start names, as it was read.
     target: Option<ChatRecord>,
+    /// The form that was filled in, if it is to be stored.
+    result: Option<ResultChange>,
     work: VecDeque<Work>,
     /// What external logic said with the event. Only rules of the gate look at it.
     ext_response: Option<&'a str>,
@@ -151,6 +162,7 @@ impl<'a> Turn<'a> {
             needs_timer: false,
             bind: None,
             target: None,
+            result: None,
             work: VecDeque::new(),
             ext_response: None,
             taken,
@@ -220,7 +232,10 @@ impl<'a> Turn<'a> {
                         gateway: account.id.clone(),
                         tracking: (*tracking).clone(),
                         visitor: visitor.clone(),
-                        form: form.clone(),
+                        form: match form {
+                            Some(filled) => Some(self.fill(&account.id, filled, Filling::Merges).await?),
+                            None => None,
+                        },
                         signal: self.signal_for_start(visitor).await?,
                         returning: self.returning(*enters).await?,
                     }))
@@ -249,9 +264,37 @@ impl<'a> Turn<'a> {
                 Event::DeskSpeaks { from, said: says(draft) }
             }
             Cause::HandOver { desk, .. } => Event::HandOver((*desk).clone()),
+            Cause::Form { gateway, filled, .. } => Event::FormFilled(self.fill(gateway, filled, Filling::Replaces).await?),
             Cause::Time { .. } => Event::Tick,
             Cause::Offer { .. } => return Ok(None),
         }))
+    }
+
+    /// Judges a filled-in form by what is stored of it, and notes what is to be stored.
+    async fn fill(&mut self, gateway: &AccountId, filled: &FilledForm, how: Filling) -> Result<AttachedForm, AppError> {
+        let attached = match how {
+            // A closed chat's forms are not those of the chat that a start may begin.
+            Filling::Merges => self.chat().filter(|chat| !chat.is_closed()).map(|chat| chat.forms.as_slice()),
+            Filling::Replaces => None,
+        };
+        let attached = attached.into_iter().flatten().find(|attached| attached.form == filled.form);
+        let id = filled.changes.clone().or_else(|| attached?.result.clone()).unwrap_or_else(|| filled.id.clone());
+        let before = self.ctx.chats.result(gateway, &id, self.now).await?;
+        self.result = forms::change(gateway, id.clone(), before, filled, how == Filling::Merges, self.now);
+        Ok(AttachedForm { form: filled.form.clone(), result: Some(id), attached_at: self.now })
+    }
+
+    /// What is stored of the form that was filled in: nothing where it was refused.
+    pub(super) fn results(&self) -> Vec<ResultChange> {
+        let result = self.result.clone().filter(|_| self.refusal.is_none());
+        let chat = self.chat().map(|chat| chat.id);
+        result
+            .map(|mut change| {
+                change.result.chat = chat.or(change.result.chat);
+                change
+            })
+            .into_iter()
+            .collect()
     }
 
     /// What the gate says, where a start may begin a new chat; where there is one already nobody asks.
@@ -449,6 +492,7 @@ impl<'a> Turn<'a> {
             || !self.sentences.is_empty()
             || !self.confirmed.is_empty()
             || self.record != self.read
+            || !self.results().is_empty()
     }
 }
 

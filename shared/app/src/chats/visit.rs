@@ -109,7 +109,7 @@ async fn request(
     let question = Question {
         stream: StreamKey::Gateway(account.id.clone()),
         to: Listener::Gateway(&account.id),
-        news: News::Response { tracking, signal },
+        news: News::Response { tracking, signal, culture: visitor.culture.as_deref() },
         words: plan.words.as_ref(),
         pushed: plan.is_pushed.then_some(&account.id),
     };

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use app::chats::{AgentAct, Enters, VisitorAct, log_out, note_poll, sweep, tick};
-use chat::{AttachedForm, ChatVisitor, Policy, Refusal};
+use chat::{ChatVisitor, Policy, Refusal};
 use model::ChatTask;
 use ports::Clock;
 
-use crate::chats_world::{SECOND, World, says, start, writes};
+use crate::chats_world::{SECOND, World, filled, says, start, writes};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,22 +52,18 @@ async fn row_3_nothing_starts_while_the_gate_is_closed() {
 async fn row_6_start_again_finds_the_chat_with_what_was_said() {
     let world = answered(Policy::default()).await;
     world.visitor("t", says("s", "Hi")).await;
-    let form = |result: Option<&str>| AttachedForm {
-        form: "question".parse().unwrap(),
-        result: result.map(|id| id.parse().unwrap()),
-        attached_at: world.clock.now(),
-    };
-    for result in [None, Some("r-1")] {
+    for name in ["r-1", "r-2"] {
         let again = VisitorAct::Start {
             visitor: ChatVisitor { culture: Some("cs".into()), ..ChatVisitor::default() },
             ext_response: None,
-            form: Some(form(result)),
+            form: Some(filled(name, &[])),
             enters: Enters::None,
         };
         assert_eq!(world.visitor("t", again).await, ["status Answered Anna g1 [1 Hi]"]);
     }
     let chat = world.chat("t");
-    assert_eq!(chat.forms, [form(Some("r-1"))]);
+    let attached = chat.forms.iter().map(|form| (form.form.to_string(), form.result.as_ref().map(ToString::to_string)));
+    assert_eq!(attached.collect::<Vec<_>>(), [("question".to_owned(), Some("r-1".to_owned()))]);
     assert_eq!((chat.visitor.party_name.as_deref(), chat.visitor.culture.as_deref()), (Some("Eva"), Some("cs")));
     assert!(world.told().await.is_empty());
 }

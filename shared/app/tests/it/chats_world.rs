@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use app::AppError;
 use app::chats::{
-    AgentAct, Asking, ChatCtx, ChatOutcome, ChatPlan, ChatWords, DeskPlan, Enters, Handled, Keep, Listener, News, Plans, Telling,
-    VisitorAct, agent_event, agent_list, conversation_of, gateway_list, log_in, note_poll, read_stream, tick, visitor_event,
+    AgentAct, Asking, ChatCtx, ChatOutcome, ChatPlan, ChatWords, DeskPlan, Enters, FilledForm, Handled, Keep, Listener, News,
+    Plans, Telling, VisitorAct, agent_event, agent_list, conversation_of, gateway_list, log_in, note_poll, read_stream, tick,
+    visitor_event,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,8 +17,8 @@ use chat::desk::{AgentView, Presence};
 use chat::gate::GateRules;
 use chat::waiting::WaitingRules;
 use chat::{
-    Agent, Attendant, Chat, ChatId, ChatVisitor, Direction, Draft, Effect, Policy, Refusal, Sentence, SentenceKind, Skill, State,
-    TrackingId,
+    Agent, Attendant, Chat, ChatId, ChatVisitor, Direction, Draft, Effect, FormAnswer, Policy, Refusal, Sentence, SentenceKind,
+    Skill, State, TrackingId,
 };
 use model::{Account, AccountId, EventKey};
 use ports::{Clock, Guard, OnceKey, StreamEntry, StreamKey, StreamRead};
@@ -38,6 +39,7 @@ impl ChatWords for Words {
     fn tell(&self, telling: &Telling<'_>) -> Option<Bytes> {
         let says = match telling.news {
             News::Response { signal, .. } => format!("signal {signal:?}"),
+            News::Configuration => "configuration".to_owned(),
             News::List(records) => {
                 format!("list [{}]", records.iter().map(|r| state_text(&r.chat.state)).collect::<Vec<_>>().join(", "))
             }
@@ -149,6 +151,24 @@ pub(crate) fn start() -> VisitorAct {
         ext_response: None,
         form: None,
         enters: Enters::None,
+    }
+}
+
+/// A form of the name `question`, with answers in numbers.
+pub(crate) fn filled(id: &str, answers: &[(&str, i64)]) -> FilledForm {
+    let answer = |(control, number): &(&str, i64)| FormAnswer {
+        control: (*control).to_owned(),
+        number: Some(*number),
+        ..FormAnswer::default()
+    };
+    FilledForm {
+        id: id.parse().unwrap(),
+        changes: None,
+        form: "question".parse().unwrap(),
+        answers: answers.iter().map(answer).collect(),
+        memo: model::Memo::new(),
+        task: None,
+        filled_at: testkit::fixtures::NOW,
     }
 }
 

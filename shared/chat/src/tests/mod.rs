@@ -12,8 +12,8 @@ use model::EpochMillis;
 
 use crate::gate::Signal;
 use crate::{
-    Agent, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Direction, Draft, Effect, Event, Known, Party, Policy,
-    Returning, Robot, Said, Sentence, SentenceId, SentenceKind, Skill, Staff, Start, State, step,
+    Agent, AttachedForm, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Direction, Draft, Effect, Event, Known, Party,
+    Policy, Returning, Robot, Said, Sentence, SentenceId, SentenceKind, Skill, Staff, Start, State, step,
 };
 
 const START: EpochMillis = EpochMillis::new(1_767_225_600_000);
@@ -75,6 +75,10 @@ fn start() -> Start {
 
 fn starts(start: Start) -> Event {
     Event::Start(Box::new(start))
+}
+
+fn filled(form: &str) -> AttachedForm {
+    AttachedForm { form: form.parse().unwrap(), result: "r-1".parse().ok(), attached_at: START }
 }
 
 fn sentence_id(text: &str) -> SentenceId {

@@ -49,6 +49,7 @@ fn any_plain() -> impl Strategy<Value = Event> {
         Just(Event::VisitorStops),
         any::<bool>().prop_map(|is_typing| Event::VisitorTypes { is_typing }),
         Just(Event::VisitorAsks),
+        (0_u8..3).prop_map(|form| Event::FormFilled(filled(&format!("f-{form}")))),
         any_agent().prop_map(Event::AgentOffered),
         any_agent().prop_map(Event::AgentAnswers),
         any_agent().prop_map(Event::AgentHangsUp),
@@ -189,12 +190,17 @@ proptest! {
                 }
             }
 
-            // A closed chat changes by rows 7, 8 and 26 only; a confirmation may still mark what it shows.
+            // A closed chat changes by rows 7, 8 and 26 only; a confirmation may still mark what it shows, and a form
+            // may still be attached.
             if let (Some(old), Some(new)) = (&before, &done.chat) && old.is_closed() {
                 match event {
                     Event::Start(_) | Event::VisitorSpeaks(_) => {}
                     Event::VisitorConfirms(_) | Event::DeskConfirms(_) => {
                         prop_assert_eq!((&old.state, old.counter), (&new.state, new.counter));
+                    }
+                    Event::FormFilled(_) => {
+                        let (forms, rev) = (new.forms.clone(), new.rev);
+                        prop_assert_eq!(&Chat { forms, rev, ..old.clone() }, new);
                     }
                     _ => prop_assert_eq!(old, new),
                 }

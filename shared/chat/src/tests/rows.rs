@@ -552,6 +552,7 @@ fn row_33_nothing_else_can_be_said_to_a_chat_that_does_not_exist() {
         Event::VisitorSpeaks(said.clone()),
         play.confirms(Direction::Outbound, "s-1"),
         Event::VisitorAsks,
+        Event::FormFilled(filled("f-1")),
         Event::AgentAnswers(agent("anna")),
         Event::AgentAsks(agent("anna")),
         Event::DeskSpeaks { from: Attendant::Agent(agent("anna")), said },

@@ -12,6 +12,17 @@ fn types(is_typing: bool) -> Event {
 // ----------------------------------------------------------------------------------------------------- 5.2, sentences
 
 #[test]
+fn filled_form_is_shown_to_the_agent_who_converses_and_to_nobody_else() {
+    let form = Event::FormFilled(filled("f-1"));
+    for mut play in Play::active().into_iter().chain([Play::closed()]) {
+        let before = play.state();
+        let told = if before == "Answered(anna)" { vec!["status anna Answered(anna)"] } else { Vec::new() };
+        assert_eq!(play.go(&form), told, "{before}");
+        assert_eq!((play.state(), &play.chat().forms), (before, &vec![filled("f-1")]));
+    }
+}
+
+#[test]
 fn echo_is_the_sentence_with_direction_and_counter() {
     let mut play = Play::answered();
     let draft = Draft::new(sentence_id("s-1"), SentenceKind::Text, "Hi".into(), Some("Eva".into()), Some(at(-500))).unwrap();

@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{
-    AgentId, ChatId, ChatVisitor, CloseReason, Desk, Direction, Policy, Prepared, Sentence, SentenceId, SentenceKind, Skill,
-    State,
+    AgentId, ChatId, ChatVisitor, CloseReason, Desk, Direction, FormAnswer, Policy, Prepared, Sentence, SentenceId, SentenceKind,
+    Skill, State,
 };
-use model::{AccountId, ConversationId, EpochMillis};
+use model::{AccountId, ConversationId, EpochMillis, Memo};
 use ports::{
     AgentChange, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, PushLease, PushNext,
-    PushStates as _, SaidBefore, Saved, StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
+    PushStates as _, ResultChange, ResultList, Results as _, SaidBefore, Saved, StoredResult, StoryStore as _, StreamEntry,
+    StreamHead, StreamKey, StreamPage, StreamRead,
 };
 use store_dynamodb::{DynamoChats, DynamoStore};
 use testkit::Emulator;
@@ -74,6 +75,7 @@ fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
         told: Vec::new(),
         agents: Vec::new(),
         relay: None,
+        results: Vec::new(),
         guards: Vec::new(),
         now: NOW,
     }
@@ -154,6 +156,61 @@ async fn push_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), ["UpdateItem"; 4]);
     assert_eq!(chats.pushes_due(later(17), 10).await.unwrap(), [(gateway, later(17))]);
     assert_eq!(calls.take(), ["Query"; 4]);
+}
+
+#[tokio::test]
+async fn store_meets_the_contract_of_results() {
+    let emulator = Emulator::start();
+    let (chats, _) = counted_chats(&emulator).await;
+    testkit::results_contract::run(Arc::new(chats.clone()), Arc::new(chats)).await;
+}
+
+fn filled_in(chat: Option<ChatId>, name: &str) -> StoredResult {
+    StoredResult {
+        id: name.parse().unwrap(),
+        gateway: visitor_account_id(),
+        form: "f-1".parse().unwrap(),
+        chat,
+        answers: vec![FormAnswer { control: "c-1".to_owned(), number: Some(1), ..FormAnswer::default() }],
+        memo: Memo::new(),
+        task: None,
+        filled_at: NOW,
+        saved_at: NOW,
+        kept_until: later(DAY),
+        rev: 1,
+    }
+}
+
+#[tokio::test]
+async fn result_costs_a_chat_no_call_more() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let record = waiting(sample_conversation_id(), NOW);
+    let result = ResultChange { result: filled_in(Some(record.chat.id), "r-1"), expected_rev: None };
+    let with_form = ChatChange { results: vec![result], ..change(&record, None) };
+    calls.take();
+    assert_eq!(chats.save(&with_form).await.unwrap(), ChatSaved::Yes);
+    assert_eq!(calls.take(), ["TransactWriteItems"]);
+
+    let alone = ResultChange { result: filled_in(None, "r-2"), expected_rev: None };
+    assert_eq!(chats.save_result(&alone, &[once("form")], NOW).await.unwrap(), ChatSaved::Yes);
+    assert_eq!(calls.take(), ["TransactWriteItems"]);
+    let gateway = visitor_account_id();
+    assert!(chats.result(&gateway, &alone.result.id, NOW).await.unwrap().is_some());
+    assert_eq!(calls.take(), ["BatchGetItem"]);
+    let list = ResultList::Gateway(gateway);
+    assert_eq!(chats.list(&list, NOW, None, 10, NOW).await.unwrap().results.len(), 2);
+    assert_eq!(calls.take(), ["Query", "BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn answers_that_do_not_fit_an_item_are_refused() {
+    let emulator = Emulator::start();
+    let (chats, _) = counted_chats(&emulator).await;
+    let mut result = filled_in(None, "r-1");
+    result.answers[0].text = Some("x".repeat(400_000));
+    let refused = chats.save_result(&ResultChange { result, expected_rev: None }, &[], NOW).await;
+    assert!(matches!(refused, Err(PortError::TooLarge { limit: 380_000 })));
 }
 
 #[tokio::test]
