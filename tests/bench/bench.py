@@ -32,6 +32,7 @@ LAMBDA = ROOT / "target" / "lambda"
 LEDGER = ROOT / "tests" / "flows" / "ledger.json"
 
 START_RATIO, CPU_RATIO, ZIP_MB, READY_SECONDS = 1.6, 6.0, 3.0, 30.0
+RULES, MATCHING_MS = 200, 5.0
 
 READS = {"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"}
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
@@ -186,6 +187,127 @@ def cpu_rows(functions: Functions, world: World, visitor: str, rounds: int, coun
     return rows
 
 
+# ---------------------------------------------------------------------------------------------------------------- chats
+
+
+def with_written(items: list[dict[str, Any]], told: Invocations) -> list[dict[str, Any]]:
+    """The items, with those that were written put in their place."""
+    held = {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+    for item in told.written:
+        key = (item["pk"]["S"], item["sk"]["S"])
+        held[key] = held.get(key, {}) | item
+    return list(held.values())
+
+
+class ChatWorld:
+    """A deployment with an agent who has a connector's chat and a browser's, and browsers with chats of their own."""
+
+    def __init__(self, functions: Functions, rules: list[dict[str, Any]] | None = None) -> None:
+        self.functions = functions
+        self.world = World(parameters=traffic.parameters())
+        self.let("operator-configure", traffic.chat_tenant(rules))
+
+    def let(self, name: str, *events: Any) -> Any:
+        """Lets a function do its work, and keeps what it stores. Its last answer's body."""
+        told = invoke(self.functions.program(name), self.world, list(events), keep=True)
+        if not told.written or any(kind.status not in ("200", "null") for kind in told.kinds):
+            raise Impossible(f"{name} stored nothing: {json.dumps(told.last_answer)}\n{told.log}")
+        self.world = World(items=with_written(self.world.items, told), parameters=self.world.parameters)
+        return json.loads(told.last_answer["body"]) if isinstance(told.last_answer.get("body"), str) else None
+
+    def log_in(self) -> None:
+        """The agent is there, from now on for a minute."""
+        self.let("frontstage-workplace-messages", traffic.agent_says("CS_CHAT_RESYNC"))
+
+    def answer(self, chat_id: str) -> str:
+        """The agent answers a chat."""
+        self.let("frontstage-workplace-messages", traffic.agent_says("CS_CHAT_ANSWER", chat_id))
+        return chat_id
+
+
+def chat_rows(functions: Functions, rounds: int, count: int, warm_up: int) -> list[Row]:
+    """CPU time of what happens most in a chat, against the bare function's no-op, and its AWS operations."""
+    total = count + warm_up
+    chats = ChatWorld(functions)
+    chats.log_in()
+    (started,) = chats.let("frontstage-messages", traffic.visitor_says("ES_CHAT_START", "bench"))["Replies"]
+    chat_id = chats.answer(started["Body"]["ChatId"])
+    token = traffic.tracking_token()
+    chats.let("website-start", traffic.browser("POST", "Chat/Start", token, content={}))
+    spoken = chats.let("website-sentence", traffic.browser("POST", "Chat/Sentence", token, content={"Text": traffic.TEXT}))
+    chats.answer(spoken["ChatId"])
+    # A browser is served one poll a second, so each poll is one of another.
+    tokens = [traffic.tracking_token() for _ in range(total)]
+    chats.let("website-start", *(traffic.browser("POST", "Chat/Start", one, content={}) for one in tokens))
+
+    def polls(path: str) -> Callable[[], list[Any]]:
+        return lambda: [traffic.signed("GET", f"/v1/frontstage/{path}/events", "after=999&max=50&wait=0") for _ in tokens]
+
+    says = {"Text": traffic.TEXT}
+    cases: dict[str, tuple[str, Callable[[], list[Any]]]] = {
+        "visitor's sentence": (
+            "frontstage-messages",
+            lambda: [traffic.visitor_says("ES_CHAT_SENTENCE", "bench", **traffic.sentence()) for _ in tokens],
+        ),
+        "agent's sentence": (
+            "frontstage-workplace-messages",
+            lambda: [traffic.agent_says("CS_CHAT_SENTENCE", chat_id, **traffic.sentence()) for _ in tokens],
+        ),
+        "browser's sentence": (
+            "website-sentence",
+            lambda: [traffic.browser("POST", "Chat/Sentence", token, "After=1", says) for _ in tokens],
+        ),
+        "connector's empty poll": ("frontstage-events", polls(traffic.CHAT_GATEWAY)),
+        "workplace's empty poll": ("frontstage-workplace-events", polls(f"workplaces/{traffic.PLACE}")),
+        "browser's empty poll": (
+            "website-chat",
+            lambda: [traffic.browser("GET", "Chat", one, "After=0") for one in tokens],
+        ),
+    }
+    bare: list[float] = []
+    cpu: dict[str, list[float]] = {name: [] for name in cases}
+    notes: dict[str, str] = {}
+    for _ in range(rounds):
+        told = invoke(functions.bare, chats.world, [{"n": number} for number in range(total)], warm_up=warm_up)
+        bare.append(told.cpu_ns / told.count / 1e3)
+        for name, (function, events) in cases.items():
+            # An agent who was not heard of for a while is noted again by each call.
+            chats.log_in()
+            told = invoke(functions.program(function), chats.world, events(), warm_up=warm_up)
+            kind = told.kinds[0]
+            if len(told.kinds) != 1 or kind.status != "200":
+                raise Impossible(f"{function} did not do the same every time: {told.kinds}\n{told.last_answer}\n{told.log}")
+            cpu[name].append(told.cpu_ns / told.count / 1e3)
+            notes[name] = ", ".join(f"{number} {call}" for call, number in kind.calls.items())
+    base = statistics.median(bare)
+    return [
+        Row(f"CPU per {name}", statistics.median(values), "us", ratio=statistics.median(values) / base, note=notes[name])
+        for name, values in cpu.items()
+    ]
+
+
+def pattern_rows(functions: Functions, rounds: int) -> list[Row]:
+    """What matching costs a page load with 64 KB of hostile input: 200 rules of a kind, less one rule of it. Medians."""
+    figures = []
+    for pattern in traffic.HOSTILE:
+        cpu = []
+        for count in (1, RULES):
+            world = ChatWorld(functions, traffic.hostile_rules(pattern, count)).world
+            runs = []
+            for _ in range(3):
+                events = [traffic.page_load() for _ in range(3 + rounds)]
+                told = invoke(functions.program("website-routing"), world, events, warm_up=3)
+                if told.last_answer.get("body") != "null":
+                    raise Impossible(f"{pattern} matched: {told.last_answer}\n{told.log}")
+                runs.append(told.cpu_ns / told.count / 1e6)
+            cpu.append(statistics.median(runs))
+        figures.append((cpu[1] - cpu[0], pattern))
+    worst, pattern = max(figures)
+    return [
+        Row(f"{RULES} rules on 64 KB, worst", worst, "ms", f"<= {MATCHING_MS:g} ms", met=worst <= MATCHING_MS, note=f"{pattern}")
+    ]
+
+
 def did_its_work(name: str, told: Invocations, status: str) -> Kind:
     """The one kind of invocation there was. Anything but an accepted, stored and enqueued message is no measurement."""
     kind = told.kinds[0]
@@ -336,6 +458,9 @@ def main() -> int:
         step("counting the CPU time of webhooks")
         rows += cpu_rows(functions, world, visitor, arguments.runs, arguments.events, warm_up=200)
         rows += refusal_rows(functions, world, visitor)
+        step("counting the CPU time of chats and of routing rules")
+        rows += chat_rows(functions, arguments.runs, arguments.events, warm_up=200)
+        rows += pattern_rows(functions, rounds=20)
         rows += ledger_rows()
         rows += size_rows(functions)
         if arguments.with_stack:

@@ -15,6 +15,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from tests.bench.double import ROOT
 
@@ -26,6 +27,7 @@ TENANTS = 5
 KEY_ID = "k1"
 FRONTSTAGE_SECRET = "bench-secret-of-a-gateway-0000001"
 VCITA_SECRET = "6a1f0c52d7e94b8fa3c1e5d2b7f80964"
+COOKIE_KEY = VCITA_SECRET * 2
 GATEWAY, APP = "gw-bench-0", "bench-0"
 
 TEXT = "Hello, is there still a free place tomorrow at three? I would come with my daughter, she is seven. \U0001f642"
@@ -89,9 +91,48 @@ def tenants() -> list[dict[str, Any]]:
     return documents
 
 
+CHAT_GATEWAY, WEB_GATEWAY, DESK, PLACE = "gw-chat", "gw-web", "desk-demo", "101"
+SHOP = "https://shop.example"
+AGENT = "aaaaaaaa-0000-4000-8000-000000000101"
+
+
+def chat_tenant(rules: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The chats of the demo tenant: a connector's gateway, a web site and a desk. `rules` are the web site's own."""
+    demo = copy.deepcopy(json.loads(DEMO.read_text()))
+    accounts = [one for one in demo["accounts"] if one["key"] in (CHAT_GATEWAY, WEB_GATEWAY, DESK)]
+    for one in accounts:
+        if one["key"] == WEB_GATEWAY:
+            one["settings"]["website"]["origins"] = [SHOP]
+            one["settings"]["website"]["rules"] = rules or one["settings"]["website"]["rules"]
+    return {"tenant": {"id": "bench-chats", "routes": [{"desk": f"frontstage/{DESK}"}]}, "accounts": accounts}
+
+
+HOSTILE = ("(a+)+!", "(a|aa)+!", "(.*a){9}!", "(?:a?){30}a{30}!", "[ab]*a[ab]{5}!", "(?:a{0,30}){9}!", "(.*€){3}!")
+"""Patterns whose end is out of sight, so that all of a subject is looked at."""
+
+
+def hostile_rules(pattern: str, count: int) -> list[dict[str, Any]]:
+    """Rules of a web site that match nothing."""
+    conditions = {"PageUrlRegex": pattern, "BrowserRegex": f"{pattern}|^a", "UserTokenRegex": f"{pattern}|^a"}
+    return [{"WebSiteRoutingId": str(uuid.UUID(int=n)), "WebApp": "webchat", **conditions} for n in range(1, count + 1)]
+
+
+def page_load() -> dict[str, Any]:
+    """A page load with 64 KB of hostile input wherever a pattern looks, of letters that take the most bytes."""
+    event = browser("GET", "Routing/webchat", tracking_token())
+    page = quote(f"{SHOP}/{'a€' * 16_384}!", safe="")
+    event["rawQueryString"] = f"RegionalTime=1767225600000&UserToken={'a' * 320}&PageUrl={page}"
+    event["headers"]["user-agent"] = "a" * 65_536 + "!"
+    return event
+
+
 def parameters() -> list[dict[str, Any]]:
     """The accounts' secrets as SSM returns them."""
-    secrets = {}
+    secrets: dict[str, Any] = {
+        f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET}]},
+        f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [COOKIE_KEY]},
+        f"frontstage/{DESK}": {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET, "workplace": PLACE}]},
+    }
     for number in range(TENANTS):
         secrets[f"frontstage/gw-bench-{number}"] = {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET}]}
         secrets[f"vcita/bench-{number}"] = {
@@ -175,11 +216,19 @@ def message_receiving(number: int, secret: str = FRONTSTAGE_SECRET) -> dict[str,
         "FromField": "Eva",
         "BodyText": TEXT,
     }
-    envelope = {"Msg": "ES_MESSAGE_RECEIVING", "Id": str(uuid.uuid4()), "Time": now(), "Body": content}
-    body = json.dumps(envelope, ensure_ascii=False)
-    path = f"/v1/frontstage/{GATEWAY}/messages"
+    return posted(f"/v1/frontstage/{GATEWAY}/messages", "ES_MESSAGE_RECEIVING", content, secret)
+
+
+def posted(path: str, message: str, content: Any, secret: str = FRONTSTAGE_SECRET) -> dict[str, Any]:
+    """FrontStage: one envelope, signed now."""
+    envelope = {"Msg": message, "Id": str(uuid.uuid4()), "Time": now(), "Body": content}
+    return signed("POST", path, "", json.dumps(envelope, ensure_ascii=False), secret)
+
+
+def signed(method: str, path: str, query: str = "", body: str = "", secret: str = FRONTSTAGE_SECRET) -> dict[str, Any]:
+    """FrontStage: a call, signed now (contract 10.5)."""
     moment, nonce = str(int(time.time())), uuid.uuid4().hex
-    to_sign = "\n".join(["POST", path, "", moment, nonce, hashlib.sha256(body.encode()).hexdigest()])
+    to_sign = "\n".join([method, path, query, moment, nonce, hashlib.sha256(body.encode()).hexdigest()])
     signature = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
     headers = {
         "x-fs-key": KEY_ID,
@@ -187,7 +236,37 @@ def message_receiving(number: int, secret: str = FRONTSTAGE_SECRET) -> dict[str,
         "x-fs-signature": f"v1={signature}",
         "x-fs-time": moment,
     }
-    return gateway_event("POST", "ANY /v1/frontstage/{gateway}/messages", path, headers, body)
+    return gateway_event(method, f"ANY {path}", path, headers, body) | {"rawQueryString": query}
+
+
+def visitor_says(message: str, tracking: str, **more: Any) -> dict[str, Any]:
+    """An envelope of the connector about one chat."""
+    return posted(f"/v1/frontstage/{CHAT_GATEWAY}/messages", message, {"TrackingId": tracking, **more})
+
+
+def agent_says(message: str, chat_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """An envelope of the agent's client."""
+    content = {"Peer": PLACE, "AgentId": AGENT, **({"ChatId": chat_id} if chat_id else {}), **more}
+    return posted(f"/v1/frontstage/workplaces/{PLACE}/messages", message, content)
+
+
+def sentence() -> dict[str, Any]:
+    """The members of a new sentence."""
+    return {"ID": str(uuid.uuid4()), "PartyName": "Eva", "Text": TEXT, "Model": 0}
+
+
+def tracking_token() -> str:
+    """The token of a new browser, as the server would have given it (contract 8.4)."""
+    guid = str(uuid.uuid4())
+    return f"{guid}.{hmac.new(bytes.fromhex(COOKIE_KEY), guid.encode(), hashlib.sha256).hexdigest()[:32]}"
+
+
+def browser(method: str, path: str, token: str, query: str = "", content: Any = None) -> dict[str, Any]:
+    """A call of a browser to the web site."""
+    path = f"/v1/frontstage/{WEB_GATEWAY}/web/api/{path}"
+    headers = {"origin": SHOP, "referer": f"{SHOP}/", "x-tracking-token": token}
+    body = "" if content is None else json.dumps(content, ensure_ascii=False)
+    return gateway_event(method, f"ANY {path}", path, headers, body) | {"rawQueryString": query}
 
 
 def staff_message(external_uid: str, secret: str = VCITA_SECRET) -> dict[str, Any]:

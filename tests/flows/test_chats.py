@@ -145,13 +145,14 @@ class Browser:
     """A visitor's browser on the merchant's page: cookies, the page's origin, the calls of section 8."""
 
     def __init__(self, stack: Any) -> None:
+        self.stack = stack
         self.base = f"{stack.origin}/v1/frontstage/gw-web/web"
         self.headers = {"Origin": stack.info["simulators"]["shop"], "Referer": stack.info["simulators"]["shop"] + "/"}
         self.token: str | None = None
 
-    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+    def call(self, method: str, path: str, more_headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
         """One call. The cookie is `Secure`, so a plain test client carries the token of 8.4 instead."""
-        headers = self.headers | ({"X-Tracking-Token": self.token} if self.token else {})
+        headers = self.headers | ({"X-Tracking-Token": self.token} if self.token else {}) | (more_headers or {})
         answer = requests.request(method, f"{self.base}/{path}", headers=headers, timeout=60, **more)
         self.token = answer.headers.get("X-Tracking-Token", self.token)
         return answer

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from .conftest import Bridge, event_sources, hand_over, running_stack, until
+from .conftest import Bridge, Simulator, event_sources, hand_over, running_stack, until
+from .test_chats import Browser
 
 GOLDEN = Path(__file__).with_name("ledger.json")
 
@@ -166,10 +169,154 @@ class Book:
             assert self.stack.invoke("outbound-sweep", {}) == {"swept": 0, "chats": 0, "pushes": 0}
 
 
+class ChatBook:
+    """Plays the scenarios of chats: a connector, an agent at workplace 101, and a browser. Nobody polls but on command."""
+
+    TRACKING, PLACE = "ledger", "101"
+
+    def __init__(self, book: Book) -> None:
+        self.entry = book.entry
+        info = book.stack.info["simulators"]
+        self.visitor, self.agents = Simulator(info["chat"]), Simulator(info["agents"])
+        self.browser = Browser(book.stack)
+        self.visitor.post("behaviour", confirm="on_command", retry="manual", recover="manual")
+        self.chat_id = ""
+
+    @staticmethod
+    def quiet(stack: Any) -> None:
+        """Stops the connector's polls."""
+        Simulator(stack.info["simulators"]["chat"]).post("polling", on=False)
+
+    def log_in(self) -> None:
+        """The agent comes, and looks for events on command only."""
+        self.agents.post("login", workplace=self.PLACE, on_alert="person", confirm="on_command")
+        self.agents.post("polling", workplace=self.PLACE, on=False)
+        # A poll that waits ends by itself.
+        time.sleep(2.5)
+
+    def here(self) -> None:
+        """The agent's client was heard of just now, so that the next call need not note it."""
+        self.agents.post("list", workplace=self.PLACE)
+
+    def warm_up(self) -> None:
+        """Every function once, in a chat that is over afterwards."""
+        self.log_in()
+        self.visitor.post("start", tracking_id="warm", text="Hi")
+        self.visitor.post("poll")
+        self.agents.post("poll", workplace=self.PLACE)
+        self.visitor.post("stop", tracking_id="warm")
+        for method, path in (("GET", "scripts/webchat.js"), ("GET", "api/Routing/webchat"), ("GET", "api/Chat")):
+            assert self.browser.call(method, path).status_code == 200
+        for path, body in (
+            ("Start", {}),
+            ("Sentence", {"Text": "Hi"}),
+            ("Typing", {"IsTyping": False}),
+            ("Confirm", {"Counter": 1}),
+            ("Stop", {}),
+        ):
+            assert self.browser.call("POST", f"api/Chat/{path}", json=body).status_code in (200, 204), path
+        self.browser = Browser(self.browser.stack)
+
+    def at_connector(self, scenario: str, what: str, **more: Any) -> dict[str, Any]:
+        """One call of the connector."""
+        function = "frontstage-events" if what == "poll" else "frontstage-messages"
+        with self.entry(scenario, function):
+            told = self.visitor.post(what, **({} if what in ("poll", "list") else {"tracking_id": self.TRACKING}), **more)
+        assert told["http_status"] == 200, told
+        return told
+
+    def at_workplace(self, scenario: str, what: str, **more: Any) -> dict[str, Any]:
+        """One call of the agent's client."""
+        self.here()
+        function = "frontstage-workplace-events" if what == "poll" else "frontstage-workplace-messages"
+        chat = {} if what in ("poll", "list") else {"chat_id": self.chat_id}
+        with self.entry(scenario, function):
+            told = self.agents.post(what, workplace=self.PLACE, **chat, **more)
+        assert told["http_status"] == 200, told
+        return told
+
+    def begin(self) -> None:
+        """From the question at the gate to the answered alert."""
+        self.here()
+        self.at_connector("chat: gate asked", "request")
+        self.at_connector("chat: started, an agent is alerted", "start")
+        self.chat_id = self.visitor.get("chat", tracking_id=self.TRACKING)["chat_id"]
+        self.agents.post("poll", workplace=self.PLACE)
+        self.at_workplace("chat: alert answered", "answer")
+
+    def talk(self) -> None:
+        """Sentences, what follows them, and polls."""
+        self.visitor.post("poll")
+        self.at_connector("chat: connector polls, nothing new", "poll")
+        self.agents.post("poll", workplace=self.PLACE)
+        self.at_workplace("chat: workplace polls, nothing new", "poll")
+        said = self.at_connector("chat: visitor's sentence", "say", text="Hi", id="v-1")
+        envelope = said["envelope_ids"][0]
+        members = {"id": "v-1", "text": "Hi"}
+        self.at_connector("chat: visitor's sentence again, same envelope", "say", envelope_id=envelope, **members)
+        self.at_connector("chat: visitor's sentence again, other envelope", "say", **members)
+        self.at_workplace("chat: workplace polls, a sentence is new", "poll")
+        self.at_workplace("chat: agent confirms", "confirm", id="v-1")
+        self.at_workplace("chat: agent's sentence", "say", text="Hello", id="a-1")
+        self.at_connector("chat: connector polls, a sentence is new", "poll")
+        self.at_connector("chat: visitor confirms", "confirm", id="a-1")
+        self.at_connector("chat: visitor types", "type")
+        self.at_workplace("chat: agent types", "type")
+        for number in range(2, 20):
+            self.visitor.post("say", tracking_id=self.TRACKING, text="Hi", id=f"v-{number}")
+        self.at_connector("chat: visitor's 20th sentence", "say", text="Hi", id="v-20")
+        self.at_connector("chat: complete status", "status")
+
+    def end(self) -> None:
+        """Recovery, and the end."""
+        self.at_connector("chat: connector's RESYNC", "list")
+        self.at_workplace("chat: agent's RESYNC", "list")
+        self.at_workplace("chat: agent hangs up", "hangup")
+        self.visitor.post("poll")
+        self.visitor.post("start", tracking_id=f"{self.TRACKING}-2")
+        with self.entry("chat: visitor stops", "frontstage-messages"):
+            self.visitor.post("stop", tracking_id=f"{self.TRACKING}-2")
+
+    def at_browser(self, scenario: str, method: str, path: str, status: int, **more: Any) -> requests.Response:
+        """One call of the browser."""
+        function = "website-" + path.partition("/")[0].lower()
+        with self.entry(scenario, function):
+            answer = self.browser.call(method, "api/Chat" if path == "chat" else f"api/Chat/{path}", **more)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    def poll(self, scenario: str, status: int, after: int, tag: str | None = None) -> requests.Response:
+        """One poll of the browser, not sooner than it may."""
+        time.sleep(1.1)
+        headers = {} if tag is None else {"If-None-Match": tag}
+        return self.at_browser(scenario, "GET", "chat", status, params={"After": after}, more_headers=headers)
+
+    def browse(self) -> None:
+        """A visitor of the web site."""
+        self.here()
+        with self.entry("browser: page load", "website-routing"):
+            answer = self.browser.call("GET", "api/Routing/webchat", params={"IncludeSettings": "true"})
+        assert answer.json()["Signal"] == "Free"
+        assert self.poll("browser: poll, no chat", 200, 0).json() is None
+        self.at_browser("browser: first sentence, starts the chat", "POST", "Sentence", 200, json={"Text": "Hi"})
+        self.agents.post("poll", workplace=self.PLACE)
+        self.agents.post("answer", workplace=self.PLACE)
+        chat_id = self.agents.get("chats")[-1]["chat_id"]
+        self.agents.post("say", workplace=self.PLACE, chat_id=chat_id, text="Hello")
+        answer = self.poll("browser: poll, a sentence is new", 200, 1)
+        assert [one["Text"] for one in answer.json()["Sentences"]] == ["Hello"]
+        self.poll("browser: poll, nothing new", 304, 2, answer.headers["ETag"])
+        self.at_browser("browser: sentence", "POST", "Sentence", 200, json={"Text": "Bye"}, params={"After": 2})
+        self.at_browser("browser: types", "POST", "Typing", 204, json={"IsTyping": True})
+        self.at_browser("browser: confirms", "POST", "Confirm", 204, json={"Counter": 2})
+        self.at_browser("browser: stops", "POST", "Stop", 200, json={})
+
+
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
     """What every scenario cost, each of them played once on warm functions."""
-    with running_stack(tmp_path_factory.mktemp("ledger"), gate=True) as stack:
+    with running_stack(tmp_path_factory.mktemp("ledger"), gate=True, chats=True) as stack:
+        ChatBook.quiet(stack)
         bridge = Bridge(stack)
         # Every function is called once, so that none reads its accounts while it is counted.
         session_uid = bridge.open_conversation("+420700000001")
@@ -187,6 +334,12 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
             book.answered_at_once(session_uid)
             book.answered_by_webhook(session_uid)
             book.nothing_to_do(session_uid)
+            chats = ChatBook(book)
+            chats.warm_up()
+            chats.begin()
+            chats.talk()
+            chats.end()
+            chats.browse()
         yield book.counts
 
 
@@ -246,3 +399,26 @@ def test_authentication_failure_costs_nothing(ledger: Counts, scenario: str, fun
 def test_only_known_operations_are_made(ledger: Counts) -> None:
     made = {operation for functions in ledger.values() for operations in functions.values() for operation in operations}
     assert {operation.partition(":")[2] for operation in made} <= READS | WRITES | SENDS
+
+
+@pytest.mark.parametrize(
+    ("scenario", "function"),
+    [
+        ("chat: visitor's sentence", "frontstage-messages"),
+        ("chat: visitor's 20th sentence", "frontstage-messages"),
+    ],
+)
+def test_sentence_is_one_read_one_number_per_side_and_one_write(ledger: Counts, scenario: str, function: str) -> None:
+    assert ledger[scenario] == {
+        function: {"dynamodb:BatchGetItem": 1, "dynamodb:TransactWriteItems": 1, "dynamodb:UpdateItem": 2}
+    }
+
+
+@pytest.mark.parametrize("scenario", ["browser: poll, no chat", "browser: poll, nothing new"])
+def test_poll_of_a_browser_that_brings_nothing_is_one_read(ledger: Counts, scenario: str) -> None:
+    assert ledger[scenario] == {"website-chat": {"dynamodb:BatchGetItem": 1}}
+
+
+def test_poll_of_a_browser_that_brings_something_is_two_reads(ledger: Counts) -> None:
+    counted = ledger["browser: poll, a sentence is new"]
+    assert counted == {"website-chat": {"dynamodb:BatchGetItem": 1, "dynamodb:Query": 1}}

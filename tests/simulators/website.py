@@ -236,6 +236,7 @@ class Website:
             return await handler(request)
         request["token"] = self.identify(request)
         if request.method == "OPTIONS":
+            (await self.log.open(request)).status = 204
             answer: web.StreamResponse = web.Response(
                 status=204,
                 headers={

@@ -1,12 +1,13 @@
 """Runs the browser tests, which are JavaScript for node's own test runner, as tests of pytest, each under its real name.
 
 A file ``*.test.mjs`` is a collector and every ``test('...')`` in it an item. The first item of a file that runs starts a
-simulator of the WebSite side and one node process for all chosen items of that file; the reporter writes one line of
-JSON for each finished test. Installed beforehand: ``npm ci`` in this folder.
+simulator of the WebSite side, or the whole local stack for ``*.stack.test.mjs``, and one node process for all chosen items
+of that file; the reporter writes one line of JSON for each finished test. Installed beforehand: ``npm ci`` in this folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,35 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def simulator() -> Iterator[dict[str, str]]:
+    """The WebSite side, scripted; the environment in which a browser finds it."""
+    port, shop_port = free_port(), free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.simulators.website", "--port", str(port), "--shop-port", str(shop_port)],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert "listening on" in process.stdout.readline()
+        yield {"WEBSITE": f"http://127.0.0.1:{port}"}
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def whole_stack() -> Iterator[dict[str, str]]:
+    """The deployed functions, a shop with the widget and the agents' page; the environment in which a browser finds them."""
+    from tests.flows.conftest import running_stack
+
+    with tempfile.TemporaryDirectory() as state_dir, running_stack(Path(state_dir), chats=True) as stack:
+        addresses = stack.info["simulators"]
+        yield {"SHOP": addresses["shop"], "AGENTS": addresses["agents"]}
 
 
 class NodeFile(pytest.File):
@@ -65,28 +97,17 @@ class NodeFile(pytest.File):
             raise NodeFailure("the browser tests need node 20.11 or newer, and `npm ci` in tests/web")
         chosen = [item.name for item in self.session.items if item.parent is self]
         patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
-        port, shop_port = free_port(), free_port()
-        simulator = subprocess.Popen(
-            [sys.executable, "-m", "tests.simulators.website", "--port", str(port), "--shop-port", str(shop_port)],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert simulator.stdout is not None
-            assert "listening on" in simulator.stdout.readline()
+        counterpart = whole_stack if self.path.name.endswith(".stack.test.mjs") else simulator
+        with counterpart() as addresses:
             done = subprocess.run(
                 [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],
                 cwd=HERE,
-                env={**os.environ, "WEBSITE": f"http://127.0.0.1:{port}"},
+                env={**os.environ, **addresses},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 timeout=FILE_SECONDS,
             )
-        finally:
-            simulator.terminate()
-            simulator.wait(timeout=10)
         said = []
         for line in done.stdout.splitlines():
             if line.startswith("result "):

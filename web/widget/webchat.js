@@ -191,12 +191,11 @@ function createApi(base, tab, browser) {
 let cookies = browser.read('token') ? 'blocked' : 'unknown';
 let token = tab.read('token') || '';
 async function call(method, path, options) {
-const { query, body, etag, bare, signal } = options || {};
+const { query, body, bare, signal } = options || {};
 const url = new URL(`api/${path}`, base);
 for (const [name, value] of Object.entries(query || {})) if (value != null) url.searchParams.set(name, value);
 const headers = {};
 if (body !== undefined) headers['Content-Type'] = 'application/json';
-if (etag) headers['If-None-Match'] = etag;
 const mine = browser.read('token') || (cookies === 'work' ? '' : token);
 if (mine && !bare) headers['X-Tracking-Token'] = mine;
 const stop = new AbortController();
@@ -205,19 +204,19 @@ if (signal) signal.addEventListener('abort', () => stop.abort());
 try {
 const answer = await fetch(url.href, {
 method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: stop.signal,
-credentials: 'include', cache: 'no-store',
+credentials: 'include',
 });
 const seen = answer.headers.get('X-Tracking-Token') || '';
 if (seen && !bare) {
 token = seen;
 if (browser.read('token')) browser.write('token', seen);
 }
-if (!answer.ok && answer.status !== 304) {
+if (!answer.ok) {
 const problem = await answer.json().catch(() => null);
 throw new CallError(answer.status, problem && problem.Error, secondsOf(answer.headers.get('Retry-After')), seen);
 }
 const kind = answer.headers.get('Content-Type') || '';
-const data = /json/.test(kind) && answer.status !== 304 ? await answer.json() : null;
+const data = /json/.test(kind) ? await answer.json() : null;
 return { status: answer.status, data, seen, headers: answer.headers, answer };
 } catch (problem) {
 throw problem instanceof CallError ? problem : new CallError(0, null, 0, '');
@@ -233,8 +232,7 @@ if (cookies === 'unknown' && token) tab.write('token', token);
 },
 async settleCookies() {
 if (cookies !== 'unknown' || !token) return;
-const { seen } = await call('GET', 'Chat', { query: { After: 0, RegionalTime: Date.now() }, bare: true })
-.catch((problem) => problem);
+const { seen } = await call('GET', 'Chat', { query: { After: 0 }, bare: true }).catch((problem) => problem);
 if (!seen) return;
 cookies = seen === token ? 'work' : 'blocked';
 if (cookies === 'blocked') browser.write('token', token);
@@ -270,7 +268,6 @@ const chat = {
 id: null, status: null, agentName: null, agentId: null, typing: false, sentences: [], outbox: [], offline: false, seen: 0,
 };
 let confirmed = 0;
-let etag = null;
 let calls = 0;
 let applied = 0;
 let pollTimer = 0;
@@ -290,7 +287,6 @@ const location = () => window.location.href.slice(0, 2048);
 function forget() {
 Object.assign(chat, { id: null, status: null, agentName: null, agentId: null, typing: false, sentences: [], seen: 0 });
 confirmed = 0;
-etag = null;
 trackedLocation = null;
 }
 function saveOutbox() {
@@ -372,7 +368,7 @@ hooks.changed();
 }
 function receive(model, number, asked) {
 merge(model, number, asked);
-tabs.tell({ kind: 'chat', model, asked, etag, told });
+tabs.tell({ kind: 'chat', model, asked, told });
 hooks.changed();
 pump();
 }
@@ -384,7 +380,6 @@ return;
 }
 calls += 1;
 merge(model, calls, asked);
-etag = message.etag;
 told = message.told;
 failures = 0;
 chat.offline = false;
@@ -409,20 +404,12 @@ const id = chat.id;
 lastPoll = Date.now();
 let next = 0;
 try {
-const answer = await api.get('Chat', { query: { After: asked, RegionalTime: Date.now() }, etag });
+const answer = await api.get('Chat', { query: { After: asked } });
 const header = answer.headers.get('X-Poll-After');
 told = header === null || Number.isNaN(Number(header)) ? null : Math.max(0, Number(header));
 failures = 0;
 chat.offline = false;
-if (answer.status === 304) {
-if (typingUntil) typingUntil = Date.now() + TYPING_EXPIRES_MS;
-showTyping();
-tabs.tell({ kind: 'quiet' });
-hooks.changed();
-} else if (chat.id === id) {
-etag = answer.headers.get('ETag');
-receive(answer.data, number, asked);
-}
+if (chat.id === id) receive(answer.data, number, asked);
 next = pace();
 } catch (problem) {
 if (problem.status !== 429) failures += 1;
@@ -595,9 +582,6 @@ hooks.changed();
 seenElsewhere(message) {
 if (message.id === chat.id) chat.seen = Math.max(chat.seen, message.counter);
 hooks.changed();
-},
-quietElsewhere() {
-if (running()) schedule(pace());
 },
 async stop() {
 calls += 1;
@@ -1448,7 +1432,6 @@ let view = null;
 const tabs = createTabs(base, (message) => {
 if (message.kind === 'chat') conversation.overhear(message);
 if (message.kind === 'seen') conversation.seenElsewhere(message);
-if (message.kind === 'quiet') conversation.quietElsewhere();
 if (message.kind === 'refused') withdraw();
 });
 const result = () => ({

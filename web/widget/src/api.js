@@ -30,12 +30,11 @@ export function createApi(base, tab, browser) {
   let token = tab.read('token') || '';
 
   async function call(method, path, options) {
-    const { query, body, etag, bare, signal } = options || {};
+    const { query, body, bare, signal } = options || {};
     const url = new URL(`api/${path}`, base);
     for (const [name, value] of Object.entries(query || {})) if (value != null) url.searchParams.set(name, value);
     const headers = {};
     if (body !== undefined) headers['Content-Type'] = 'application/json';
-    if (etag) headers['If-None-Match'] = etag;
     // Another tab may have found out that cookies are blocked, so the shared place is asked each time.
     const mine = browser.read('token') || (cookies === 'work' ? '' : token);
     if (mine && !bare) headers['X-Tracking-Token'] = mine;
@@ -45,19 +44,19 @@ export function createApi(base, tab, browser) {
     try {
       const answer = await fetch(url.href, {
         method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: stop.signal,
-        credentials: 'include', cache: 'no-store',
+        credentials: 'include',
       });
       const seen = answer.headers.get('X-Tracking-Token') || '';
       if (seen && !bare) {
         token = seen;
         if (browser.read('token')) browser.write('token', seen);
       }
-      if (!answer.ok && answer.status !== 304) {
+      if (!answer.ok) {
         const problem = await answer.json().catch(() => null);
         throw new CallError(answer.status, problem && problem.Error, secondsOf(answer.headers.get('Retry-After')), seen);
       }
       const kind = answer.headers.get('Content-Type') || '';
-      const data = /json/.test(kind) && answer.status !== 304 ? await answer.json() : null;
+      const data = /json/.test(kind) ? await answer.json() : null;
       return { status: answer.status, data, seen, headers: answer.headers, answer };
     } catch (problem) {
       throw problem instanceof CallError ? problem : new CallError(0, null, 0, '');
@@ -79,8 +78,7 @@ export function createApi(base, tab, browser) {
     // else it answers.
     async settleCookies() {
       if (cookies !== 'unknown' || !token) return;
-      const { seen } = await call('GET', 'Chat', { query: { After: 0, RegionalTime: Date.now() }, bare: true })
-        .catch((problem) => problem);
+      const { seen } = await call('GET', 'Chat', { query: { After: 0 }, bare: true }).catch((problem) => problem);
       if (!seen) return;
       cookies = seen === token ? 'work' : 'blocked';
       if (cookies === 'blocked') browser.write('token', token);

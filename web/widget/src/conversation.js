@@ -22,7 +22,6 @@ export function createConversation(api, tab, tabs, hooks) {
     id: null, status: null, agentName: null, agentId: null, typing: false, sentences: [], outbox: [], offline: false, seen: 0,
   };
   let confirmed = 0;
-  let etag = null;
   // Each call has a number. An answer to an older call than the one applied last brings sentences, but no state.
   let calls = 0;
   let applied = 0;
@@ -48,7 +47,6 @@ export function createConversation(api, tab, tabs, hooks) {
   function forget() {
     Object.assign(chat, { id: null, status: null, agentName: null, agentId: null, typing: false, sentences: [], seen: 0 });
     confirmed = 0;
-    etag = null;
     trackedLocation = null;
   }
 
@@ -145,7 +143,7 @@ export function createConversation(api, tab, tabs, hooks) {
   // An answer to one of our own calls: into this tab, and to the others.
   function receive(model, number, asked) {
     merge(model, number, asked);
-    tabs.tell({ kind: 'chat', model, asked, etag, told });
+    tabs.tell({ kind: 'chat', model, asked, told });
     hooks.changed();
     // The echo that this answer may have brought makes room for the next sentence.
     pump();
@@ -161,7 +159,6 @@ export function createConversation(api, tab, tabs, hooks) {
     }
     calls += 1;
     merge(model, calls, asked);
-    etag = message.etag;
     told = message.told;
     failures = 0;
     chat.offline = false;
@@ -192,21 +189,14 @@ export function createConversation(api, tab, tabs, hooks) {
     lastPoll = Date.now();
     let next = 0;
     try {
-      const answer = await api.get('Chat', { query: { After: asked, RegionalTime: Date.now() }, etag });
+      // Nothing but the counter: a header would make the browser ask for permission before each poll, and a query that is
+      // never the same where it has to ask (the token) and could remember the answer.
+      const answer = await api.get('Chat', { query: { After: asked } });
       const header = answer.headers.get('X-Poll-After');
       told = header === null || Number.isNaN(Number(header)) ? null : Math.max(0, Number(header));
       failures = 0;
       chat.offline = false;
-      if (answer.status === 304) {
-        // Nothing changed, so who was typing still is.
-        if (typingUntil) typingUntil = Date.now() + TYPING_EXPIRES_MS;
-        showTyping();
-        tabs.tell({ kind: 'quiet' });
-        hooks.changed();
-      } else if (chat.id === id) {
-        etag = answer.headers.get('ETag');
-        receive(answer.data, number, asked);
-      }
+      if (chat.id === id) receive(answer.data, number, asked);
       next = pace();
     } catch (problem) {
       // Told to be slower is not being cut off.
@@ -412,11 +402,6 @@ export function createConversation(api, tab, tabs, hooks) {
     seenElsewhere(message) {
       if (message.id === chat.id) chat.seen = Math.max(chat.seen, message.counter);
       hooks.changed();
-    },
-
-    // Another tab asked and nothing had changed.
-    quietElsewhere() {
-      if (running()) schedule(pace());
     },
 
     async stop() {

@@ -84,7 +84,6 @@ async function run(base, nonce) {
   const tabs = createTabs(base, (message) => {
     if (message.kind === 'chat') conversation.overhear(message);
     if (message.kind === 'seen') conversation.seenElsewhere(message);
-    if (message.kind === 'quiet') conversation.quietElsewhere();
     if (message.kind === 'refused') withdraw();
   });
   // What every start tells the server, with a form or without.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must stop the test")]
 
 mod chats;
+mod long;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

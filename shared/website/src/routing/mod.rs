@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub use self::rule::WebSiteRoutingInfo;
 pub use self::time::{UnknownZone, Zone};
 
-use self::pattern::{MAX_PATTERN, Pattern};
+use self::pattern::{MAX_COMPILED, MAX_PATTERN, Pattern};
 use self::time::Window;
 use crate::body::MAX_USER_TOKEN;
 use crate::client_address::AddressList;
@@ -30,6 +30,8 @@ use crate::origin::Origin;
 const MAX_PAGE_URL: usize = 2_048;
 /// How much of `User-Agent` is compared, in UTF-16 units.
 const MAX_BROWSER: usize = 512;
+/// Largest compiled patterns of a register together, in bytes: what the first page may have to wait for.
+const MAX_PATTERNS: usize = 16 << 20;
 
 /// What a page load brings. Texts of headers and query are decoded, absent ones `None`.
 #[derive(Clone, Copy, Default)]
@@ -114,6 +116,9 @@ pub enum Problem {
     /// The pattern is too complex.
     #[error("the pattern compiles to more than 1 MiB")]
     PatternTooLarge,
+    /// The patterns of the register up to this one are too much for the first page to wait for.
+    #[error("the patterns compile to more than 16 MiB together")]
+    PatternsTooLarge,
     /// The engine does not take the pattern; with its words.
     #[error("the pattern is not taken: {0}")]
     Pattern(String),
@@ -181,11 +186,12 @@ struct Rule {
 }
 
 impl Rule {
-    fn compile(info: WebSiteRoutingInfo, warnings: &mut Vec<Warning>) -> Self {
+    /// `room` is the memory that is left for patterns, in bytes.
+    fn compile(info: WebSiteRoutingInfo, room: &mut usize, warnings: &mut Vec<Warning>) -> Self {
         let mut warn = |field, problem| warnings.push(Warning { rule: info.web_site_routing_id, field, problem });
         let mut pattern = |field, text: &Option<String>| match text.as_deref() {
             None | Some("") => Condition::Any,
-            Some(text) => match Pattern::compile(text) {
+            Some(text) => match compiled(text, room) {
                 Ok(pattern) => Condition::Test(pattern),
                 Err(problem) => {
                     warn(field, problem);
@@ -237,17 +243,34 @@ impl Rule {
     /// The cheap conditions come first; all must hold, so their order does not show.
     fn matches(&self, request: &PageRequest<'_>, page: &str, now: EpochMillis, zone: &Zone) -> bool {
         let is_block = self.info.block;
-        let in_text = |condition: &Condition<Pattern>, text: Option<&str>, limit| {
-            condition.holds(is_block, |pattern| pattern.is_in(text.unwrap_or_default(), limit))
+        let in_text = |condition: &Condition<Pattern>, text: Option<&str>| {
+            condition.holds(is_block, |pattern| pattern.is_in(text.unwrap_or_default()))
         };
         self.info.is_for(request.web_app)
             && self.time.holds(is_block, |window| window.contains(now, zone))
             && self.client.holds(is_block, |list| request.client.is_some_and(|client| list.contains(client)))
             && self.culture.holds(is_block, |c| request.accept_language.is_some_and(|header| culture::accepts(header, c)))
-            && in_text(&self.user_token, request.user_token, MAX_USER_TOKEN)
-            && in_text(&self.browser, request.user_agent, MAX_BROWSER)
-            && in_text(&self.page, Some(page), MAX_PAGE_URL)
+            && in_text(&self.user_token, request.user_token)
+            && in_text(&self.browser, request.user_agent)
+            && in_text(&self.page, Some(page))
     }
+}
+
+/// The compiled pattern, if there is room for it. One that turned out to be too large took as long as the largest, and takes
+/// as much room, so that many of them do not keep the first page waiting.
+fn compiled(text: &str, room: &mut usize) -> Result<Pattern, Problem> {
+    if *room == 0 {
+        return Err(Problem::PatternsTooLarge);
+    }
+    let pattern = Pattern::compile(text);
+    let size = match &pattern {
+        Ok(pattern) => pattern.size(),
+        Err(problem) if *problem == Problem::PatternTooLarge => MAX_COMPILED,
+        Err(_) => 0,
+    };
+    let left = room.checked_sub(size);
+    *room = left.unwrap_or_default();
+    if left.is_none() && pattern.is_ok() { Err(Problem::PatternsTooLarge) } else { pattern }
 }
 
 /// The compiled rules of one version of the register.
@@ -265,8 +288,8 @@ impl RuleSet {
     pub fn compile(mut rules: Vec<WebSiteRoutingInfo>, zone: Zone) -> Self {
         // Ids compare as their text does: lower-case hex with hyphens at fixed places.
         rules.sort_by_key(|rule| (rule.rank, rule.web_site_routing_id));
-        let mut warnings = Vec::new();
-        let rules = rules.into_iter().map(|rule| Rule::compile(rule, &mut warnings)).collect();
+        let (mut room, mut warnings) = (MAX_PATTERNS, Vec::new());
+        let rules = rules.into_iter().map(|rule| Rule::compile(rule, &mut room, &mut warnings)).collect();
         Self { rules, warnings, zone }
     }
 
@@ -280,7 +303,14 @@ impl RuleSet {
     #[must_use]
     pub fn evaluate(&self, request: &PageRequest<'_>, now: EpochMillis) -> Option<Match<'_>> {
         let page = request.page();
-        let first = self.rules.iter().find(|rule| rule.matches(request, &page, now, &self.zone))?;
+        // What strangers send is cut once, before any rule looks at it.
+        let page = beginning(&page, MAX_PAGE_URL);
+        let request = PageRequest {
+            user_token: request.user_token.map(|text| beginning(text, MAX_USER_TOKEN)),
+            user_agent: request.user_agent.map(|text| beginning(text, MAX_BROWSER)),
+            ..*request
+        };
+        let first = self.rules.iter().find(|rule| rule.matches(&request, page, now, &self.zone))?;
         (!first.info.block).then_some(Match { rule: &first.info })
     }
 }

@@ -201,6 +201,41 @@ fn browser_regex_sees_512_units() {
     assert!(!sees(&("a".repeat(512) + "x")));
 }
 
+/// The bound is generous, because nothing is optimised here; an engine that follows the states of such patterns one by one
+/// takes many times as long. What a request takes in a function is printed by the bench.
+#[test]
+fn two_hundred_hostile_rules_on_64_kb_are_compared_with_the_beginning_in_no_time() {
+    let hostile = ["(a+)+!", "(a|aa)+!", "(.*a){20}!", "(?:a?){30}a{30}!", "[ab]*a[ab]{8}!", "(?:a{0,9}){9}!", "(\\d*a)+!"];
+    let rules = (1..=200).zip(hostile.iter().cycle()).map(|(n, pattern)| {
+        rule(
+            n,
+            json!({"PageUrlRegex": pattern, "BrowserRegex": format!("{pattern}|a"), "UserTokenRegex": format!("{pattern}|a")}),
+        )
+    });
+    let rules = set(rules.collect());
+    assert_eq!(rules.warnings(), []);
+    let subject = |start: &str| format!("{start}{}!", "a".repeat(65_536));
+    let (page, other) = (subject("https://shop.example/"), subject(""));
+    let request = PageRequest { referer: Some(&page), user_agent: Some(&other), user_token: Some(&other[..300]), ..request() };
+    let started = std::time::Instant::now();
+    assert!(rules.evaluate(&request, NOW).is_none(), "what would match is behind the limit");
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[test]
+fn patterns_of_a_register_have_a_limit_together() {
+    let size = Pattern::compile("basket").unwrap().size();
+    let mut room = 2 * size + 1;
+    assert!(compiled("basket", &mut room).is_ok() && compiled("basket", &mut room).is_ok());
+    assert_eq!(compiled("(", &mut room).unwrap_err(), Pattern::compile("(").unwrap_err());
+    assert_eq!(room, 1);
+    assert_eq!(compiled("basket", &mut room).unwrap_err(), Problem::PatternsTooLarge);
+    assert_eq!(compiled("(", &mut room).unwrap_err(), Problem::PatternsTooLarge, "nothing is looked at any more");
+    let mut room = MAX_COMPILED + size;
+    assert_eq!(compiled("(?:a{1000}){1000}", &mut room).unwrap_err(), Problem::PatternTooLarge);
+    assert_eq!(room, size);
+}
+
 #[test]
 fn user_token_regex_is_compared_with_the_token_or_nothing() {
     let token = |user_token, pattern: &str| matches(json!({"UserTokenRegex": pattern}), PageRequest { user_token, ..request() });

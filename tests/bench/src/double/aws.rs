@@ -90,15 +90,15 @@ impl Aws {
                 json!({"Responses": responses, "UnprocessedKeys": {}})
             }
             "Query" => {
-                // The partition key is the only value that the queries of these functions name.
-                let wanted = input["ExpressionAttributeValues"].as_object()?;
-                let found: Vec<_> =
-                    self.items.iter().filter(|item| wanted.values().all(|value| item.values().any(|v| v == value))).collect();
+                let found: Vec<_> = self.items.iter().filter(|item| is_asked_for(item, input)).collect();
                 json!({"Items": found, "Count": found.len(), "ScannedCount": found.len()})
             }
             "PutItem" | "UpdateItem" => {
                 self.keep(input);
-                json!({})
+                match input["ReturnValues"].as_str() {
+                    None | Some("NONE") => json!({}),
+                    Some(_) => json!({"Attributes": first_update(input)}),
+                }
             }
             "DeleteItem" => json!({}),
             "TransactWriteItems" => {
@@ -158,16 +158,28 @@ impl Aws {
     }
 }
 
+/// Whether a query asks for an item: by its partition key, and by a range of the other key if it names one.
+fn is_asked_for(item: &Map<String, Value>, query: &Value) -> bool {
+    let values = &query["ExpressionAttributeValues"];
+    let attribute = |name: &str| item.get(query["ExpressionAttributeNames"][name].as_str()?);
+    if values[":first"].is_null() {
+        return values.as_object().is_some_and(|wanted| wanted.values().all(|value| item.values().any(|v| v == value)));
+    }
+    let is_within = |at: &str| values[":first"]["S"].as_str() <= Some(at) && Some(at) <= values[":last"]["S"].as_str();
+    attribute("#pk") == Some(&values[":pk"]) && attribute("#sk").and_then(|at| at["S"].as_str()).is_some_and(is_within)
+}
+
 /// What an update makes of an item that is not there yet: its key and, of each assignment, the last value named, as in
-/// `#a = :v`, `#a = if_not_exists(#a, :v)` and `#a = list_append(if_not_exists(#a, :none), :v)`.
+/// `#a = :v`, `#a = if_not_exists(#a, :v)` and `#a = list_append(if_not_exists(#a, :none), :v)`; and what it adds.
 fn first_update(update: &Value) -> Option<Map<String, Value>> {
     let mut item = update["Key"].as_object()?.clone();
-    let sets = update["UpdateExpression"].as_str()?.strip_prefix("SET ")?.split(" REMOVE ").next()?;
-    let mut name = "";
-    for word in sets.split(|c: char| " ,()".contains(c)).filter(|word| !word.is_empty()) {
+    let (mut name, mut gives) = ("", true);
+    let words = update["UpdateExpression"].as_str()?.split(|c: char| " ,()".contains(c));
+    for word in words.filter(|word| !word.is_empty()) {
         match word.as_bytes()[0] {
             b'#' => name = update["ExpressionAttributeNames"][word].as_str()?,
-            b':' => drop(item.insert(name.to_owned(), update["ExpressionAttributeValues"][word].clone())),
+            b':' if gives => drop(item.insert(name.to_owned(), update["ExpressionAttributeValues"][word].clone())),
+            _ if matches!(word, "SET" | "ADD" | "REMOVE" | "DELETE") => gives = matches!(word, "SET" | "ADD"),
             _ => {}
         }
     }
@@ -182,11 +194,26 @@ mod tests {
     fn update_of_an_absent_item_keeps_the_last_value_of_each_assignment() {
         let update = json!({
             "Key": {"pk": {"S": "p"}},
-            "UpdateExpression": "SET #a = :v0, #b = list_append(if_not_exists(#b, :v1), :v2), #c = if_not_exists(#c, :v0) REMOVE #d",
-            "ExpressionAttributeNames": {"#a": "a", "#b": "b", "#c": "c", "#d": "d"},
-            "ExpressionAttributeValues": {":v0": {"S": "x"}, ":v1": {"L": []}, ":v2": {"L": [{"S": "y"}]}}
+            "UpdateExpression": "SET #a = :v0, #b = list_append(if_not_exists(#b, :v1), :v2), #c = if_not_exists(#c, :v0) REMOVE #d ADD #e :v3 DELETE #f :v0",
+            "ExpressionAttributeNames": {"#a": "a", "#b": "b", "#c": "c", "#d": "d", "#e": "e", "#f": "f"},
+            "ExpressionAttributeValues": {":v0": {"S": "x"}, ":v1": {"L": []}, ":v2": {"L": [{"S": "y"}]}, ":v3": {"N": "2"}}
         });
-        let expected = json!({"pk": {"S": "p"}, "a": {"S": "x"}, "b": {"L": [{"S": "y"}]}, "c": {"S": "x"}});
+        let expected = json!({"pk": {"S": "p"}, "a": {"S": "x"}, "b": {"L": [{"S": "y"}]}, "c": {"S": "x"}, "e": {"N": "2"}});
         assert_eq!(first_update(&update).map(Value::Object), Some(expected));
+    }
+
+    #[test]
+    fn query_is_answered_by_partition_and_range() {
+        let item = |sk: &str| json!({"pk": {"S": "p"}, "sk": {"S": sk}}).as_object().unwrap().clone();
+        let all = json!({"ExpressionAttributeNames": {"#pk": "pk"}, "ExpressionAttributeValues": {":pk": {"S": "p"}}});
+        let range = |pk: &str| {
+            json!({
+                "ExpressionAttributeNames": {"#pk": "pk", "#sk": "sk"},
+                "ExpressionAttributeValues": {":pk": {"S": pk}, ":first": {"S": "B"}, ":last": {"S": "D"}}
+            })
+        };
+        assert!(is_asked_for(&item("A"), &all));
+        assert_eq!(["A", "B", "D", "E"].map(|sk| is_asked_for(&item(sk), &range("p"))), [false, true, true, false]);
+        assert!(!is_asked_for(&item("B"), &range("q")));
     }
 }
