@@ -67,7 +67,7 @@ def test_visitor_and_staff_talk_and_the_visitor_sees_all_of_it(chats: StaffChats
     first, answer, more, last = (unique(text) for text in ("Hello", "How can I help?", "<b>Where</b> is it?", "On its way"))
     tracking, injected = chats.greeted(first)
     assert injected["direction"] == "client_to_business"
-    assert chats.chat(tracking)["status"] == "Waiting"
+    chats.wait_status(tracking, "Waiting")
 
     session = injected["session_uid"]
     uid = chats.bridge.staff(session, answer)

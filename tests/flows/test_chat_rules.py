@@ -93,6 +93,18 @@ def test_row_34_script_speaks_the_visitors_language(robot: Robot) -> None:
     robot.visitor.post("stop", tracking_id=tracking)
 
 
+def test_row_14_waiting_visitor_is_told_and_shown_a_panel(robot: Robot) -> None:
+    # Before any agent has been there: whoever leaves without a word is offered chats for another minute.
+    tracking = robot.start()
+    robot.wait_status(tracking, "ICR")
+    robot.visitor.post("say", tracking_id=tracking, text="1")
+    robot.wait_status(tracking, "Waiting")
+    until(lambda: (True, "It takes a little longer.") in robot.said(tracking), 40, "the note")
+    robot.visitor.post("stop", tracking_id=tracking)
+    robot.wait_status(tracking, "Closed")
+    assert robot.said(tracking).count((True, "It takes a little longer.")) == 1
+
+
 def test_row_12_script_hands_over_and_the_agent_sees_the_talk(robot: Robot, jana: str) -> None:
     tracking = robot.start()
     robot.wait_status(tracking, "ICR")
@@ -108,17 +120,6 @@ def test_row_12_script_hands_over_and_the_agent_sees_the_talk(robot: Robot, jana
     robot.wait_status(tracking, "Closed")
 
 
-def test_row_14_waiting_visitor_is_told_and_shown_a_panel(robot: Robot) -> None:
-    tracking = robot.start()
-    robot.wait_status(tracking, "ICR")
-    robot.visitor.post("say", tracking_id=tracking, text="1")
-    robot.wait_status(tracking, "Waiting")
-    until(lambda: (True, "It takes a little longer.") in robot.said(tracking), 40, "the note")
-    robot.visitor.post("stop", tracking_id=tracking)
-    robot.wait_status(tracking, "Closed")
-    assert robot.said(tracking).count((True, "It takes a little longer.")) == 1
-
-
 def test_row_4_prepared_chat_is_entered_by_its_visitor(robot: Robot, jana: str) -> None:
     agent = "aaaaaaaa-0000-4000-8000-000000000101"
     prepared = robot.prepare(visitor={"party_name": "Eva"}, agent=agent)
@@ -127,6 +128,7 @@ def test_row_4_prepared_chat_is_entered_by_its_visitor(robot: Robot, jana: str) 
     chat = robot.wait_status(tracking, "Answered")
     assert (chat["chat_id"], chat["agent_name"]) == (chat_id, "Jana")
     robot.visitor.post("say", tracking_id=tracking, text="You wanted to talk to me?")
+    until(lambda: chat_id in robot.at(jana), 20, "the chat at the workplace")
     until(lambda: robot.agent_texts(jana, chat_id), 20, "the visitor's words at the workplace")
     robot.visitor.post("stop", tracking_id=tracking)
     robot.wait_status(tracking, "Closed")
