@@ -25,6 +25,10 @@ use crate::AppError;
 /// How often a turn begins again after somebody else changed the chat, or was given the agent.
 const RACES: usize = 8;
 
+/// How old reserved numbers may be when what they are for is stored. Readers pass over a missing number after ten seconds,
+/// and never see what is stored under it later; a write takes up to four.
+const FRESH: Duration = Duration::from_secs(5);
+
 /// The most text, in bytes, of a transcript that is answered at once: a function's answer is 6 MB at most (10.1).
 const ANSWERED_TEXT: usize = 3_000_000;
 
@@ -269,6 +273,10 @@ impl Commit<'_> {
             }
         }
         let kept = Kept { entries: answers.iter().map(|entry| entry.seq).collect(), refusal: turn.refusal };
+        if self.ctx.clock.now().since(now) > FRESH {
+            unused.add(&told);
+            return Ok(Tried::Conflict);
+        }
         let change = ChatChange { relay, ..self.change(record, &told, unused, &kept) };
         match self.ctx.chats.save(&change).await? {
             ChatSaved::Yes => {}

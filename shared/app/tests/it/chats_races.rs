@@ -1,12 +1,15 @@
 //! Repetitions, faults, and two who do something at the same time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use app::AppError;
 use app::chats::{AgentAct, Asking, ChatOutcome, Handled, VisitorAct, sweep};
 use chat::{ChatVisitor, Policy, Refusal};
-use ports::StreamKey;
-use testkit::Fault;
+use model::EpochMillis;
+use ports::{Clock, StreamKey};
+use testkit::{Fault, ManualClock};
 
 use crate::chats_world::{SECOND, World, entry_says, says, start, texts, writes};
 
@@ -170,6 +173,34 @@ async fn sentences_at_the_same_time_have_counters_without_gaps_in_the_order_of_t
     let told = world.told().await;
     assert_eq!(told.iter().filter(|line| line.starts_with("out ")).count(), 25);
     assert!(told.iter().any(|line| line == "skip"), "somebody lost a race");
+}
+
+/// A clock on which six seconds pass once, after it was first looked at.
+struct Stall {
+    clock: ManualClock,
+    looks: AtomicU32,
+}
+
+impl Clock for Stall {
+    fn now(&self) -> EpochMillis {
+        if self.looks.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.clock.advance(6 * SECOND);
+        }
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn turn_whose_numbers_have_grown_old_begins_again_with_new_ones() {
+    let mut world = answered().await;
+    world.forget_told().await;
+    let before = world.ctx.chats.head(&world.gateway_stream(), world.clock.now()).await.unwrap().last;
+    world.ctx.clock = Arc::new(Stall { clock: world.clock.clone(), looks: AtomicU32::new(0) });
+    assert_eq!(world.visitor("t", says("s-1", "Hi")).await, ["echo 1 Hi"]);
+    let head = world.ctx.chats.head(&world.gateway_stream(), world.clock.now()).await.unwrap();
+    assert_eq!(head.last, before + 2, "a number for nothing, and one for the echo");
+    assert_eq!(world.chat("t").counter, 1);
+    assert_in_order(&world, &world.gateway_stream());
 }
 
 #[tokio::test]
