@@ -33,8 +33,8 @@ fn check_gateway(settings: &Settings) -> Result<(), String> {
     settings.forms().map_err(|e| e.to_string())?;
     settings.registers().map_err(|e| e.to_string())?;
     let Some(website) = &settings.website else { return Ok(()) };
-    let site = WebsiteSettings::of(website, &settings.scenarios).and_then(|site| site.rule_set());
-    site.map(drop).map_err(|e| format!("website: {e}"))
+    let site = WebsiteSettings::of(website, &settings.scenarios).and_then(|site| site.check_rules());
+    site.map_err(|e| format!("website: {e}"))
 }
 
 /// The platform's own judgement of an account's settings.

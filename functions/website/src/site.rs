@@ -8,6 +8,7 @@ use lambda::{Roster, Snapshot};
 use model::{Account, AccountId};
 use platform_frontstage::AccountSettings;
 use serde_json::Value;
+use tracing::warn;
 use website::cookie::Keys;
 use website::routing::RuleSet;
 use website::settings::{WebsiteSettings, cookie_keys};
@@ -39,6 +40,9 @@ impl Site {
     pub(crate) fn rules(&self) -> Result<&RuleSet, AppError> {
         if self.rules.get().is_none() {
             let rules = self.settings.rule_set().map_err(|_| AppError::Internal("rules of a web site cannot be read"))?;
+            for warning in rules.warnings() {
+                warn!(account.id = %self.account.id, "a rule of {} is broken: {warning}", self.account.id);
+            }
             let _ = self.rules.set(rules);
         }
         self.rules.get().ok_or(AppError::Internal("rules of a web site are gone"))

@@ -180,7 +180,7 @@ impl TemplateText {
 }
 
 impl WebsiteSettings {
-    /// Reads and checks the member `website` of an account's settings, all but what [`Self::rule_set`] checks. `scenarios` are
+    /// Reads and checks the member `website` of an account's settings, all but what [`Self::check_rules`] checks. `scenarios` are
     /// the forms beside it.
     ///
     /// # Errors
@@ -239,18 +239,23 @@ impl WebsiteSettings {
     /// evaluates them does it.
     ///
     /// # Errors
-    /// [`SettingsProblem`] with the first rule that is broken. What the register of another product would bear with a
-    /// warning (8.3) is refused here: whoever configures it is still there to correct it.
+    /// [`SettingsProblem`] if the time zone is not known. A broken rule is borne with a warning (8.3): what was stored by
+    /// an earlier release must not take a web site down.
     pub fn rule_set(&self) -> Result<RuleSet, SettingsProblem> {
         let zone = match self.time_zone.as_deref() {
             None => Zone::utc(),
             Some(name) => Zone::named(name).map_err(|e| problem(format!("time_zone: {e}")))?,
         };
-        let rules = RuleSet::compile(self.rules.clone(), zone);
-        match rules.warnings().first() {
-            Some(warning) => Err(problem(warning.to_string())),
-            None => Ok(rules),
-        }
+        Ok(RuleSet::compile(self.rules.clone(), zone))
+    }
+
+    /// Checks the rules when they are configured: whoever does that is still there to correct them.
+    ///
+    /// # Errors
+    /// [`SettingsProblem`] with the first rule that is broken.
+    pub fn check_rules(&self) -> Result<(), SettingsProblem> {
+        let rules = self.rule_set()?;
+        rules.warnings().first().map_or(Ok(()), |warning| Err(problem(warning.to_string())))
     }
 
     /// Adds what a page gets with `IncludeSettings=true`: template, parameters and texts (4.1).
@@ -402,7 +407,7 @@ mod tests {
     fn refused(path: &str, value: Value) -> String {
         let mut site = site();
         *site.pointer_mut(path).unwrap() = value;
-        WebsiteSettings::of(&site, &[]).and_then(|site| site.rule_set()).unwrap_err().to_string()
+        WebsiteSettings::of(&site, &[]).and_then(|site| site.check_rules()).unwrap_err().to_string()
     }
 
     #[test]

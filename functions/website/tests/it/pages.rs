@@ -39,6 +39,19 @@ async fn page_is_offered_what_its_rule_says() {
 }
 
 #[tokio::test]
+async fn row_8_3_broken_rule_that_was_stored_once_takes_no_page_down() {
+    let mut configured: Value = testkit::events::event("operator-configure", "website");
+    let site =
+        configured["accounts"].as_array_mut().unwrap().iter_mut().find(|a| a["settings"].get("website").is_some()).unwrap();
+    let rules = site["settings"]["website"]["rules"].as_array_mut().unwrap();
+    let broken =
+        json!({"WebSiteRoutingId": "77777777-7777-4777-8777-777777777701", "WebApp": "webchat", "Rank": -1, "PageUrlRegex": "("});
+    rules.insert(0, broken);
+    let answer = World::configured(configured).send("website-routing", "without_settings").await;
+    assert_eq!((answer.status, answer.body), (200, offer("Closed")));
+}
+
+#[tokio::test]
 async fn settings_are_sent_only_when_asked_for() {
     let world = World::new();
     let answer = world.send("website-routing", "without_settings").await;

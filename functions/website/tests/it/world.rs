@@ -80,9 +80,13 @@ pub(crate) struct World {
 impl World {
     /// The functions of a shop in which nobody is logged in.
     pub(crate) fn new() -> Self {
+        Self::configured(events::event("operator-configure", "website"))
+    }
+
+    /// The same, as an operator configured it.
+    pub(crate) fn configured(configured: Value) -> Self {
         let clock = ManualClock::new();
         let mut directory = events::configured();
-        let configured: Value = events::event("operator-configure", "website");
         let tenant: model::Tenant = serde_json::from_value(configured["tenant"].clone()).unwrap();
         for written in configured["accounts"].as_array().unwrap() {
             let id = AccountId::new(Platform::Frontstage, written["key"].as_str().unwrap().parse().unwrap());
