@@ -26,6 +26,7 @@ DOCUMENT = ROOT / "docs/settings.md"
 FRONTSTAGE = "shared/platform-frontstage/src/settings.rs"
 WEBSITE = "shared/website/src/settings.rs"
 VCITA = "shared/platform-vcita/src/settings.rs"
+FORMS = "shared/platform-frontstage/src/forms.rs"
 CONFIGURE = "shared/app/src/configure.rs"
 
 #: Where reading begins: what `operator-configure` takes, and the secrets in the parameter store.
@@ -39,10 +40,18 @@ READ_BY = {
         f"{VCITA} Written",
     ],
     f"{FRONTSTAGE} SettingsText website": [f"{WEBSITE} WebsiteText"],
+    f"{FRONTSTAGE} SettingsText scenarios": ["shared/website/src/form.rs ScenarioInfo"],
+    f"{FRONTSTAGE} SettingsText registers": [f"{FORMS} RegistersText"],
+    f"{FORMS} RegistersText rules": ["shared/website/src/routing/rule.rs WebSiteRoutingInfo"],
+    f"{FORMS} RegistersText literals": ["shared/platform-frontstage/src/register.rs LiteralLookupInfo"],
 }
 
 #: Types that no derive reads -> what their names look like in their declaration or `impl`.
-BY_HAND = {f"{VCITA} Secrets": r'\b(?:field|get)\("(\w+)"\)'}
+BY_HAND = {
+    f"{VCITA} Secrets": r'\b(?:field|get)\("(\w+)"\)',
+    # Of the contract's structures, what the server tells is what an operator writes.
+    "shared/platform-frontstage/src/register.rs LiteralLookupInfo": r'= "(\w+)" in (?:\w+ )*Se;',
+}
 
 #: How checks that are written by hand tell the words of a member.
 NOT_ONE_OF = re.compile(r'problem\("(\w+) is not one of ([\w, ]+)"\)')
