@@ -78,6 +78,10 @@ unit: ## Unit and property tests
 flows: .venv/test.stamp tests/web/node_modules/.stamp ## Template checks, simulators, pages and end-to-end flows over a stack of their own; needs `make build`
 	$(PY) -m pytest -q tests
 
+.PHONY: load
+load: .venv/test.stamp build ## Two hundred chats at once through the local stack, with doubled and reordered requests
+	DESKBRIDGE_LOAD_CHATS=200 $(PY) -m pytest -q tests/flows/test_load.py
+
 .PHONY: coverage-table
 coverage-table: ## Write docs/coverage/frontstage.md from the items beside it
 	@$(PYTHON) -m tests.coverage.table

@@ -497,8 +497,9 @@ def test_failed_by_timeout_late_ack_settles_as_sent(bridge: Bridge, address: str
     # `sent` ranks below `error` and is not reported after it (VC 7).
     assert bridge.statuses(message_uid) == ["error"]
     assert bridge.delivery(message_id)["state"] == "sent"
-    last = bridge.events(message_id)[-1]
-    assert (last["event"], last["after_failure"]) == ("acknowledged", True)
+    settled, differing = bridge.events(message_id)[-2:]
+    assert (settled["event"], settled["after_failure"]) == ("acknowledged", True)
+    assert (differing["event"], differing["detail"]) == ("contradicted", "550 mailbox full")
 
 
 def test_failed_by_timeout_error_text_leaves_it_failed(bridge: Bridge, address: str, words: Words) -> None:

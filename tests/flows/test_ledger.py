@@ -185,7 +185,8 @@ class ChatBook:
     @staticmethod
     def quiet(stack: Any) -> None:
         """Stops the connector's polls."""
-        Simulator(stack.info["simulators"]["chat"]).post("polling", on=False)
+        for connector in ("chat", "staff_chat"):
+            Simulator(stack.info["simulators"][connector]).post("polling", on=False)
 
     def log_in(self) -> None:
         """The agent comes, and looks for events on command only."""

@@ -115,6 +115,9 @@ def test_event_that_is_refused_is_parked_and_the_next_one_arrives(
 ) -> None:
     tracking, chat_id = talk
     until(lambda: pushed.agent_texts(jana, chat_id), 20, "the chat at the workplace")
+    # Nothing else may be on its way: what is refused together is sent again one by one, and then nothing is refused.
+    pushed.say(jana, chat_id, "first")
+    until(lambda: "first" in [text for _, _, text in pushed.texts(tracking)], 30, "all before it")
     pushed.fault(status=422, times=1)
     pushed.say(jana, chat_id, "refused")
     until(lambda: pushed.logged("parked"), 30, "the word of a parked event")
