@@ -143,11 +143,14 @@ fn answered() -> ChatRecord {
     chat.desk = Some(Desk::Agents(Skill { project: "sales".parse().unwrap(), language: None }));
     chat.answered_at = Some(NOW);
     chat.state = State::Answered { by: Attendant::Agent(anna()) };
-    ChatRecord { chat, desk: Some(desk()) }
+    ChatRecord { chat, desk: Some(desk()), staff: None }
 }
 
 fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
     ChatChange {
+        bind: None,
+        relay: None,
+        results: Vec::new(),
         record: record.clone(),
         expected_rev,
         sentences: Vec::new(),
