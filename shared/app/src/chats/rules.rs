@@ -114,7 +114,10 @@ fn find(plan: &ChatPlan, target: &Target) -> Option<(AccountId, Desk)> {
     };
     let to = match &desk.agents {
         None => Desk::Staff(desk.account.clone()),
-        Some(_) => Desk::Agents(target.skill.clone().or_else(|| plan.skill.clone())?),
+        Some(_) => match target.skill.clone().or_else(|| plan.skill.clone()) {
+            Some(skill) => Desk::Agents(skill),
+            None => plan.policy.default_desk.clone()?,
+        },
     };
     Some((desk.account.clone(), to))
 }

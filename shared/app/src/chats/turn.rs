@@ -515,13 +515,16 @@ pub(super) async fn agents_of(ctx: &ChatCtx, desk: &DeskPlan, now: EpochMillis) 
     Ok(seen(configured, &ctx.chats.agents(&desk.account).await?, now))
 }
 
-/// Who answers at the plan's desk: the staff, or our own agents with the skill that the gate's rules or the gateway say. `None`
-/// without a desk, or a skill for its agents.
+/// Who answers at the plan's desk: the staff, or our own agents with the skill that the gate's rules or the gateway say, or
+/// that is its default (5.1 row 11). `None` without a desk, or a skill for its agents.
 pub(super) fn desk_of(plan: &ChatPlan, visitor: &ChatVisitor, ext_response: Option<&str>) -> Option<Desk> {
     let desk = plan.desk.as_ref()?;
     match &desk.agents {
         None => Some(Desk::Staff(desk.account.clone())),
-        Some(_) => gate(plan, visitor, ext_response).skill.or_else(|| plan.skill.clone()).map(Desk::Agents),
+        Some(_) => {
+            let skill = gate(plan, visitor, ext_response).skill.or_else(|| plan.skill.clone());
+            skill.map(Desk::Agents).or_else(|| plan.policy.default_desk.clone())
+        }
     }
 }
 

@@ -514,6 +514,21 @@ async fn hand_over_that_makes_no_sense_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn row_11_chat_that_comes_back_from_staff_waits_in_the_default_project() {
+    let bridge = Bridge::new();
+    bridge.greeted().await;
+    let own: AccountId = "frontstage/desk-2".parse().unwrap();
+    let sales = chat::Desk::Agents(chat::Skill { project: "sales".parse().unwrap(), language: None });
+    bridge.chats.configure_at(&own, |plan| {
+        plan.desk = Some(app::chats::DeskPlan { account: own.clone(), agents: Some(Vec::new()), is_open: true });
+        plan.skill = None;
+        plan.policy.default_desk = Some(sales.clone());
+    });
+    assert!(matches!(bridge.hand_over(&own).await, HandedOver::Yes(State::Waiting { .. })));
+    assert_eq!(bridge.chats.chat("t").desk, Some(sales));
+}
+
+#[tokio::test]
 async fn chat_goes_to_another_desk_of_our_own_whose_agents_know_the_same() {
     let bridge = Bridge::of_agents(Policy::default());
     let other: AccountId = "frontstage/desk-2".parse().unwrap();
