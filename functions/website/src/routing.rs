@@ -80,6 +80,7 @@ async fn offer_chat(call: &Call<'_>, user_token: Option<String>, model: &mut Rou
     });
     let now = call.ctx.chats.clock.now();
     if let Some(chat) = chat.filter(|chat| status(chat, now) != ChatStatus::Closed) {
+        model.party_name.clone_from(&chat.visitor.party_name);
         model.chat_running = Some(call.model(&chat, 0).await?);
     }
     Ok(())

@@ -94,10 +94,11 @@ async fn chat_that_runs_comes_with_the_offer() {
     let running = &answer.body["ChatRunning"];
     assert_eq!((&running["ChatId"], &running["Status"], &running["Counter"]), (&json!(CHAT), &json!("Answered"), &json!(1)));
     assert_eq!(running["Sentences"][0]["ID"], "5e000000-0000-4000-8000-000000000001");
+    assert_eq!(answer.body["PartyName"], "Eva");
 
     world.send("website-stop", "ok").await;
     let answer = world.send("website-routing", "without_settings").await;
-    assert_eq!(answer.body["ChatRunning"], Value::Null);
+    assert_eq!((&answer.body["ChatRunning"], &answer.body["PartyName"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]
