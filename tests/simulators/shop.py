@@ -21,7 +21,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Demo shop</title>
 <h1>Demo shop</h1>
-<p>You are at {path}. <a href="/">Home</a> <a href="/basket">Basket</a></p>
+<p>You are at {path}. <a href="/">Home</a> <a href="/basket">Basket</a> <a href="/contact">Contact</a></p>
 <p>The chat below comes from one script tag.</p>
 <script src="{script}" async></script>
 """

@@ -102,3 +102,37 @@ test('a visitor ends the chat, which the agent sees', async () => {
   await guest.close();
   await agent.close();
 });
+
+test('a form comes before the chat, and the agent is told of it', async () => {
+  const [guest, agent] = [await visitor(), await visitor()];
+  const desk = await agent.open(`${AGENTS}/#101`, { settle: false });
+  const shop = await guest.open('/contact');
+  await openChat(shop);
+  await part(shop, '.form h3:has-text("Write to us")').waitFor();
+  assert.equal(await field(shop).isVisible(), false);
+  const wrong = part(shop, '.form .field .error:not([hidden])');
+  await part(shop, '.form .main').click();
+  assert.deepEqual(await wrong.allTextContents(), ['Please fill this in.', 'Please fill this in.']);
+
+  const answers = part(shop, '.form textarea');
+  await answers.nth(0).fill(NAME);
+  await answers.nth(1).fill('eva@shop.example');
+  await part(shop, '.form select').selectOption('Complaint');
+  await part(shop, '.form input[type=checkbox]').check();
+  await part(shop, '.form .main').click();
+  await field(shop).waitFor();
+  await say(shop, 'My lamp hums.');
+  await desk.locator('.alert .accept').click({ timeout: 30000 });
+  await part(shop, 'h2:has-text("Jana")').waitFor({ timeout: 20000 });
+  await desk.getByText('Write to us').first().waitFor({ timeout: 20000 });
+
+  // On the next page it is the chat that goes on, not the form.
+  await shop.goto(new URL('/contact', guest.shop).href);
+  await until(async () => (await sentences(shop)).join() === 'My lamp hums.', 'the talk, on the page of the form', 20000);
+  assert.equal(await part(shop, '.form').count(), 0);
+  await desk.locator('#hangup').click();
+  await part(shop, '.system:has-text("This conversation has ended.")').waitFor({ timeout: 20000 });
+  for (const page of [shop, desk]) await unharmed(page);
+  await guest.close();
+  await agent.close();
+});
