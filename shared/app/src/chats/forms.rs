@@ -44,7 +44,12 @@ pub enum SavedForm {
 pub async fn has_result(ctx: &ChatCtx, gateway: &AccountId, filled: &FilledForm) -> Result<bool, AppError> {
     let Some(id) = &filled.changes else { return Ok(true) };
     let stored = ctx.chats.result(gateway, id, ctx.clock.now()).await?;
-    Ok(stored.is_some_and(|stored| stored.form == filled.form))
+    Ok(may_change(filled, stored.as_ref()))
+}
+
+/// Whether what is stored is what a filled-in form says that it changes.
+fn may_change(filled: &FilledForm, stored: Option<&StoredResult>) -> bool {
+    filled.changes.is_none() || stored.is_some_and(|stored| stored.form == filled.form)
 }
 
 /// Stores a filled-in form, and attaches it to the chat that it names. Nothing is stored where the chat or the result that it
@@ -60,12 +65,12 @@ pub async fn save_form(
     chat: Option<ChatId>,
     asking: &Asking,
 ) -> Result<SavedForm, AppError> {
+    let id = filled.changes.clone().unwrap_or_else(|| filled.id.clone());
+    let Some(chat) = chat else { return save_alone(ctx, gateway, filled, id, asking).await };
     if !has_result(ctx, gateway, filled).await? {
         return Ok(SavedForm::UnknownResult);
     }
-    let id = filled.changes.clone().unwrap_or_else(|| filled.id.clone());
     let saved = |is_duplicate| SavedForm::Saved { id: id.clone(), is_duplicate };
-    let Some(chat) = chat else { return save_alone(ctx, gateway, filled, id.clone(), asking).await };
     Ok(match carry_out(ctx, &Cause::Form { gateway, chat, filled }, asking).await?.end {
         End::Outcome(ChatOutcome::Done(handled)) => judged(handled.refusal, saved(handled.is_duplicate)),
         End::Repeated(kept) => judged(kept.refusal, saved(true)),
@@ -90,7 +95,7 @@ async fn save_alone(
     for _ in 0..RACES {
         let now = ctx.clock.now();
         let before = ctx.chats.result(gateway, &id, now).await?;
-        if filled.changes.is_some() && before.is_none() {
+        if !may_change(filled, before.as_ref()) {
             return Ok(SavedForm::UnknownResult);
         }
         let saved = match change(gateway, id.clone(), before, filled, false, now) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat::{Agent, Asker};
-use model::AccountId;
-use ports::{StreamEntry, StreamKey, StreamPage, StreamRead};
+use model::{AccountId, EpochMillis};
+use ports::{PortError, StreamEntry, StreamKey, StreamPage, StreamRead};
 
 use super::commit::{End, KEPT_ANSWER, Kept, Unused, guards};
 use super::time::before;
@@ -97,10 +97,7 @@ pub(super) struct Question<'a> {
 pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Asking) -> Result<ChatOutcome, AppError> {
     let now = ctx.clock.now();
     let pushed = question.pushed.filter(|_| asking.is_async);
-    let seq = match pushed {
-        Some(gateway) => ctx.chats.reserve_pushed(gateway, 1, now, push::due_after(now)).await?,
-        None => ctx.chats.reserve(&question.stream, 1, now).await?,
-    };
+    let seq = number(ctx, &question.stream, pushed, now).await?;
     let telling = Telling { to: question.to, news: question.news, seq, at: now, in_reply_to: asking.in_reply_to };
     let body = question.words.tell(&telling).unwrap_or_default();
     let answer = StreamEntry { seq, at: now, is_delivered: !asking.is_async, is_volatile: false, body };
@@ -131,6 +128,14 @@ pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Aski
     Ok(ChatOutcome::Done(handled))
 }
 
+/// The next number of a stream; if that is to be pushed to this gateway, it becomes due by it.
+async fn number(ctx: &ChatCtx, stream: &StreamKey, pushed: Option<&AccountId>, now: EpochMillis) -> Result<u64, PortError> {
+    match pushed {
+        Some(gateway) => ctx.chats.reserve_pushed(gateway, 1, now, push::due_after(now)).await,
+        None => ctx.chats.reserve(stream, 1, now).await,
+    }
+}
+
 /// Tells a gateway, through its stream, something that is about no chat of it: an answer that it wants later. `body` puts it
 /// into the platform's words under its number.
 ///
@@ -143,11 +148,7 @@ pub async fn tell_gateway(
     body: &(dyn Fn(u64) -> Bytes + Sync),
 ) -> Result<(), AppError> {
     let (now, stream) = (ctx.clock.now(), StreamKey::Gateway(gateway.clone()));
-    let seq = if is_pushed {
-        ctx.chats.reserve_pushed(gateway, 1, now, push::due_after(now)).await?
-    } else {
-        ctx.chats.reserve(&stream, 1, now).await?
-    };
+    let seq = number(ctx, &stream, is_pushed.then_some(gateway), now).await?;
     let entry = StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, body: body(seq) };
     ctx.chats.tell(&[(stream, entry)], &[], now).await?;
     if is_pushed {
