@@ -341,3 +341,11 @@ def address() -> str:
 def words() -> Callable[[str], str]:
     """Makes texts that no other test uses."""
     return lambda text: f"{text} {secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def jana(chats: Any) -> Iterator[str]:
+    """An agent who answers whatever she is offered; her workplace. `chats` is the module's own."""
+    chats.agents.post("login", workplace="101", on_alert="answer")
+    yield "101"
+    chats.agents.post("logout", workplace="101")

@@ -50,14 +50,6 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StaffChats]:
         yield stack_chats
 
 
-@pytest.fixture
-def jana(chats: StaffChats) -> Iterator[str]:
-    """An agent who answers whatever she is offered; her workplace."""
-    chats.agents.post("login", workplace="101", on_alert="answer")
-    yield "101"
-    chats.agents.post("logout", workplace="101")
-
-
 def unique(text: str) -> str:
     """A text that no other test uses."""
     return f"{text} {secrets.token_hex(4)}"

@@ -70,14 +70,6 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
         yield Chats(stack)
 
 
-@pytest.fixture
-def jana(chats: Chats) -> Iterator[str]:
-    """An agent who answers whatever she is offered; her workplace."""
-    chats.agents.post("login", workplace="101", on_alert="answer")
-    yield "101"
-    chats.agents.post("logout", workplace="101")
-
-
 def test_no_agent_there_is_told_at_the_gate(chats: Chats) -> None:
     tracking = f"t-{secrets.token_hex(6)}"
     chats.visitor.post("request", tracking_id=tracking)

@@ -27,14 +27,6 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
         yield Chats(stack)
 
 
-@pytest.fixture
-def jana(chats: Chats) -> Iterator[str]:
-    """An agent who answers whatever she is offered; her workplace."""
-    chats.agents.post("login", workplace="101", on_alert="answer")
-    yield "101"
-    chats.agents.post("logout", workplace="101")
-
-
 def fetched(chats: Chats, account: str, **more: Any) -> list[dict[str, Any]]:
     """What the team fetches, page by page."""
     results: list[dict[str, Any]] = []
