@@ -10,6 +10,7 @@
 
 mod auth;
 mod error;
+mod grant;
 mod ids;
 mod outbound;
 mod settings;
@@ -18,6 +19,7 @@ mod webhook;
 
 pub use auth::{AuthFailure, Route, app_key, route, verify};
 pub use error::{ErrorCode, WireError};
+pub use grant::{Seals, Tokens, grant_name};
 pub use ids::{
     ChannelUid, ExternalUid, MAX_UID, MessageUid, SessionUid, UidProblem, conversation_of, event_keys, external_uid, message_uid,
     our_message,

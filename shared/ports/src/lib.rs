@@ -5,6 +5,7 @@
 //! errors, they do not log them.
 
 mod chats;
+mod grants;
 mod pushes;
 mod results;
 mod store;
@@ -21,6 +22,7 @@ pub use chats::{
     AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore,
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
+pub use grants::{Grant, Grants, StoredGrant};
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{
