@@ -79,11 +79,12 @@ flows: .venv/test.stamp tests/web/node_modules/.stamp ## Template checks, simula
 	$(PY) -m pytest -q tests
 
 .PHONY: load
-load: .venv/test.stamp build ## Two hundred chats at once through the local stack, with doubled and reordered requests
+load: .venv/test.stamp build ## Two hundred chats at once, then five hundred conversations with a vcita that fails; an hour at most
 	DESKBRIDGE_LOAD_CHATS=200 $(PY) -m pytest -q tests/flows/test_load.py
+	DESKBRIDGE_LOAD_VCITA=500x20 $(PY) -m pytest -q tests/flows/test_vcita_load.py
 
 .PHONY: coverage-table
-coverage-table: ## Write docs/coverage/frontstage.md from the items beside it
+coverage-table: ## Write the tables of docs/coverage from the items beside them
 	@$(PYTHON) -m tests.coverage.table
 
 .PHONY: bench

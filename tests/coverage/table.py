@@ -1,8 +1,8 @@
-"""The coverage table of the FrontStage contract: every item of it, the code that does it and the test that proves it.
+"""The coverage tables of the platforms' contracts: every item of one, the code that does it and the test that proves it.
 
-The items stand in `docs/coverage/frontstage.json`, written by hand. This program checks each of them against the
+The items stand in `docs/coverage/<platform>.json`, written by hand. This program checks each of them against the
 sources, so that a cell that has become stale is noticed, checks that nothing is declared in the sources that the items
-forget, and writes `docs/coverage/frontstage.md`. Run it by `make coverage-table`.
+forget, and writes `docs/coverage/<platform>.md`. Run it by `make coverage-table`.
 
 A cell is `file::what`. For code, `what` is a declared name (`fn`, `struct`, `const`, ...), a variant (`Enum::Variant`),
 or a `"word"` that stands in the file as a literal. For tests it is the name of a test, with `[case]` behind it where
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-ITEMS = ROOT / "docs/coverage/frontstage.json"
-TABLE = ROOT / "docs/coverage/frontstage.md"
+TABLES = ROOT / "docs/coverage"
 WIRE = ROOT / "shared/platform-frontstage/src"
+VCITA = ROOT / "shared/platform-vcita/src"
 
 Data = dict[str, Any]
 
@@ -84,7 +84,7 @@ def cells(value: str | list[str] | None) -> list[str]:
 def rows(data: Data) -> list[Data]:
     """Every item with its section, those of structures and enumerations included, in the order of the contract."""
     found: list[Data] = []
-    for structure in data["structures"]:
+    for structure in data.get("structures", []):
         base = {"section": structure["section"], "test": structure["test"]}
         code = structure["code"]
         found.append({**base, "item": structure["name"], "code": code})
@@ -94,7 +94,8 @@ def rows(data: Data) -> list[Data]:
     for enumeration in data["enumerations"]:
         for word in enumeration["words"]:
             item = f"{enumeration['name']} {word}"
-            row = {"section": "4.6", "item": item, "code": enumeration["code"], "test": enumeration["test"]}
+            row = {"section": data["enumerations_section"], "item": item}
+            row |= {"code": enumeration["code"], "test": enumeration["test"]}
             found.append({**row, **enumeration.get("own", {}).get(word, {})})
     found.extend(data["items"])
     order = list(data["sections"])
@@ -127,14 +128,14 @@ def problems(data: Data) -> list[str]:
         counted = sum(row["section"] == section for row in rows(data))
         if counted != about["rows"]:
             found.append(f"section {section} has {counted} rows, not the {about['rows']} of the contract")
-    return found + forgotten(data)
+    return found + FORGOTTEN[data["contract"]](data)
 
 
 def differences(what: str, declared: Any, listed: Any) -> list[str]:
     return [] if declared == listed else [f"{what}: declared {declared}, listed {listed}"]
 
 
-def forgotten(data: Data) -> list[str]:
+def forgotten_frontstage(data: Data) -> list[str]:
     """What is declared in the sources and not listed, and the other way round."""
     wire = "".join(file.read_text() for file in sorted(WIRE.glob("*.rs")))
     listed = {structure["name"]: structure for structure in data["structures"]}
@@ -189,6 +190,39 @@ def forgotten(data: Data) -> list[str]:
     return found + differences("error codes", sorted(variants), sorted(answered))
 
 
+def forgotten_vcita(data: Data) -> list[str]:
+    """The words, settings, routes and disagreements that the sources have and the items do not, and the other way round."""
+    status = (VCITA / "status.rs").read_text()
+    found = []
+    for enumeration in data["enumerations"]:
+        if name := enumeration.get("declared"):
+            body = re.search(rf"pub\(crate\) fn {name}\(.*?\n\}}", status, re.DOTALL)
+            words = re.findall(r'"(\w+)"', body[0] if body else "")
+            found += differences(enumeration["name"], sorted(words), sorted(enumeration["words"]))
+
+    settings = (VCITA / "settings.rs").read_text()
+    body = re.search(r"struct Written \{(.*?)\n\}", settings, re.DOTALL)
+    members = set(re.findall(r"^    (\w+): ", body[1] if body else "", re.MULTILINE))
+    members |= set(re.findall(r'field\("(\w+)"\)', settings)) | set(re.findall(r'value\.get\("(\w+)"\)', settings))
+    listed = {member for row in data["items"] for member in row.get("settings", [])}
+    found += differences("settings", sorted(members), sorted(listed))
+
+    declared = re.search(r"pub enum Route \{(.*?)\n\}", (VCITA / "auth.rs").read_text(), re.DOTALL)
+    routes = re.findall(r"^    (\w+)(?:\(\w+\))?,", declared[1] if declared else "", re.MULTILINE)
+    served = [row["route"] for row in data["items"] if "route" in row]
+    found += differences("routes", sorted(routes), sorted(served))
+
+    files = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/tests/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]
+    proven = {name for file in files for name in re.findall(r"\bfn (disagreement_\d\d_\w+)", file.read_text())}
+    named = {one.partition("::")[2] for row in rows(data) if row["section"] == "12" for one in cells(row.get("test"))}
+    found += differences("disagreements", sorted(proven), sorted(name for name in named if name.startswith("disagreement_")))
+    return found
+
+
+FORGOTTEN = {"FrontStage": forgotten_frontstage, "vcita": forgotten_vcita}
+"""By contract: what its sources are compared with."""
+
+
 def cell(values: list[str]) -> str:
     return "<br>".join(f"`{value.replace('::', ' ', 1)}`" for value in values)
 
@@ -203,12 +237,12 @@ def table(data: Data) -> str:
     covered = [row for row in every if "missing" not in row]
     missing = [row for row in every if "missing" in row]
     lines = [
-        "# Coverage of the FrontStage contract",
+        f"# Coverage of the {data['contract']} contract",
         "",
-        "Generated by `make coverage-table` from `frontstage.json`; not edited by hand. Every item of the contract's",
-        "sections named below, the code that does it and a test that proves it. `make flows` fails if a file, a name",
-        "or a test is not there any more, and if the sources declare a message, member, word or error code that is not",
-        "listed.",
+        "Generated by `make coverage-table` from the JSON file of the same name; not edited by hand. Every item of the",
+        "contract's sections named below, the code that does it and a test that proves it. `make flows` fails if a file,",
+        f"a name or a test is not there any more, and if the sources declare {data['compared']}",
+        "that is not listed.",
         "",
         f"{len(covered)} of {len(every)} items are covered.",
     ]
@@ -223,18 +257,29 @@ def table(data: Data) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load() -> Data:
-    data: Data = json.loads(ITEMS.read_text())
+def platforms() -> list[str]:
+    """The platforms that have a table."""
+    return sorted(file.stem for file in TABLES.glob("*.json"))
+
+
+def load(platform: str) -> Data:
+    data: Data = json.loads((TABLES / f"{platform}.json").read_text())
     return data
 
 
+def written(platform: str) -> Path:
+    """Where the table of a platform stands."""
+    return TABLES / f"{platform}.md"
+
+
 def main() -> int:
-    data = load()
-    wrong = problems(data)
+    tables = {platform: load(platform) for platform in platforms()}
+    wrong = [f"{platform}: {problem}" for platform, data in tables.items() for problem in problems(data)]
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 1
-    TABLE.write_text(table(data))
+    for platform, data in tables.items():
+        written(platform).write_text(table(data))
     return 0
 
 

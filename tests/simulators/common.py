@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -34,6 +37,18 @@ HIDDEN_MEMBERS = frozenset(
     {"client_secret", "service_secret", "access_token", "refresh_token", "token", "code", "code_verifier"}
 )
 """Members of a JSON body whose value the request log replaces by ``***``."""
+
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of a page for a person: nothing but its own files, and nobody else around it."""
+
+OWN_HOSTS = ("127.0.0.1", "localhost")
+"""Names under which a browser may reach a simulator."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -92,6 +107,7 @@ def without_secrets(value: Any) -> Any:
 TYPE_WORDS: dict[type, str] = {
     str: "a string",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     dict: "an object",
     list: "an array",
@@ -128,7 +144,7 @@ def check_fields(data: Any, fields: dict[str, Any], required: tuple[str, ...] = 
         types = fields[name]
         if types is not ANY and not has_type(value, types):
             raise ControlError(f"'{name}' must be {describe_types(types)}")
-        if types is not ANY and isinstance(value, int) and not isinstance(value, bool) and value < 0:
+        if types is not ANY and isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
             raise ControlError(f"'{name}' must not be negative")
     for name in required:
         if data.get(name) in (None, ""):
@@ -166,7 +182,10 @@ def compile_regex(text: str, name: str) -> re.Pattern[str]:
 
 @dataclass
 class LoggedRequest:
-    """One request of Deskbridge to the simulated platform. `path` is raw (still percent-encoded), without the query."""
+    """One request of Deskbridge to the simulated platform. `path` is raw (still percent-encoded), without the query.
+
+    `at_ms` is when it came, in milliseconds of a clock that only goes forward; `business` is for whom, where known.
+    """
 
     number: int
     method: str
@@ -175,6 +194,8 @@ class LoggedRequest:
     headers: dict[str, str]
     body: Any
     time: str
+    at_ms: float
+    business: str | None = None
     status: int | None = None
     dropped: bool = False
     fault: bool = False
@@ -186,27 +207,32 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """Every request that came in, oldest first."""
+    """Every request that came in, oldest first. `business_of` tells for whom one is, from the request and its body."""
 
-    def __init__(self) -> None:
+    def __init__(self, business_of: Callable[[web.Request, Any], str | None] = lambda request, body: None) -> None:
         self.entries: list[LoggedRequest] = []
+        self.business_of = business_of
 
     async def open(self, request: web.Request) -> LoggedRequest:
         """Write a request down before it is answered."""
+        at_ms = time.monotonic() * 1000
         headers = {name: value for name, value in request.headers.items()}
         for name in list(headers):
             if name.lower() == "authorization":
                 scheme = headers[name].split(" ", 1)[0]
                 headers[name] = f"{scheme} ***"
         path, _, query = request.raw_path.partition("?")
+        body = json_or_text(await request.read())
         entry = LoggedRequest(
             number=len(self.entries) + 1,
             method=request.method,
             path=path,
             query=query,
             headers=headers,
-            body=without_secrets(json_or_text(await request.read())),
+            body=without_secrets(body),
             time=utc_now(),
+            at_ms=at_ms,
+            business=self.business_of(request, body),
         )
         self.entries.append(entry)
         return entry
@@ -239,7 +265,13 @@ FAULT_FIELDS: dict[str, Any] = {
     "delay_ms": (int,),
     "drop": (bool,),
     "effect": (bool,),
+    "chance": (int, float),
+    "seed": (int,),
+    "envelope": (str,),
 }
+
+Envelopes = Mapping[str, Callable[[int], Any]]
+"""Shapes of an error by name: the body for a status."""
 
 
 @dataclass
@@ -247,7 +279,8 @@ class Fault:
     """A scripted failure of the platform.
 
     It waits for requests of `method` (None: any) whose path contains a match of `path`, lets the first `skip` of
-    them through, then acts on the next `times` (None: on all).
+    them through, then acts on the next `times` (None: on all). With a `chance` below 1 it acts on that share of them,
+    by dice of its own that fall the same way for the same `seed`.
     """
 
     path: re.Pattern[str]
@@ -260,12 +293,23 @@ class Fault:
     delay_ms: int = 0
     drop: bool = False
     effect: bool = False
+    chance: float = 1.0
+    seed: int = 0
     fired: int = 0
 
+    def __post_init__(self) -> None:
+        self._dice = random.Random(self.seed)
+
+    def is_due(self) -> bool:
+        """Whether the dice fall for this request."""
+        return self.chance >= 1 or self._dice.random() < self.chance
+
     @classmethod
-    def from_control(cls, data: dict[str, Any]) -> Fault:
+    def from_control(cls, data: dict[str, Any], envelopes: Envelopes) -> Fault:
         """Build a fault from the body of ``POST /_sim/faults``."""
         check_fields(data, FAULT_FIELDS, required=("path",))
+        if data.get("chance", 1) > 1:
+            raise ControlError("'chance' must be between 0 and 1")
         status = data.get("status")
         if status is not None and not 200 <= status <= 599:
             raise ControlError("'status' must be between 200 and 599")
@@ -276,6 +320,13 @@ class Fault:
             raise ControlError("a fault needs 'status', 'drop' or 'delay_ms'")
         if data.get("effect") and status is None and not data.get("drop"):
             raise ControlError("'effect' needs 'status' or 'drop'")
+        body = data.get("body")
+        if "envelope" in data:
+            if data["envelope"] not in envelopes:
+                raise ControlError(f"'envelope' must be one of {', '.join(envelopes) or 'none'}")
+            if status is None or body is not None:
+                raise ControlError("'envelope' needs 'status' and no 'body'")
+            body = envelopes[data["envelope"]](status)
         method = data.get("method")
         return cls(
             path=compile_regex(data["path"], "path"),
@@ -283,23 +334,26 @@ class Fault:
             times=data.get("times", 1),
             skip=data.get("skip", 0),
             status=status,
-            body=data.get("body"),
+            body=body,
             headers=headers,
             delay_ms=data.get("delay_ms", 0),
             drop=data.get("drop", False),
             effect=data.get("effect", False),
+            chance=data.get("chance", 1.0),
+            seed=data.get("seed", 0),
         )
 
     def as_json(self) -> dict[str, Any]:
         """The form shown by ``GET /_sim/faults``."""
-        return {**self.__dict__, "path": self.path.pattern}
+        return {**{one.name: getattr(self, one.name) for one in fields(self)}, "path": self.path.pattern}
 
 
 class FaultScript:
     """The faults that are armed, in the order in which they were added; the first that applies acts."""
 
-    def __init__(self) -> None:
+    def __init__(self, envelopes: Envelopes | None = None) -> None:
         self.faults: list[Fault] = []
+        self.envelopes = envelopes or {}
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault that acts on this request, counted down; None when none does."""
@@ -308,6 +362,8 @@ class FaultScript:
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
+                continue
+            if not fault.is_due():
                 continue
             if fault.times is not None:
                 fault.times -= 1
@@ -339,8 +395,12 @@ def drop_connection(request: web.Request) -> web.Response:
 # middlewares
 
 
-def platform_middleware(log: RequestLog, faults: FaultScript) -> Any:
-    """Write down each request of the platform side and apply the faults."""
+def platform_middleware(
+    log: RequestLog,
+    faults: FaultScript,
+    refuse: Callable[[LoggedRequest], web.Response | None] = lambda entry: None,
+) -> Any:
+    """Write down each request of the platform side and apply the faults, unless `refuse` has an answer before them."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -348,6 +408,9 @@ def platform_middleware(log: RequestLog, faults: FaultScript) -> Any:
             return await handler(request)
         entry = await log.open(request)
         request["log_entry"] = entry
+        if (refusal := refuse(entry)) is not None:
+            entry.status = refusal.status
+            return refusal
         fault = faults.take(entry.method, entry.path)
         if fault is None:
             answer = await handler(request)
@@ -366,6 +429,16 @@ def platform_middleware(log: RequestLog, faults: FaultScript) -> Any:
         return answer
 
     return middleware
+
+
+@web.middleware
+async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse calls that a page of somebody else makes in the person's browser."""
+    host = urlsplit(f"//{request.host}").hostname
+    origin = request.headers.get("Origin")
+    if host not in OWN_HOSTS or (origin is not None and urlsplit(origin).netloc != request.host):
+        return json_answer({"error": "only the page of this program may call it"}, status=403)
+    return await handler(request)
 
 
 @web.middleware
@@ -397,7 +470,7 @@ def shared_routes(log: RequestLog, faults: FaultScript, usage: str) -> list[web.
         return json_answer([fault.as_json() for fault in faults.faults])
 
     async def add_fault(request: web.Request) -> web.Response:
-        fault = Fault.from_control(await read_json(request))
+        fault = Fault.from_control(await read_json(request), faults.envelopes)
         faults.faults.append(fault)
         return json_answer(fault.as_json(), status=201)
 

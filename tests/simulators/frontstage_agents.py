@@ -22,18 +22,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from aiohttp import web
 
 from tests.simulators.common import (
     CONTROL_PREFIX,
     MAX_BODY_BYTES,
+    PAGE_HEADERS,
     ControlError,
-    Handler,
     check_fields,
     control_middleware,
     json_answer,
+    own_pages_only,
     read_fields,
     run,
 )
@@ -45,16 +46,6 @@ from tests.simulators.frontstage_wire import Caller
 
 PAGE = Path(__file__).resolve().parent / "agents_page"
 PAGE_FILES = {"": "index.html", "page.css": "page.css", "page.js": "page.js"}
-PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-OWN_HOSTS = ("127.0.0.1", "localhost")
-"""Names under which a browser may reach this program."""
 
 VIEW_WAIT_SECONDS = 25.0
 """Longest wait of ``GET /_sim/view``."""
@@ -552,16 +543,6 @@ class Agents:
         self.changed()
         for desk in self.desks.values():
             await desk.close()
-
-
-@web.middleware
-async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse calls that a page of somebody else makes in the person's browser."""
-    host = urlsplit(f"//{request.host}").hostname
-    origin = request.headers.get("Origin")
-    if host not in OWN_HOSTS or (origin is not None and urlsplit(origin).netloc != request.host):
-        return json_answer({"error": "only the page of this program may call it"}, status=403)
-    return await handler(request)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -346,6 +346,18 @@ class Connector:
         return {"Msg": name, "Id": envelope_id or str(uuid.uuid4()), "Time": utc_now(), "Body": body}
 
     @staticmethod
+    def inbound_content(address: str, text: str) -> dict[str, Any]:
+        """A fresh MessageContentInfo of ES_MESSAGE_RECEIVING (section 7), all but its GatewayId."""
+        return {
+            "DeliverySystemId": f"sms-{uuid.uuid4().hex}",
+            "RequestId": str(uuid.uuid4()),
+            "RemoteAddress": address,
+            "Direction": "I",
+            "ReceivedSentTime": utc_now(),
+            "BodyText": text,
+        }
+
+    @staticmethod
     def replies(result: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """The envelopes of one name in the `Replies` of an answer (10.2)."""
         answer = result["answer"]
@@ -532,14 +544,7 @@ class Connector:
                 **CONTENT_FIELDS,
             },
         )
-        content: dict[str, Any] = {
-            "DeliverySystemId": f"sms-{uuid.uuid4().hex}",
-            "RequestId": str(uuid.uuid4()),
-            "RemoteAddress": data.get("from", "+420700000000"),
-            "Direction": "I",
-            "ReceivedSentTime": utc_now(),
-            "BodyText": data.get("text", "Hi"),
-        }
+        content = self.inbound_content(data.get("from", "+420700000000"), data.get("text", "Hi"))
         content.update({name: value for name, value in data.items() if name in CONTENT_FIELDS})
         if "GatewayId" not in content:
             content["GatewayId"] = data.get("gateway_id") or await self.gateway_id("I")

@@ -22,6 +22,7 @@ from yarl import URL
 
 from tests.simulators.common import json_or_text
 from tests.simulators.frontstage_connector import PushVerifier, Signer, signature, string_to_sign
+from tests.simulators.vcs import busiest_second
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "contract-demo-secret-001"
@@ -450,6 +451,226 @@ def test_faults_skip_times_effect_and_drop(vcs: Simulator) -> None:
     assert vcs.control("faults", method="DELETE") == {"removed": 2}
     assert vcs.control("reset", {}) == {"reset": True}
     assert vcs.control("state")["sessions"] == []
+
+
+VCS_CALLS = [
+    ("POST", "/channels", {"business_uid": BUSINESS, "type": "transactional"}, 201),
+    ("PUT", f"/channels/{CHANNEL}", {"display_name": "Iris"}, 200),
+    ("PUT", "/sessions/SESSION", {"status": "active"}, 200),
+    ("GET", f"/sessions?channel_uid={CHANNEL}&business_uid={BUSINESS}", None, 200),
+    ("POST", "/sessions/typing", {"session_uid": "SESSION", "typing": True}, 200),
+    ("PUT", "/messages/a-1", {"status": "sent", "channel_uid": CHANNEL}, 200),
+    ("DELETE", "/sessions/SESSION", None, 200),
+    ("DELETE", f"/channels/{CHANNEL}", None, 200),
+]
+
+
+@pytest.mark.parametrize("prefix", ["/business/communication", "/business/communication/v1"])
+def test_both_spellings_of_every_path_are_served(vcs: Simulator, prefix: str) -> None:
+    """V4 and V8 in the first lines, the others from the table (vcita.md 2.1)."""
+    uid = make_session(vcs, prefix=prefix)["session"]["uid"]
+    until(lambda: is_active(vcs), "activation")
+    message = {"channel_uid": CHANNEL, "external_uid": "wa:1", "message_uid": "m-1", "message": "Hi"}
+    assert call(vcs, "POST", f"{prefix}/messages", message).status_code == 201
+    vcs.control("staff-message", {"text": "Hello", "message_uid": "a-1"})
+    for method, path, body, status in VCS_CALLS:
+        sent = json.loads(json.dumps(body).replace("SESSION", uid))
+        assert call(vcs, method, prefix + path.replace("SESSION", uid), sent).status_code == status, path
+
+
+@pytest.mark.parametrize(
+    ("envelope", "status", "text"),
+    [
+        ("vcs", 401, '{"success": false, "errors": [{"code": "unauthorized", "message": "401 Unauthorized"}]}'),
+        ("vcs", 422, '{"success": false, "errors": [{"code": "invalid", "message": "scripted fault"}]}'),
+        ("vcs", 500, '{"success": false, "errors": [{"code": "unexpected", "message": "scripted fault"}]}'),
+        ("status_error", 500, '{"status": "Error", "error": "scripted fault"}'),
+        ("status_message", 500, '{"status": "Error", "message": "scripted fault"}'),
+        ("failure_message", 401, '{"message": "401 Unauthorized", "status": "Failure"}'),
+        ("error", 401, '{"error": "Unauthorized"}'),
+        ("oauth", 400, '{"error": "invalid_request", "error_description": "scripted fault"}'),
+        ("empty", 502, ""),
+        ("html", 502, "<!doctype html><html><body><h1>Bad gateway</h1></body></html>"),
+    ],
+)
+def test_fault_answers_in_the_envelope_that_it_names(vcs: Simulator, envelope: str, status: int, text: str) -> None:
+    """The shapes of vcita.md section 3."""
+    vcs.control("faults", {"path": "/clients$", "status": status, "envelope": envelope}, status=201)
+    answer = call(vcs, "GET", "/platform/v1/clients")
+    assert (answer.status_code, answer.text) == (status, text)
+    assert call(vcs, "GET", "/platform/v1/clients").status_code == 200
+
+
+def test_chance_acts_on_its_share_and_the_same_seed_on_the_same_requests(vcs: Simulator) -> None:
+    def struck(seed: int) -> list[bool]:
+        vcs.control("faults", method="DELETE")
+        vcs.control("faults", {"path": "/clients$", "status": 429, "chance": 0.1, "seed": seed, "times": None}, status=201)
+        return [call(vcs, "GET", "/platform/v1/clients").status_code == 429 for _ in range(200)]
+
+    first = struck(7)
+    assert 8 <= sum(first) <= 35
+    assert struck(7) == first
+    assert struck(8) != first
+    vcs.control("faults", method="DELETE")
+    vcs.control("faults", {"path": "/clients$", "status": 429, "chance": 0, "times": None}, status=201)
+    assert [call(vcs, "GET", "/platform/v1/clients").status_code for _ in range(20)] == [200] * 20
+
+
+def test_chance_is_rolled_only_for_requests_that_fit_and_does_not_use_up_times(vcs: Simulator) -> None:
+    fault = {"path": "/clients$", "method": "POST", "status": 503, "chance": 0.5, "seed": 1, "times": 2}
+    vcs.control("faults", fault, status=201)
+    assert call(vcs, "GET", "/platform/v1/clients").status_code == 200
+    made = [call(vcs, "POST", "/platform/v1/clients", {"first_name": "Eva"}).status_code for _ in range(30)]
+    assert (made.count(503), made.count(201)) == (2, 28)
+
+
+def test_request_that_is_answered_late_holds_up_no_other(vcs: Simulator) -> None:
+    vcs.control("faults", {"path": "/clients$", "delay_ms": 1500}, status=201)
+    answers: list[tuple[int, float]] = []
+
+    def ask() -> None:
+        answers.append((call(vcs, "GET", "/platform/v1/clients").status_code, time.monotonic()))
+
+    slow = threading.Thread(target=ask)
+    begun = time.monotonic()
+    slow.start()
+    until(lambda: vcs.control("faults")[0]["fired"], "the slow request has come")
+    ask()
+    slow.join()
+    (_, quick_at), (status, slow_at) = answers
+    assert status == 200
+    assert quick_at < slow_at
+    assert slow_at - begun >= 1.5
+
+
+def second_business(vcs: Simulator, app: Deskbridge) -> str:
+    """A second business with an app of its own; a token of it."""
+    business = {"business_uid": "another000000001", "channel_uid": "c-2", "client_id": "two", "client_secret": "s-2"}
+    vcs.control("businesses", {**business, "target_base": f"{app.url}/vcita/two/s3cret/"}, status=201)
+    told = call(vcs, "POST", "/oauth/service/token", {"service_id": "two", "service_secret": "s-2"}, token=None)
+    return told.json()["access_token"]
+
+
+def test_second_business_has_contacts_sessions_and_webhooks_of_its_own(vcs: Simulator, app: Deskbridge) -> None:
+    make_session(vcs)
+    until(lambda: is_active(vcs), "activation")
+    app.requests.clear()
+    token = second_business(vcs, app)
+    assert call(vcs, "GET", "/oauth/userinfo", token=token).json()["business_uid"] == "another000000001"
+    assert call(vcs, "GET", "/platform/v1/clients", token=token).json()["data"]["clients"] == []
+    contact = call(vcs, "POST", "/platform/v1/clients", {"first_name": "Adam"}, token=token).json()["data"]["client"]
+    body = {"business_uid": "another000000001", "channel_uid": "c-2", "contact_uid": contact["id"], "external_uid": "wa:1"}
+    made = call(vcs, "POST", "/business/communication/sessions", body, token=token)
+    assert made.status_code == 201
+    uid = made.json()["data"]["session"]["uid"]
+    until(lambda: app.calls(f"/vcita/two/s3cret/sessions/{uid}"), "A2 at the second app")
+    vcs.control("staff-message", {"text": "Hello", "session_uid": uid})
+    vcs.control("typing", {"typing": True, "session_uid": uid})
+    vcs.control("channel-status", {"status": "inactive", "channel_uid": "c-2"})
+    assert {one["path"].split("/")[2] for one in app.requests} == {"two"}
+    for method, path, sent in (
+        ("POST", "/business/communication/sessions", body),
+        ("PUT", f"/business/communication/sessions/{uid}", {"status": "inactive"}),
+        ("GET", "/business/communication/sessions?channel_uid=c-2&business_uid=another000000001", None),
+        ("POST", "/business/communication/messages", {**body, "message_uid": "m", "message": "Hi"}),
+    ):
+        refused = call(vcs, method, path, sent)
+        assert (refused.status_code, refused.json()["errors"][0]["message"]) == (401, "Unauthorized"), path
+    assert "is there already" in vcs.control(
+        "businesses",
+        {"business_uid": BUSINESS, "channel_uid": "c-3", "client_id": "x", "client_secret": "x", "target_base": app.url},
+        status=400,
+    )["error"]
+    vcs.control("reset", {})
+    assert [one["business_uid"] for one in vcs.control("state")["channels"]] == [BUSINESS]
+    login = {"service_id": "two", "service_secret": "s-2"}
+    assert call(vcs, "POST", "/oauth/service/token", login, token=None).status_code == 401
+
+
+def test_requests_are_logged_with_their_moment_and_business(vcs: Simulator, app: Deskbridge) -> None:
+    token = second_business(vcs, app)
+    call(vcs, "GET", "/platform/v1/clients")
+    call(vcs, "GET", "/platform/v1/clients", token=token)
+    call(vcs, "GET", "/platform/v1/clients", token="invented")
+    seen = vcs.control("requests")
+    assert [(one["path"], one["business"]) for one in seen] == [
+        ("/oauth/service/token", "another000000001"),
+        ("/platform/v1/clients", BUSINESS),
+        ("/platform/v1/clients", "another000000001"),
+        ("/platform/v1/clients", None),
+    ]
+    times = [one["at_ms"] for one in seen]
+    assert times == sorted(times)
+
+
+def test_rates_are_the_busiest_second_of_each_business_and_group(vcs: Simulator, app: Deskbridge) -> None:
+    token = second_business(vcs, app)
+    for _ in range(3):
+        call(vcs, "GET", "/platform/v1/clients")
+    call(vcs, "PUT", f"/business/communication/channels/{CHANNEL}", {"display_name": "Iris"})
+    call(vcs, "POST", "/business/communication/v1/sessions/typing", {"session_uid": "s", "typing": True})
+    call(vcs, "GET", "/platform/v1/clients", token=token)
+    rates = vcs.control("rates")
+    assert rates[BUSINESS] == {"all": 5, "channels": 1, "clients": 3, "typing": 1, "vcs": 2}
+    assert rates["another000000001"] == {"all": 2, "clients": 1, "oauth": 1}
+
+
+@pytest.mark.parametrize(
+    ("times", "most"),
+    [
+        ([], 0),
+        ([5.0], 1),
+        ([0.0, 999.0, 1000.0], 2),
+        ([0.0, 1000.0, 2000.0], 1),
+        # No window that begins at a whole second shows these three.
+        ([600.0, 1000.0, 1599.5, 1600.0], 3),
+        ([0.0, 0.0, 0.0, 3000.0], 3),
+    ],
+)
+def test_second_is_half_open_and_slides(times: list[float], most: int) -> None:
+    assert busiest_second(times) == most
+
+
+def test_rate_limit_refuses_what_is_too_much_for_one_business(vcs: Simulator, app: Deskbridge) -> None:
+    token = second_business(vcs, app)
+    assert vcs.control("rate-limit", {"per_second": 2}) == {"per_second": 2}
+    eva = {"first_name": "Eva"}
+    made = [call(vcs, "POST", "/platform/v1/clients", eva) for _ in range(4)]
+    assert [one.status_code for one in made[:3]] == [201, 201, 429]
+    assert made[2].json() == {"success": False, "errors": [{"code": "unexpected", "message": "Too many requests"}]}
+    assert call(vcs, "POST", "/platform/v1/clients", eva, token=token).status_code == 201
+    refused = sum(one.status_code == 429 for one in made)
+    assert len(vcs.control("state")["contacts"]) == 5 - refused
+    # What was refused does not count: a second after the first that was taken there is room again.
+    until(lambda: call(vcs, "POST", "/platform/v1/clients", eva).status_code == 201, "room again", 2)
+    assert vcs.control("rate-limit", {"per_second": None}) == {"per_second": None}
+    assert [call(vcs, "POST", "/platform/v1/clients", eva).status_code for _ in range(4)] == [201] * 4
+    assert "at least 1" in vcs.control("rate-limit", {"per_second": 0}, status=400)["error"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"path": "/x", "status": 500, "chance": 1.5}, "'chance' must be between 0 and 1"),
+        ({"path": "/x", "status": 500, "chance": "half"}, "'chance' must be a whole number or a number"),
+        ({"path": "/x", "status": 500, "chance": -0.5}, "'chance' must not be negative"),
+        ({"path": "/x", "status": 500, "envelope": "xml"}, "'envelope' must be one of vcs, status_error"),
+        ({"path": "/x", "drop": True, "envelope": "vcs"}, "'envelope' needs 'status'"),
+    ],
+)
+def test_wrong_fault_is_400_with_words(vcs: Simulator, fault: Any, words: str) -> None:
+    assert words in vcs.control("faults", fault, status=400)["error"]
+
+
+def test_staff_page_is_served_with_a_policy_and_for_nobody_else(vcs: Simulator) -> None:
+    for path, kind in (("", "text/html"), ("/page.js", "javascript"), ("/page.css", "text/css"), ("/desk.css", "text/css")):
+        answer = requests.get(f"{vcs.url}/_sim/staff{path}", timeout=5)
+        assert answer.status_code == 200
+        assert kind in answer.headers["Content-Type"]
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert requests.get(f"{vcs.url}/_sim/staff/../vcs.py", timeout=5).status_code == 404
+    foreign = requests.post(f"{vcs.url}/_sim/reset", headers={"Origin": "https://evil.example"}, timeout=5)
+    assert foreign.status_code == 403
 
 
 def test_unreachable_app_is_said(app: Deskbridge) -> None:

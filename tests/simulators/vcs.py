@@ -18,7 +18,10 @@ import string
 import sys
 import time
 import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -29,15 +32,18 @@ from yarl import URL
 from tests.simulators.common import (
     ANY,
     MAX_BODY_BYTES,
+    PAGE_HEADERS,
     BackgroundTasks,
     ControlError,
     FaultScript,
     Handler,
+    LoggedRequest,
     RequestLog,
     control_middleware,
     json_answer,
     json_or_text,
     open_client,
+    own_pages_only,
     platform_middleware,
     read_fields,
     run,
@@ -75,12 +81,49 @@ SERVICE_TOKEN_SECONDS = 3600
 CODE_SECONDS = 30
 """Lifetime of an authorization code (vcita.md 9.1)."""
 
+ERROR_CODES = {401: "unauthorized", 404: "missing", 422: "invalid"}
+"""Error codes of scripted faults by their status; `unexpected` for all others (vcita.md section 3)."""
+
+ENVELOPES = {
+    "vcs": lambda status: {
+        "success": False,
+        "errors": [
+            {
+                "code": ERROR_CODES.get(status, "unexpected"),
+                "message": "401 Unauthorized" if status == 401 else "scripted fault",
+            }
+        ],
+    },
+    "status_error": lambda status: {"status": "Error", "error": "scripted fault"},
+    "status_message": lambda status: {"status": "Error", "message": "scripted fault"},
+    "failure_message": lambda status: {
+        "message": "401 Unauthorized" if status == 401 else "scripted fault",
+        "status": "Failure",
+    },
+    "error": lambda status: {"error": "Unauthorized"},
+    "oauth": lambda status: {"error": "invalid_request", "error_description": "scripted fault"},
+    "empty": lambda status: None,
+    "html": lambda status: "<!doctype html><html><body><h1>Bad gateway</h1></body></html>",
+}
+"""The shapes of an error that vcita's front doors are known to emit (vcita.md section 3)."""
+
+PAGE = Path(__file__).resolve().parent / "staff_page"
+PAGE_FILES = {
+    "": PAGE / "index.html",
+    "/page.js": PAGE / "page.js",
+    "/page.css": PAGE / "page.css",
+    # What a conversation looks like is said once.
+    "/desk.css": PAGE.with_name("agents_page") / "page.css",
+}
+"""The page for the staff member, below ``/_sim/staff``."""
+
 WEBHOOK_TIMEOUT_SECONDS = 30.0
 """How long an answer to a webhook is waited for. VCS's own limit is not published (vcita.md section 5)."""
 
 USAGE = """\
 vcita simulator: VCS, OAuth, contacts; webhooks to the communication app
 -----------------------------------------------------------------------
+  GET    /_sim/staff                                 a page on which a person is the staff member
   GET    /_sim/requests[?path=REGEX][&method=POST]   what came in, oldest first
   GET    /_sim/state                                 channels, sessions, contacts, messages, statuses, webhooks
   POST   /_sim/staff-message    {"text":"Hello"}     the staff member writes (A3)
@@ -96,8 +139,14 @@ vcita simulator: VCS, OAuth, contacts; webhooks to the communication app
              before_answer: the webhook is answered before V4 is; never: not even after V6
   GET    /_sim/faults    POST /_sim/faults    DELETE /_sim/faults
              {"method":"POST","path":"/messages$","times":1,"skip":0,"status":500,"body":{..}|"text",
-              "headers":{},"delay_ms":0,"drop":false,"effect":false}
-             drop: close without an answer; effect: take effect first, then fail; times null: until deleted
+              "headers":{},"delay_ms":0,"drop":false,"effect":false,"chance":1,"seed":0,"envelope":optional}
+             drop: close without an answer; effect: take effect first, then fail; times null: until deleted;
+             chance: on that share of the requests, by dice of its own; delay_ms alone: answered later, others are not;
+             envelope: vcs|status_error|status_message|failure_message|error|oauth|empty|html, in place of body
+  GET    /_sim/rates                                 per business: most requests in any second, by endpoint group
+  POST   /_sim/rate-limit       {"per_second":8}     more of one business within a second is 429; null: no limit
+  POST   /_sim/businesses       {"business_uid":"..","channel_uid":"..","client_id":"..","client_secret":"..",
+              "target_base":".."}                    one more business with an active channel, an app and its api_uri
   POST   /_sim/tokens/expire                         every access token issued so far answers 401
   POST   /_sim/tokens/search    {"text":".."}        how many of the tokens and codes given out occur in the text
   POST   /_sim/oauth-code       {"redirect_uri":"..","code_challenge":optional,"refresh_token":false}
@@ -190,21 +239,51 @@ def digits(phone: str | None) -> str:
     return re.sub(r"\D", "", phone or "")
 
 
+def endpoint_group(path: str) -> tuple[str, bool]:
+    """The group of a path (`sessions`, `typing`, `messages`, `clients`, `token`, ...), and whether it is one of VCS."""
+    for prefix in sorted(VCS_PREFIXES, key=len, reverse=True):
+        if path.startswith(prefix + "/"):
+            group = path.removeprefix(prefix + "/")
+            return ("typing" if group == "sessions/typing" else group.partition("/")[0]), True
+    return path.removeprefix("/platform/v1").strip("/").partition("/")[0], False
+
+
+def busiest_second(times: list[float]) -> int:
+    """The largest number of these times, in milliseconds and in order, within any second (the 1000th excluded)."""
+    most, first = 0, 0
+    for last, at in enumerate(times):
+        while times[first] <= at - 1000:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
 class Tokens:
     """Access tokens, refresh tokens and authorization codes. Values never leave this object but in an OAuth answer."""
 
-    def __init__(self, client_id: str, client_secret: str, initial: list[str]) -> None:
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.valid_until: dict[str, float] = {token: float("inf") for token in initial}
+    def __init__(self) -> None:
+        self.clients: dict[str, tuple[str, str]] = {}
+        """By client id: its secret, and the business for which its tokens are."""
+        self.valid_until: dict[str, float] = {}
+        self.businesses: dict[str, str] = {}
+        """By token: whose it is."""
         self.refresh: set[str] = set()
         self.codes: dict[str, dict[str, Any]] = {}
 
-    def issue(self, seconds: int) -> str:
+    def add(self, token: str, business: str, until: float) -> None:
+        """A token that works for `business`."""
+        self.valid_until[token] = until
+        self.businesses[token] = business
+
+    def issue(self, seconds: int, business: str) -> str:
         """A fresh opaque token of 64 hex characters (vcita.md 9.1) that is valid for `seconds`."""
         token = secrets.token_hex(32)
-        self.valid_until[token] = time.time() + seconds
+        self.add(token, business, time.time() + seconds)
         return token
+
+    def business_of(self, authorization: str | None) -> str | None:
+        """The business behind a request's `Authorization` header."""
+        return self.businesses.get((authorization or "").partition(" ")[2])
 
     def verdict(self, authorization: str | None) -> str:
         """What a request's `Authorization` header amounts to: valid, expired, unknown or missing."""
@@ -229,30 +308,40 @@ class Vcs:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.target_base = options.target_base.rstrip("/")
-        self.log = RequestLog()
-        self.faults = FaultScript()
+        self.log = RequestLog(self._business_of)
+        self.faults = FaultScript(ENVELOPES)
         self.tasks = BackgroundTasks()
-        self.tokens = Tokens(options.client_id, options.client_secret, options.token)
+        self.tokens = Tokens()
+        for token in options.token:
+            self.tokens.add(token, options.business, float("inf"))
         self.http: aiohttp.ClientSession | None = None
         self.forget()
 
+    def _business_of(self, request: web.Request, body: Any) -> str | None:
+        """For whom a request is: by its token, or by the client that asks for one."""
+        if isinstance(body, dict) and request.path.startswith("/oauth/"):
+            client = body.get("client_id") or body.get("service_id")
+            if isinstance(client, str) and client in self.tokens.clients:
+                return self.tokens.clients[client][1]
+        return self.tokens.business_of(request.headers.get("Authorization"))
+
     def forget(self) -> None:
-        """The state at the start: one active channel, nothing else."""
-        self.channels: dict[str, dict[str, Any]] = {
-            self.options.channel: {
-                "uid": self.options.channel,
-                "business_uid": self.options.business,
-                "type": "transactional",
-                "status": "active",
-                "display_name": "Demo channel",
-                "open_channel": False,
-            }
-        }
+        """The state at the start: one business with an active channel, nothing else."""
+        options = self.options
+        self.targets: dict[str, str] = {}
+        """By business: the `api_uri` of its app."""
+        self.tokens.clients.clear()
+        self.channels: dict[str, dict[str, Any]] = {}
+        client = (options.client_id, options.client_secret)
+        self.add_business(options.business, options.channel, client, options.target_base, "Demo channel")
+        self.per_second: int | None = None
+        self.taken: defaultdict[str | None, deque[float]] = defaultdict(deque)
         self.sessions: dict[str, dict[str, Any]] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.messages: list[dict[str, Any]] = []
         self.staff_messages: list[dict[str, Any]] = []
+        self.by_uid: dict[tuple[str, str], dict[str, Any]] = {}
+        """The messages of both lists, by channel and uid."""
         self.statuses: list[dict[str, Any]] = []
         self.typing: list[dict[str, Any]] = []
         self.webhooks: list[dict[str, Any]] = []
@@ -261,20 +350,62 @@ class Vcs:
             "delay_ms": self.options.activation_delay_ms,
         }
 
+    def add_business(self, uid: str, channel: str, client: tuple[str, str], target_base: str, name: str) -> None:
+        """One more business: its active channel, the id and secret of its app, and where that app is called."""
+        self.targets[uid] = target_base.rstrip("/")
+        self.tokens.clients[client[0]] = (client[1], uid)
+        self.channels[channel] = {
+            "uid": channel,
+            "business_uid": uid,
+            "type": "transactional",
+            "status": "active",
+            "display_name": name,
+            "open_channel": False,
+        }
+
+    # -- rates ---------------------------------------------------------------------------------------------------
+
+    def over_limit(self, entry: LoggedRequest) -> web.Response | None:
+        """The refusal of a request above the limit of its business. What is refused does not count against it."""
+        if self.per_second is None:
+            return None
+        taken = self.taken[entry.business]
+        while taken and taken[0] <= entry.at_ms - 1000:
+            taken.popleft()
+        if len(taken) >= self.per_second:
+            entry.note = "above the limit"
+            return vcs_error(429, "unexpected", "Too many requests")
+        taken.append(entry.at_ms)
+        return None
+
+    def rates(self) -> dict[str, dict[str, int]]:
+        """Per business the most requests that came within any second: by group, all of VCS, and all."""
+        times: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for entry in self.log.entries:
+            group, is_vcs = endpoint_group(entry.path)
+            for name in (group, "all", *(("vcs",) if is_vcs else ())):
+                times[entry.business or "unknown"][name].append(entry.at_ms)
+        return {
+            business: {name: busiest_second(sorted(each)) for name, each in sorted(groups.items())}
+            for business, groups in sorted(times.items())
+        }
+
     # -- look-ups ------------------------------------------------------------------------------------------------
 
-    def channel_of(self, uid: str) -> dict[str, Any]:
-        """A channel by its uid; 404 for an unknown or deleted one."""
+    def channel_of(self, request: web.Request, uid: str) -> dict[str, Any]:
+        """A channel of the caller's business by its uid; 404 for an unknown or deleted one."""
         channel = self.channels.get(uid)
         if channel is None or channel["status"] == "deleted":
             raise Refusal(404, "missing", "Channel not found")
+        self.check_business(request, channel["business_uid"])
         return channel
 
-    def session_of(self, uid: str) -> dict[str, Any]:
-        """A session by its uid; 404 for an unknown or deleted one."""
+    def session_of(self, request: web.Request, uid: str) -> dict[str, Any]:
+        """A session of the caller's business by its uid; 404 for an unknown or deleted one."""
         session = self.sessions.get(uid)
         if session is None or session["status"] == "deleted":
             raise Refusal(404, "missing", "Session not found")
+        self.check_business(request, session["business_uid"])
         return session
 
     def live_sessions(self, channel_uid: str) -> list[dict[str, Any]]:
@@ -285,9 +416,10 @@ class Vcs:
             if session["channel_uid"] == channel_uid and session["status"] not in ("deleted", "failed")
         ]
 
-    def check_business(self, uid: str) -> None:
+    @staticmethod
+    def check_business(request: web.Request, uid: str) -> None:
         """The token belongs to the app of one business; another is refused in the words of vcita.md 9.4, row 2."""
-        if uid != self.options.business:
+        if uid != request["business"]:
             raise Refusal(401, "unauthorized", "Unauthorized")
 
     # -- VCS: channels -------------------------------------------------------------------------------------------
@@ -298,7 +430,7 @@ class Vcs:
         business = text_member(data, "business_uid")
         kind = enum_member(data, "type", CHANNEL_TYPES)
         name = optional_text(data, "display_name")
-        self.check_business(business)
+        self.check_business(request, business)
         channel: dict[str, Any] = {
             "uid": str(uuid.uuid4()),
             "business_uid": business,
@@ -314,7 +446,7 @@ class Vcs:
 
     async def update_channel(self, request: web.Request) -> web.Response:
         """V2: takes `status`, `display_name` and `open_channel`; a change of status is announced by A1."""
-        channel = self.channel_of(request.match_info["uid"])
+        channel = self.channel_of(request, request.match_info["uid"])
         data = await json_body(request)
         name = optional_text(data, "display_name")
         status = enum_member(data, "status", CHANNEL_STATUSES) if data.get("status") is not None else None
@@ -328,7 +460,7 @@ class Vcs:
 
     async def delete_channel(self, request: web.Request) -> web.Response:
         """V3: the channel is gone for good."""
-        self.channel_of(request.match_info["uid"])["status"] = "deleted"
+        self.channel_of(request, request.match_info["uid"])["status"] = "deleted"
         return vcs_success({})
 
     # -- VCS: sessions -------------------------------------------------------------------------------------------
@@ -339,11 +471,11 @@ class Vcs:
         business, channel_uid, contact_uid, external_uid = (
             text_member(data, name) for name in ("business_uid", "channel_uid", "contact_uid", "external_uid")
         )
-        self.check_business(business)
-        channel = self.channel_of(channel_uid)
+        self.check_business(request, business)
+        channel = self.channel_of(request, channel_uid)
         if channel["status"] != "active":
             raise Refusal(422, "invalid", "Channel is not active")
-        if contact_uid not in self.contacts:
+        if contact_uid not in self.contacts or self.contacts[contact_uid]["business_uid"] != business:
             raise Refusal(422, "invalid", "Contact not found")
         for other in self.live_sessions(channel_uid):
             if contact_uid == other["contact_uid"] or external_uid == other["external_uid"]:
@@ -371,18 +503,19 @@ class Vcs:
         for name in ("channel_uid", "business_uid"):
             if not wanted[name]:
                 raise Refusal(400, "missing_field", f"{name} is missing")
-        self.check_business(wanted["business_uid"] or "")
+        self.check_business(request, wanted["business_uid"] or "")
         found = [
             {"uid": session["uid"], "status": session["status"], "ai_status": session["ai_status"]}
             for session in self.sessions.values()
             if session["channel_uid"] == wanted["channel_uid"]
+            and session["business_uid"] == wanted["business_uid"]
             and wanted["contact_uid"] in (None, session["contact_uid"])
         ]
         return vcs_success({"sessions": found})
 
     async def update_session(self, request: web.Request) -> web.Response:
         """V6: 200 means taken; A2 announces the change. `ai_status` must never be sent by a source channel app."""
-        session = self.session_of(request.match_info["uid"])
+        session = self.session_of(request, request.match_info["uid"])
         data = await json_body(request)
         if "ai_status" in data:
             raise Refusal(422, "invalid", "ai_status must not be sent by the source channel app")
@@ -392,13 +525,13 @@ class Vcs:
 
     async def delete_session(self, request: web.Request) -> web.Response:
         """V7: a logical delete; the session stays visible in V5 as `deleted`."""
-        self.session_of(request.match_info["uid"])["status"] = "deleted"
+        self.session_of(request, request.match_info["uid"])["status"] = "deleted"
         return vcs_success({})
 
     async def client_typing(self, request: web.Request) -> web.Response:
         """V10: the client started or stopped typing."""
         data = await json_body(request)
-        session = self.session_of(text_member(data, "session_uid"))
+        session = self.session_of(request, text_member(data, "session_uid"))
         if not isinstance(data.get("typing"), bool):
             raise Refusal(400, "invalid", "typing must be a boolean")
         self.typing.append({"session_uid": session["uid"], "typing": data["typing"], "time": utc_now()})
@@ -416,7 +549,7 @@ class Vcs:
         direction = optional_text(data, "direction") or DIRECTIONS[0]
         created_at = optional_text(data, "created_at")
         self._check_injected(data, message_uid, direction, created_at)
-        channel = self.channel_of(channel_uid)
+        channel = self.channel_of(request, channel_uid)
         if channel["status"] != "active":
             raise Refusal(422, "invalid", "Channel is not active")
         if self.find_message(channel_uid, message_uid) is not None:
@@ -433,22 +566,21 @@ class Vcs:
         # An open channel needs no session, but then the contact must be named (vcita.md 9.5).
         if not is_reachable and not (channel["open_channel"] and contact_uid in self.contacts):
             raise Refusal(422, "invalid", "Session is not active")
-        self.messages.append(
-            {
-                "message_uid": message_uid,
-                "channel_uid": channel_uid,
-                "external_uid": external_uid,
-                "session_uid": session["uid"] if session else None,
-                "contact_uid": session["contact_uid"] if session else contact_uid,
-                "message": message,
-                "direction": direction,
-                "created_at": created_at,
-                "status": "pending",
-                "attachments": data.get("attachments"),
-                "contact_data": data.get("contact_data"),
-                "time": utc_now(),
-            }
-        )
+        self.by_uid[channel_uid, message_uid] = injected = {
+            "message_uid": message_uid,
+            "channel_uid": channel_uid,
+            "external_uid": external_uid,
+            "session_uid": session["uid"] if session else None,
+            "contact_uid": session["contact_uid"] if session else contact_uid,
+            "message": message,
+            "direction": direction,
+            "created_at": created_at,
+            "status": "pending",
+            "attachments": data.get("attachments"),
+            "contact_data": data.get("contact_data"),
+            "time": utc_now(),
+        }
+        self.messages.append(injected)
         return vcs_success({"message": {"uid": message_uid, "status": "pending"}}, status=201)
 
     @staticmethod
@@ -472,20 +604,14 @@ class Vcs:
 
     def find_message(self, channel_uid: str, message_uid: str) -> dict[str, Any] | None:
         """A message of either direction: a uid is unique per channel, not per direction."""
-        return next(
-            (
-                one
-                for one in (*self.messages, *self.staff_messages)
-                if one["channel_uid"] == channel_uid and one["message_uid"] == message_uid
-            ),
-            None,
-        )
+        return self.by_uid.get((channel_uid, message_uid))
 
     async def report_status(self, request: web.Request) -> web.Response:
         """V9: the status of a message that the staff wrote; looked up by channel and message."""
         data = await json_body(request)
         status = enum_member(data, "status", MESSAGE_STATUSES)
         channel_uid = text_member(data, "channel_uid")
+        self.channel_of(request, channel_uid)
         message = self.find_message(channel_uid, request.match_info["uid"])
         if message is None:
             raise Refusal(404, "missing", "Message not found")
@@ -514,14 +640,14 @@ class Vcs:
         for name in (*needed, "client_id", "client_secret"):
             if not isinstance(data.get(name), str) or not data[name]:
                 raise Refusal(400, "invalid_request", f"{name} is missing")
-        self._check_client(data["client_id"], data["client_secret"])
+        business = self._check_client(data["client_id"], data["client_secret"])
         gives_refresh = True
         if grant == "authorization_code":
             gives_refresh = self._redeem_code(data)["refresh_token"]
         elif data["refresh_token"] not in self.tokens.refresh:
             raise Refusal(400, "invalid_grant", "The refresh token is invalid")
         answer: dict[str, Any] = {
-            "access_token": self.tokens.issue(USER_TOKEN_SECONDS),
+            "access_token": self.tokens.issue(USER_TOKEN_SECONDS, business),
             "token_type": "Bearer",
             "expires_in": USER_TOKEN_SECONDS,
             "created_at": int(time.time()),
@@ -531,9 +657,12 @@ class Vcs:
             self.tokens.refresh.add(answer["refresh_token"])
         return json_answer(answer)
 
-    def _check_client(self, client_id: str, client_secret: str) -> None:
-        if (client_id, client_secret) != (self.tokens.client_id, self.tokens.client_secret):
+    def _check_client(self, client_id: str, client_secret: str) -> str:
+        """The business for which the app's tokens are."""
+        secret, business = self.tokens.clients.get(client_id, (None, ""))
+        if secret != client_secret:
             raise Refusal(401, "invalid_client", "Client authentication failed")
+        return business
 
     def _redeem_code(self, data: dict[str, Any]) -> dict[str, Any]:
         # A code works once, so it is taken out even when a later check fails.
@@ -552,17 +681,17 @@ class Vcs:
         for name in ("service_id", "service_secret"):
             if not isinstance(data.get(name), str) or not data[name]:
                 raise Refusal(400, "invalid_request", f"{name} is missing")
-        self._check_client(data["service_id"], data["service_secret"])
+        business = self._check_client(data["service_id"], data["service_secret"])
         return json_answer(
             {
-                "access_token": self.tokens.issue(SERVICE_TOKEN_SECONDS),
+                "access_token": self.tokens.issue(SERVICE_TOKEN_SECONDS, business),
                 "token_type": "Bearer",
                 "expires_in": SERVICE_TOKEN_SECONDS,
                 "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         )
 
-    async def userinfo(self, _: web.Request) -> web.Response:
+    async def userinfo(self, request: web.Request) -> web.Response:
         """P6: who and which business is behind the token."""
         return json_answer(
             {
@@ -570,8 +699,8 @@ class Vcs:
                 "type": "staff",
                 "role": "owner",
                 "email": "owner@salon.example",
-                "business_uid": self.options.business,
-                "business_id": self.options.business,
+                "business_uid": request["business"],
+                "business_id": request["business"],
                 "directory_uid": "d1r3ct0ry0000001",
                 "brand_host": "app.vcita.example",
             }
@@ -582,7 +711,7 @@ class Vcs:
         data = await json_body(request)
         if not any(data.get(name) for name in ("app_id", "business_id", "directory_id")):
             raise Refusal(422, "missing_field", "One of app_id, business_id, directory_id is required")
-        return platform_success({"token": self.tokens.issue(USER_TOKEN_SECONDS)}, status=201)
+        return platform_success({"token": self.tokens.issue(USER_TOKEN_SECONDS, request["business"])}, status=201)
 
     async def revoke_token(self, request: web.Request) -> web.Response:
         """P7: 201 with the revoked tokens, 422 for one that is not ours."""
@@ -603,8 +732,12 @@ class Vcs:
             raise Refusal(422, "invalid", "page starts at 1, per_page is 1 to 100")
         if by not in (None, "phone", "email", "uid") or (by is not None and not term):
             raise Refusal(422, "invalid", "search_by must be phone, email or uid, with a search_term")
-        found = [contact for contact in self.contacts.values() if by is None or self._matches(contact, by, term)]
+        found = [contact for contact in self.contacts_of(request) if by is None or self._matches(contact, by, term)]
         return platform_success({"clients": found[(page - 1) * per_page : page * per_page]})
+
+    def contacts_of(self, request: web.Request) -> Iterable[dict[str, Any]]:
+        """The contacts of the caller's business."""
+        return (one for one in self.contacts.values() if one["business_uid"] == request["business"])
 
     @staticmethod
     def _matches(contact: dict[str, Any], by: str, term: str) -> bool:
@@ -624,11 +757,11 @@ class Vcs:
         last_name, email, phone, source_name, source_channel, status = (optional_text(data, name) for name in known)
         if status not in (None, "lead", "customer", "loyal", "inactive"):
             raise Refusal(422, "invalid", "status must be lead, customer, loyal or inactive")
-        if email and any(self._matches(contact, "email", email) for contact in self.contacts.values()):
+        if email and any(self._matches(contact, "email", email) for contact in self.contacts_of(request)):
             raise Refusal(409, "already_exists", "Client with this email already exists")
         contact = {
             "id": short_uid(),
-            "business_uid": self.options.business,
+            "business_uid": request["business"],
             "first_name": first_name,
             "last_name": last_name,
             "email": email,
@@ -644,15 +777,23 @@ class Vcs:
     # -- webhooks ------------------------------------------------------------------------------------------------
 
     async def send_webhook(
-        self, route: str, method: str, path: str, body: Any, headers: dict[str, str] | None = None
+        self,
+        route: str,
+        method: str,
+        path: str,
+        body: Any,
+        headers: dict[str, str] | None = None,
+        business: str | None = None,
     ) -> dict[str, Any]:
         """Call the communication app: `path` under the target base, or a whole URL. Text goes out as it is.
 
-        The result has `status` (null when there was no answer), `body`, `headers` and, without an answer, `error`.
+        The base is that of the business's app, the first one's for None. The result has `status` (null when there was no
+        answer), `body`, `headers` and, without an answer, `error`.
         """
         assert self.http is not None, "the client is opened before the first request is served"
         is_absolute = path.startswith(("http://", "https://"))
-        url = URL(path if is_absolute else self.target_base + path, encoded=True)
+        target_base = self.targets[business or self.options.business]
+        url = URL(path if is_absolute else target_base + path, encoded=True)
         payload = body.encode("utf-8", errors="surrogatepass") if isinstance(body, str) else None
         sent_headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
         record: dict[str, Any] = {
@@ -683,7 +824,8 @@ class Vcs:
     async def _change_and_tell(self, kind: str, thing: dict[str, Any], status: str) -> None:
         thing["status"] = status
         route = "A1" if kind == "channels" else "A2"
-        await self.send_webhook(route, "PUT", f"/{kind}/{quote(thing['uid'], safe='~')}", {"status": status})
+        path = f"/{kind}/{quote(thing['uid'], safe='~')}"
+        await self.send_webhook(route, "PUT", path, {"status": status}, business=thing["business_uid"])
 
     async def _change_later(self, kind: str, thing: dict[str, Any], status: str) -> None:
         await asyncio.sleep(self.activation["delay_ms"] / 1000)
@@ -766,14 +908,23 @@ class Vcs:
             "status": data.get("status", "pending"),
             **data.get("extra", {}),
         }
-        if self.find_message(channel_uid, message_uid) is None:
-            self.staff_messages.append({**body, "direction": DIRECTIONS[1], "time": utc_now()})
-        calls = [self.send_webhook("A3", "POST", "/messages", body) for _ in range(1 + data.get("duplicate", 0))]
+        calls = [self.write_as_staff(body) for _ in range(1 + data.get("duplicate", 0))]
         if data.get("parallel"):
             answers = list(await asyncio.gather(*calls))
         else:
             answers = [await call for call in calls]
         return self._webhook_answer({**answers[0], "message_uid": message_uid, "answers": answers})
+
+    async def write_as_staff(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A3 with this body; the message is written down the first time. The app's answer, see `send_webhook`."""
+        channel_uid, message_uid = body["channel_uid"], body["message_uid"]
+        if self.find_message(channel_uid, message_uid) is None:
+            self.by_uid[channel_uid, message_uid] = written = {**body, "direction": DIRECTIONS[1], "time": utc_now()}
+            self.staff_messages.append(written)
+        return await self.send_webhook("A3", "POST", "/messages", body, business=self._business_of_channel(channel_uid))
+
+    def _business_of_channel(self, uid: str) -> str | None:
+        return self.channels[uid]["business_uid"] if uid in self.channels else None
 
     @staticmethod
     def _webhook_answer(result: dict[str, Any]) -> web.Response:
@@ -794,7 +945,8 @@ class Vcs:
             message["status"] = data["status"]
         path = f"/messages/{quote(data['message_uid'], safe='~')}"
         body = {"status": data["status"], "channel_uid": channel_uid}
-        return self._webhook_answer(await self.send_webhook("A4", "PUT", path, body))
+        business = self._business_of_channel(channel_uid)
+        return self._webhook_answer(await self.send_webhook("A4", "PUT", path, body, business=business))
 
     async def control_channel_status(self, request: web.Request) -> web.Response:
         """A1. An unknown `channel_uid` is sent all the same: the app has to park it (vcita.md section 5)."""
@@ -803,7 +955,8 @@ class Vcs:
         if uid in self.channels:
             self.channels[uid]["status"] = data["status"]
         path = f"/channels/{quote(uid, safe='~')}"
-        return self._webhook_answer(await self.send_webhook("A1", "PUT", path, {"status": data["status"]}))
+        body, business = {"status": data["status"]}, self._business_of_channel(uid)
+        return self._webhook_answer(await self.send_webhook("A1", "PUT", path, body, business=business))
 
     async def control_session_status(self, request: web.Request) -> web.Response:
         """A2. An unknown `session_uid` is sent all the same: the app has to park it (vcita.md section 5)."""
@@ -816,7 +969,8 @@ class Vcs:
         if uid in self.sessions:
             self.sessions[uid]["status"] = data["status"]
         path = f"/sessions/{quote(uid, safe='~')}"
-        return self._webhook_answer(await self.send_webhook("A2", "PUT", path, {"status": data["status"]}))
+        body, business = {"status": data["status"]}, self._business_of_session(uid)
+        return self._webhook_answer(await self.send_webhook("A2", "PUT", path, body, business=business))
 
     async def control_typing(self, request: web.Request) -> web.Response:
         """A5: directly under the base, not under ``/sessions`` (vcita.md 2.3)."""
@@ -827,7 +981,11 @@ class Vcs:
         )
         uid = data.get("session_uid") or self._session_for_control(data)["uid"]
         path = f"/{quote(uid, safe='~')}/typing"
-        return self._webhook_answer(await self.send_webhook("A5", "POST", path, {"typing": data["typing"]}))
+        body, business = {"typing": data["typing"]}, self._business_of_session(uid)
+        return self._webhook_answer(await self.send_webhook("A5", "POST", path, body, business=business))
+
+    def _business_of_session(self, uid: str) -> str | None:
+        return self.sessions[uid]["business_uid"] if uid in self.sessions else None
 
     async def control_webhook(self, request: web.Request) -> web.Response:
         """Any request to the app, right or wrong."""
@@ -878,6 +1036,34 @@ class Vcs:
         }
         return json_answer({"code": code, "expires_in": CODE_SECONDS}, status=201)
 
+    async def show_rates(self, _: web.Request) -> web.Response:
+        """Per business the most requests within any second."""
+        return json_answer(self.rates())
+
+    async def control_rate_limit(self, request: web.Request) -> web.Response:
+        """So many requests of a business within a second, or any number."""
+        data = await read_fields(request, {"per_second": (int, type(None))})
+        if data.get("per_second") == 0:
+            raise ControlError("'per_second' must be at least 1, or null")
+        self.per_second = data.get("per_second")
+        self.taken.clear()
+        return json_answer({"per_second": self.per_second})
+
+    async def control_business(self, request: web.Request) -> web.Response:
+        """One more business."""
+        names = ("business_uid", "channel_uid", "client_id", "client_secret", "target_base")
+        data = await read_fields(request, {name: (str,) for name in names}, required=names)
+        if data["business_uid"] in self.targets or data["channel_uid"] in self.channels:
+            raise ControlError("the business or the channel is there already")
+        client = (data["client_id"], data["client_secret"])
+        name = f"Channel of {data['business_uid']}"
+        self.add_business(data["business_uid"], data["channel_uid"], client, data["target_base"], name)
+        return json_answer(self.channels[data["channel_uid"]], status=201)
+
+    async def show_page(self, request: web.Request) -> web.StreamResponse:
+        """The page for the staff member."""
+        return web.FileResponse(PAGE_FILES[request.path.removeprefix("/_sim/staff")], headers=PAGE_HEADERS)
+
     async def control_reset(self, _: web.Request) -> web.Response:
         """Back to the start. Tokens stay valid, so that a running app need not log in again."""
         self.tasks.cancel_all()
@@ -891,7 +1077,12 @@ class Vcs:
     def app(self) -> web.Application:
         """The application with all routes of both sides."""
         application = web.Application(
-            middlewares=[control_middleware, platform_middleware(self.log, self.faults), self._refusals()],
+            middlewares=[
+                own_pages_only,
+                control_middleware,
+                platform_middleware(self.log, self.faults, self.over_limit),
+                self._refusals(),
+            ],
             client_max_size=MAX_BODY_BYTES,
         )
         for prefix in VCS_PREFIXES:
@@ -930,6 +1121,10 @@ class Vcs:
                 web.post("/_sim/tokens/expire", self.control_expire),
                 web.post("/_sim/tokens/search", self.control_search),
                 web.post("/_sim/oauth-code", self.control_code),
+                web.get("/_sim/rates", self.show_rates),
+                web.post("/_sim/rate-limit", self.control_rate_limit),
+                web.post("/_sim/businesses", self.control_business),
+                *(web.get(f"/_sim/staff{name}", self.show_page) for name in PAGE_FILES),
                 web.post("/_sim/reset", self.control_reset),
             ]
         )
@@ -950,6 +1145,7 @@ class Vcs:
                     request["log_entry"].note = f"token {verdict}"
                     if verdict != "valid":
                         raise Refusal(401, "unauthorized", "401 Unauthorized")
+                    request["business"] = self.tokens.business_of(request.headers.get("Authorization"))
                 return await handler(request)
             except Refusal as refusal:
                 return refusal_answer(request.path, refusal)

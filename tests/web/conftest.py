@@ -1,8 +1,9 @@
 """Runs the browser tests, which are JavaScript for node's own test runner, as tests of pytest, each under its real name.
 
 A file ``*.test.mjs`` is a collector and every ``test('...')`` in it an item. The first item of a file that runs starts a
-simulator of the WebSite side, or the whole local stack for ``*.stack.test.mjs``, and one node process for all chosen items
-of that file; the reporter writes one line of JSON for each finished test. Installed beforehand: ``npm ci`` in this folder.
+simulator of the WebSite side, of vcita for ``*.staff.test.mjs``, or the whole local stack for ``*.stack.test.mjs``, and one
+node process for all chosen items of that file; the reporter writes one line of JSON for each finished test. Installed
+beforehand: ``npm ci`` in this folder.
 """
 
 from __future__ import annotations
@@ -44,22 +45,34 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def simulator() -> Iterator[dict[str, str]]:
-    """The WebSite side, scripted; the environment in which a browser finds it."""
-    port, shop_port = free_port(), free_port()
+def listening(name: str, *arguments: str) -> Iterator[None]:
+    """A simulator as a program."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.simulators.website", "--port", str(port), "--shop-port", str(shop_port)],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", f"tests.simulators.{name}", *arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
         assert "listening on" in process.stdout.readline()
-        yield {"WEBSITE": f"http://127.0.0.1:{port}"}
+        yield
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def simulator() -> Iterator[dict[str, str]]:
+    """The WebSite side, scripted; the environment in which a browser finds it."""
+    port, shop_port = str(free_port()), str(free_port())
+    with listening("website", "--port", port, "--shop-port", shop_port):
+        yield {"WEBSITE": f"http://127.0.0.1:{port}"}
+
+
+@contextlib.contextmanager
+def vcita() -> Iterator[dict[str, str]]:
+    """vcita with the page of its staff. The app that it calls is the test's own, at the port named."""
+    port, app_port = str(free_port()), str(free_port())
+    with listening("vcs", "--port", port, "--target-base", f"http://127.0.0.1:{app_port}/vcita", "--token", "good"):
+        yield {"SHOP": f"http://127.0.0.1:{port}", "APP_PORT": app_port}
 
 
 @contextlib.contextmanager
@@ -97,8 +110,8 @@ class NodeFile(pytest.File):
             raise NodeFailure("the browser tests need node 20.11 or newer, and `npm ci` in tests/web")
         chosen = [item.name for item in self.session.items if item.parent is self]
         patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
-        counterpart = whole_stack if self.path.name.endswith(".stack.test.mjs") else simulator
-        with counterpart() as addresses:
+        counterparts = {"stack": whole_stack, "staff": vcita}
+        with counterparts.get(self.path.name.split(".")[-3], simulator)() as addresses:
             done = subprocess.run(
                 [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],
                 cwd=HERE,

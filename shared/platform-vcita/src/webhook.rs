@@ -143,7 +143,8 @@ impl StaffMessage {
     /// `now` is its time: a `created_at` of VCS names no time zone (section 13, row 10).
     ///
     /// # Errors
-    /// [`WireError::Unknown`] if `external_uid` is none that we gave out.
+    /// [`WireError::Unknown`] if `external_uid` is none that we gave out, [`WireError::Invalid`] if nothing is left to send:
+    /// an empty text is not sent (section 13, row 7), and not silently dropped either.
     pub fn desk_message(&self, now: EpochMillis) -> Result<DeskMessage, WireError> {
         let (_, conversation) =
             conversation_of(self.external_uid.as_str()).ok_or(WireError::Unknown { field: "external_uid" })?;
@@ -153,6 +154,9 @@ impl StaffMessage {
                 text.push('\n');
             }
             text.push_str(link);
+        }
+        if text.is_empty() {
+            return Err(WireError::uid(UidProblem::Empty, "message"));
         }
         Ok(DeskMessage {
             conversation,
@@ -339,6 +343,20 @@ mod tests {
         assert_eq!(staff(&body).unwrap().desk_message(NOW).unwrap().content.text, "https://files.example/d");
         body["attachments"] = json!("https://files.example/d");
         assert!(staff(&body).unwrap().links.is_empty());
+    }
+
+    #[test]
+    fn staff_message_with_nothing_to_send_is_400() {
+        for nothing in ["", "<div><br></div>", "<p></p>"] {
+            let mut body = staff_body();
+            body["message"] = json!(nothing);
+            let error = staff(&body).unwrap().desk_message(NOW).err().unwrap();
+            assert_eq!(error.reply().status.as_u16(), 400, "{nothing}");
+            assert_eq!(
+                error,
+                WireError::Invalid { code: ErrorCode::MissingField, message: "must not be empty", field: Some("message") }
+            );
+        }
     }
 
     #[test]

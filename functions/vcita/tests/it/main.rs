@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
+mod bad_input;
+mod disagreements;
 mod messages;
 mod refusals;
+mod states;
 mod statuses;
 mod world;

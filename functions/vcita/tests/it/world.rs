@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lambda::{HttpHandler, Roster};
-use model::Platform;
+use model::{Directory, Platform};
 use ports::{InboundStore, StatusStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
@@ -50,8 +50,13 @@ impl World {
 
     /// The functions when INIT could not read anything, and nobody has written.
     pub(crate) fn before_init() -> Self {
+        Self::with_directory(&events::configured())
+    }
+
+    /// The same, with other accounts.
+    pub(crate) fn with_directory(directory: &Directory) -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(InMemoryStore::with_directory(&events::configured()));
+        let store = Arc::new(InMemoryStore::with_directory(directory));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let secrets = Arc::new(InMemorySecrets::new());
         secrets.set(&desk_account_id(), json!({"url_secrets": [SECRET], "token": "invented-token"}));

@@ -1002,6 +1002,90 @@ fn policies_are_those_of_the_contract() {
     assert_eq!(vcita.installation(&self::message().account).as_deref(), Some(CHANNEL));
 }
 
+// Section 12: where the sources disagree about what we send. The rows about what we are sent stand in functions/vcita.
+
+#[test]
+fn disagreement_01_prefix_of_the_paths_is_a_setting() {
+    for (prefix, target) in [
+        (None, "/business/communication/messages"),
+        (Some("/business/communication"), "/business/communication/messages"),
+        (Some("/business/communication/v1"), "/business/communication/v1/messages"),
+    ] {
+        let mut job = message_with(RemoteStatus::Active);
+        if let Some(prefix) = prefix {
+            job.account.settings["common_prefix"] = json!(prefix);
+        }
+        Play::start(job).calls("POST", target, &injection(UID, "Hi, is 3pm free? 🙂"));
+    }
+}
+
+#[test]
+fn disagreement_05_first_state_of_a_session_is_pending_and_an_inactive_one_is_activated() {
+    let made = |status| Play::start(message_with(RemoteStatus::Deleted)).creates_session().session(status);
+    made("pending").binds(SESSION, RemoteStatus::Pending, RemoteStatus::Pending).ends(&parked(60, "the session is pending"));
+    made("inactive")
+        .binds(SESSION, RemoteStatus::Inactive, RemoteStatus::Inactive)
+        .activates()
+        .taken()
+        .ends(&parked(60, ACTIVATING));
+}
+
+#[test]
+fn disagreement_06_activation_is_waited_for_and_only_then_asked_for() {
+    for age in [0, 59] {
+        Play::at(later(age), message_with(RemoteStatus::Pending)).ends(&parked(60, "the session is pending"));
+    }
+    Play::at(later(60), message_with(RemoteStatus::Pending)).activates().taken().ends(&parked(120, ACTIVATING));
+}
+
+#[test]
+fn disagreement_09_external_uid_is_always_sent() {
+    let call = Play::start(message_with(RemoteStatus::Active)).call();
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(body["external_uid"], "frontstage-00112233445566778899");
+}
+
+#[test]
+fn disagreement_10_sessions_are_asked_for_in_both_spellings_of_the_filter() {
+    let call = Play::start(message_with(RemoteStatus::Deleted))
+        .creates_session()
+        .refuse(422, "already_exists", "Session already exist")
+        .call();
+    let sent: Vec<(String, String)> = call.url.query_pairs().into_owned().collect();
+    for (name, value) in [("channel_uid", CHANNEL), ("business_uid", "q7x2m9d4k1v8b3zt"), ("contact_uid", CONTACT)] {
+        for spelling in [name.to_owned(), format!("filter[{name}]")] {
+            assert!(sent.contains(&(spelling.clone(), value.to_owned())), "{spelling}");
+        }
+    }
+    assert_eq!(sent.len(), 6);
+}
+
+#[test]
+fn disagreement_15_app_token_is_asked_for_without_client_credentials_grant() {
+    let call = Play::start(with_app(message_with(RemoteStatus::Active))).call();
+    assert_eq!(call.url.path(), "/oauth/service/token");
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(body, json!({"service_id": "app-1", "service_secret": "hush"}));
+}
+
+#[test]
+fn disagreement_17_each_app_calls_with_a_token_of_its_own() {
+    let vcita = Vcita::new();
+    let app = |id: &str, secret: &str| {
+        let mut job = message_with(RemoteStatus::Active);
+        job.secrets = json!({"url_secrets": [URL_SECRET], "client_id": id, "client_secret": secret});
+        job
+    };
+    for (id, secret, token) in
+        [("app-1", "hush", "Bearer one"), ("app-2", "hush", "Bearer two"), ("app-1", "other", "Bearer three")]
+    {
+        let mut play = Play::start_with(&vcita, app(id, secret), NOW).token(token);
+        check(&play.call(), "POST", "/oauth/service/token", &json!({"service_id": id, "service_secret": secret}));
+        play.answer(200, &token_answer(&token["Bearer ".len()..])).injects();
+    }
+    Play::start_with(&vcita, app("app-2", "hush"), NOW).token("Bearer two").injects();
+}
+
 proptest! {
     /// Whatever vcita answers, an attempt ends, and without a panic.
     #[test]

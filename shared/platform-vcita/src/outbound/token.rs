@@ -116,6 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn disagreement_16_every_lifetime_ends() {
+        for (body, seconds) in [
+            (r#"{"access_token":"t","expires_in":631139040}"#, 631_139_040),
+            (r#"{"access_token":"t","expires_in":3600}"#, 3600),
+            (r#"{"access_token":"t"}"#, 3600),
+        ] {
+            let token = Token::read(body.as_bytes(), NOW).unwrap();
+            let last = NOW.plus(Duration::from_secs(seconds - 61));
+            assert!(token.is_usable(last), "{body}");
+            assert!(!token.is_usable(last.plus(Duration::from_secs(1))), "{body}");
+        }
+    }
+
+    #[test]
     fn both_forms_of_created_at_are_read() {
         for (body, seconds) in [
             (r#"{"access_token":"a","expires_in":3600,"created_at":1767225000}"#, 3000),
