@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import running_stack, until
+from .conftest import Simulator, running_stack, until
 from .test_chats import Browser, Chats
 
 FORM = "50000000-0000-4000-8000-000000000010"
@@ -65,6 +65,38 @@ def test_registers_are_told_whole(chats: Chats) -> None:
     assert [reply["Msg"] for reply in replies] == ["SE_WS_ROUTING", "SE_WS_LITERALS_INFO"]
     assert [rule["ScenarioId"] for rule in replies[0]["Body"]] == [FORM]
     assert [row["LiteralText"] for row in replies[1]["Body"]] == ["Napište nám"]
+
+
+@pytest.mark.parametrize(("side", "gateway", "via"), [("chat", "gw-chat", "poll"), ("push", "gw-push", "push")])
+def test_register_that_has_changed_is_told_to_whoever_asked_for_it(chats: Chats, side: str, gateway: str, via: str) -> None:
+    connector = Simulator(chats.stack.info["simulators"][side])
+    document = chats.stack.demo_document()
+    [account] = [one for one in document["accounts"] if one["key"] == gateway]
+    title = {"LiteralGroup": 102, "LiteralValue": 9, "Culture": "en", "LiteralText": f"Chat {secrets.token_hex(4)}"}
+    registers = account["settings"].get("registers", {})
+    changed = account["settings"] | {"registers": registers | {"literals": [*registers.get("literals", []), title]}}
+
+    def configure(settings: dict[str, Any]) -> None:
+        answer = chats.stack.invoke("operator-configure", document | {"accounts": [account | {"settings": settings}]})
+        assert answer == {"configured": [f"frontstage/{gateway}"]}
+
+    def told() -> list[tuple[str, str, bool]]:
+        """What was told unasked: how, which register, and whether with the new title."""
+        found = [one for one in connector.get("events", msg="^SE_WS_") if one["in_reply_to"] is None]
+        texts = [[row.get("LiteralText") for row in one["envelope"]["Body"]] for one in found]
+        return [(one["via"], one["msg"], title["LiteralText"] in row) for one, row in zip(found, texts, strict=True)]
+
+    asked = {"Msg": "ES_WS_LITERALS_GET", "Body": {"LiteralGroup": 102, "Culture": "en"}}
+    [reply] = connector.post("batch", messages=[asked])["answer"]["Replies"]
+    assert title["LiteralText"] not in [row["LiteralText"] for row in reply["Body"]]
+    before = told()
+    configure(changed)
+    # The schedule sweeps once a minute; nobody waits for it here.
+    chats.stack.invoke("outbound-sweep", {})
+    until(lambda: len(told()) > len(before), 30, "the changed register at the connector")
+    # Two sweeps at the same time may both tell it.
+    assert set(told()[len(before) :]) == {(via, "SE_WS_LITERALS_INFO", True)}
+    until(lambda: chats.stack.invoke("outbound-sweep", {})["registers"] == 0, 10, "nothing more to tell")
 
 
 def test_saved_form_is_stored_once_and_fetched_by_the_team(chats: Chats) -> None:

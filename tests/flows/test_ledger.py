@@ -166,7 +166,7 @@ class Book:
         with self.entry("status of the channel (A1)", "vcita-channel-updated"):
             bridge.vcs.post("channel-status", status="active")
         with self.entry("sweep, nothing due", "outbound-sweep"):
-            assert self.stack.invoke("outbound-sweep", {}) == {"swept": 0, "chats": 0, "pushes": 0}
+            assert self.stack.invoke("outbound-sweep", {}) == {"swept": 0, "chats": 0, "pushes": 0, "registers": 0}
 
 
 class ChatBook:

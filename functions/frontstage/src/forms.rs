@@ -1,15 +1,15 @@
 //! Forms and registers: what connectors ask for of the configuration, and the forms they bring back (3.1, 4.3, 4.4).
 
 use app::AppError;
-use app::chats::{FilledForm, SavedForm, gateway_configuration, has_result, save_form};
+use app::chats::{ChatOutcome, FilledForm, SavedForm, gateway_configuration, has_result, note_asked, save_form};
 use chats_frontstage::configuration_words;
 use platform_frontstage::{
-    Answer, CheckedForm, Code, CommandInfo, Envelope, FormSettings, Item, LiteralLookupInfo, OutBody, Outcome, Registers,
+    Answer, CheckedForm, Code, CommandInfo, Envelope, FormSettings, Item, OutBody, Outcome, RegisterQuestion, Registers,
     ScenarioResultInfo, WireError, hearing,
 };
 use uuid::Uuid;
 
-use crate::access::replayed;
+use crate::access::{GatewayCall, replayed};
 use crate::envelopes::{self, asking, id_reused};
 use crate::messages::Caller;
 
@@ -41,37 +41,42 @@ impl Caller<'_> {
         }
     }
 
-    /// `ES_WS_ROUTING`.
-    pub(crate) async fn routing(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
-        self.tell(item, envelope, OutBody::WebSiteRouting(self.registers()?.rules), answer).await
-    }
-
-    /// `ES_WS_LITERALS_GET`.
-    pub(crate) async fn literals(
+    /// `ES_WS_ROUTING`, `ES_WS_LITERALS_GET`. Whoever asked is told when the answer would be another one (3.1).
+    pub(crate) async fn register(
         &self,
         item: &Item,
         envelope: &Envelope,
-        asked: &LiteralLookupInfo,
+        question: &RegisterQuestion,
         answer: &mut Answer,
     ) -> Result<(), AppError> {
-        self.tell(item, envelope, OutBody::Literals(self.registers()?.literals(asked)), answer).await
+        let body = self.registers()?.told(question);
+        let fingerprint = body.fingerprint();
+        let outcome = self.outcome(envelope, body).await;
+        if let Ok(ChatOutcome::Done(handled)) = &outcome {
+            // A repetition is given the answer of then, whatever that was.
+            let told = Some(fingerprint.as_str()).filter(|_| !handled.is_duplicate);
+            note_asked(&*self.ctx.askers, &self.call.account.id, &question.name(), told).await?;
+        }
+        envelopes::answer(answer, item, &self.stream(), outcome)
     }
 
-    /// Answers with something of the configuration: in the gateway's stream, if it has one.
-    async fn tell(&self, item: &Item, envelope: &Envelope, body: OutBody, answer: &mut Answer) -> Result<(), AppError> {
-        if self.has_chats() {
-            let words = configuration_words(&self.call.settings, body);
-            let asking = asking(&self.call.proof, envelope, &self.nonce_guard, self.is_async);
-            let outcome =
-                gateway_configuration(&self.ctx.chats, &self.call.account.id, &words, self.call.settings.is_pushed(), &asking)
-                    .await;
-            return envelopes::answer(answer, item, &self.stream(), outcome);
-        }
-        let refusal = self.ctx.base.store.guard(&self.guards(envelope, None), self.now).await?;
-        if let Some((outcome, kept)) = self.repeated(item, refusal, answer)? {
-            self.reply(item, outcome, &self.head(envelope, &kept).reply(body), answer).await?;
-        }
-        Ok(())
+    /// Answers with something of the configuration, in the gateway's stream.
+    pub(crate) async fn tell(
+        &self,
+        item: &Item,
+        envelope: &Envelope,
+        body: OutBody,
+        answer: &mut Answer,
+    ) -> Result<(), AppError> {
+        let outcome = self.outcome(envelope, body).await;
+        envelopes::answer(answer, item, &self.stream(), outcome)
+    }
+
+    async fn outcome(&self, envelope: &Envelope, body: OutBody) -> Result<ChatOutcome, AppError> {
+        let GatewayCall { account, settings, .. } = self.call;
+        let asking = asking(&self.call.proof, envelope, &self.nonce_guard, self.is_async);
+        let words = configuration_words(settings, body);
+        gateway_configuration(&self.ctx.chats, &account.id, &words, settings.is_pushed(), &asking).await
     }
 
     /// A form as a use case takes it.

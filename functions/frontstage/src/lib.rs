@@ -20,7 +20,7 @@ use lambda::{BatchCtx, Config, Metric, Metrics, Roster, Services};
 use model::{EpochMillis, Platform};
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Code, WireError};
-use ports::{AckStore, InboundStore};
+use ports::{AckStore, Askers, InboundStore};
 use wire::Reply;
 
 use crate::push::PushingCtx;
@@ -34,6 +34,8 @@ pub struct Ctx {
     pub acks: app::Ctx<dyn AckStore>,
     /// Chats and their streams.
     pub chats: ChatCtx,
+    /// Gateways that have asked for registers.
+    pub askers: Arc<dyn Askers>,
     /// Accounts and secrets.
     pub roster: Arc<Roster>,
     /// Name of the function, for metrics.
@@ -59,11 +61,10 @@ pub async fn connect(config: &Config) -> Ctx {
 pub async fn connect_push(config: &Config) -> (PushingCtx, BatchCtx) {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
     let base = ctx(config, &services, roster);
-    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
     let push = PushCtx {
         chats: base.chats.clone(),
         states: services.push_states(),
-        sender: Arc::new(HttpSender::new(targets)),
+        sender: Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets))),
         dice: base.base.dice.clone(),
     };
     let batch = BatchCtx { function: config.function.clone(), queue: base.base.queue.clone(), clock: base.base.clock.clone() };
@@ -73,7 +74,8 @@ pub async fn connect_push(config: &Config) -> (PushingCtx, BatchCtx) {
 fn ctx(config: &Config, services: &Services, roster: Arc<Roster>) -> Ctx {
     let chats = services.chats(&roster, chats_frontstage::plan);
     let function = config.function.clone();
-    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, roster, function }
+    let askers = services.askers();
+    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, askers, roster, function }
 }
 
 /// What a caller is told when a request did not happen (FrontStage contract 10.6).

@@ -6,8 +6,8 @@ use http::Method;
 use lambda::Metric;
 use model::{EpochMillis, MessageId, Slug};
 use platform_frontstage::{
-    Answer, ChatServiceInfo, Code, Envelope, Head, Item, MessageContentInfo, Msg, OutEnvelope, Outcome, Side, WireError,
-    acknowledgement, gateways_reply, hearing, receive, received_reply,
+    Answer, ChatServiceInfo, Code, Envelope, Head, Item, MessageContentInfo, Msg, OutEnvelope, Outcome, RegisterQuestion, Side,
+    WireError, acknowledgement, gateways_reply, hearing, receive, received_reply,
 };
 use ports::{Guard, GuardRefusal, StreamKey};
 use serde_json::{Value, json};
@@ -88,8 +88,8 @@ impl Caller<'_> {
             Msg::ChatResync(_) => self.list(item, envelope, answer).await,
             Msg::ScenarioLoad(info) => self.scenario(item, envelope, info, answer).await,
             Msg::ScenarioSave(info) => self.save(item, envelope, info, answer).await,
-            Msg::WebSiteRouting => self.routing(item, envelope, answer).await,
-            Msg::Literals(asked) => self.literals(item, envelope, asked, answer).await,
+            Msg::WebSiteRouting => self.register(item, envelope, &RegisterQuestion::Routing, answer).await,
+            Msg::Literals(asked) => self.register(item, envelope, &RegisterQuestion::literals(asked), answer).await,
             // What agent clients send is refused on a connector's path before it gets here.
             Msg::AgentAnswer(_)
             | Msg::AgentHangup(_)
@@ -164,15 +164,11 @@ impl Caller<'_> {
     }
 
     async fn gateways(&self, item: &Item, envelope: &Envelope, answer: &mut Answer) -> Result<(), AppError> {
-        let refusal = self.ctx.base.store.guard(&self.guards(envelope, None), self.now).await?;
-        if let Some((outcome, kept)) = self.repeated(item, refusal, answer)? {
-            let reply = gateways_reply(&self.head(envelope, &kept), &self.call.settings);
-            self.reply(item, outcome, &reply, answer).await?;
-        }
-        Ok(())
+        self.tell(item, envelope, gateways_reply(&self.call.settings), answer).await
     }
 
-    /// Answers an envelope: now, or through the gateway's stream where its connector wants it so (10.2).
+    /// Answers a message: now and without a number, which would cost every message a write more; or through the gateway's
+    /// stream where its connector wants it so (10.2).
     pub(crate) async fn reply(
         &self,
         item: &Item,

@@ -1,30 +1,73 @@
 //! `operator-configure`: a tenant, its accounts and its routing rules.
 
-use app::{AppError, ConfigureError, Ctx, Document};
-use model::{Account, Platform};
+use app::{AccountRules, AppError, ConfigureError, Ctx, Document};
+use model::{Account, AccountId, Directory, Platform};
+use outbound_http::TargetPolicy;
 use platform_frontstage::{AccountSettings, Settings};
 use ports::DirectoryStore;
 use serde_json::{Value, json};
-use website::settings::WebsiteSettings;
+use url::Url;
+use website::settings::{MessageTemplate, WebsiteSettings};
 
 use crate::refused;
 
-/// Stores a configuration document, or says what is wrong with it and changes nothing.
+/// Stores a configuration document, or says what is wrong with it and changes nothing. `targets` is what this deployment calls.
 ///
 /// Input: `{"tenant":{"id","routes":[{"when":{"platform","account"},"desk"}]},"accounts":[{"platform","key","settings"}]}`.
 /// Output: `{"configured":["platform/key",...]}` or `{"error":{"code","message"}}`.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down.
-pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value, AppError> {
+pub async fn handle(ctx: Ctx<dyn DirectoryStore>, targets: TargetPolicy, event: Value) -> Result<Value, AppError> {
     let document: Document = match serde_json::from_value(event) {
         Ok(document) => document,
         Err(error) => return Ok(refused("malformed", error)),
     };
-    match app::configure(&ctx, document, &check).await {
+    match app::configure(&ctx, document, &Rules { targets }).await {
         Ok(accounts) => Ok(json!({ "configured": accounts })),
         Err(ConfigureError::App(error)) => Err(error),
         Err(error @ (ConfigureError::Settings { .. } | ConfigureError::Directory(_))) => Ok(refused("invalid", error)),
+    }
+}
+
+/// The rules of every platform, in this deployment.
+struct Rules {
+    targets: TargetPolicy,
+}
+
+impl AccountRules for Rules {
+    fn check(&self, account: &Account) -> Result<(), String> {
+        match account.id.platform() {
+            Platform::Frontstage => match AccountSettings::of(account).map_err(|e| e.to_string())? {
+                AccountSettings::Gateway(settings) => {
+                    self.check_target("push_url", settings.push_url.as_ref())?;
+                    check_gateway(&settings)
+                }
+                AccountSettings::Desk(_) => Ok(()),
+            },
+            Platform::Vcita => {
+                let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
+                self.check_target("api_base", Some(&settings.api_base))
+            }
+        }
+    }
+
+    fn check_links(&self, directory: &Directory, account: &Account) -> Result<(), String> {
+        chats_frontstage::check_desks(directory, account)?;
+        check_templates(directory, account)
+    }
+}
+
+impl Rules {
+    /// Refuses what every call would be refused for. Where a name leads is seen when it is called.
+    fn check_target(&self, member: &str, url: Option<&Url>) -> Result<(), String> {
+        if url.is_none_or(|url| self.targets.allows_url(url)) {
+            return Ok(());
+        }
+        Err(match self.targets {
+            TargetPolicy::PublicHttps => format!("{member} is not an https URL of a public address"),
+            TargetPolicy::LoopbackToo => format!("{member} is neither an https URL of a public address nor one of this machine"),
+        })
     }
 }
 
@@ -32,18 +75,39 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, event: Value) -> Result<Value,
 fn check_gateway(settings: &Settings) -> Result<(), String> {
     settings.forms().map_err(|e| e.to_string())?;
     settings.registers().map_err(|e| e.to_string())?;
-    let Some(website) = &settings.website else { return Ok(()) };
-    let site = WebsiteSettings::of(website, &settings.scenarios).and_then(|site| site.check_rules());
-    site.map_err(|e| format!("website: {e}"))
+    website_of(settings)?.map_or(Ok(()), |site| site.check_rules().map_err(|e| format!("website: {e}")))
 }
 
-/// The platform's own judgement of an account's settings.
-fn check(account: &Account) -> Result<(), String> {
+fn website_of(settings: &Settings) -> Result<Option<WebsiteSettings>, String> {
+    let site = settings.website.as_ref().map(|website| WebsiteSettings::of(website, &settings.scenarios));
+    site.transpose().map_err(|e| format!("website: {e}"))
+}
+
+/// Checks that the messages which forms of a web site become can come in where they are to.
+fn check_templates(directory: &Directory, account: &Account) -> Result<(), String> {
+    let site = gateway(account).map(|settings| website_of(&settings)).transpose()?.flatten();
+    for (id, template) in site.iter().flat_map(WebsiteSettings::messages) {
+        check_template(directory, account, template).map_err(|what| format!("website: messages: {id}: {what}"))?;
+    }
+    Ok(())
+}
+
+fn check_template(directory: &Directory, account: &Account, template: &MessageTemplate) -> Result<(), String> {
+    let id = AccountId::new(Platform::Frontstage, template.account.clone());
+    let named = directory.accounts.get(&id).filter(|named| named.tenant == account.tenant);
+    let named = named.ok_or_else(|| format!("account: {id} is not an account of this tenant: configure it first"))?;
+    let settings = gateway(named).ok_or_else(|| format!("account: {id} is no gateway"))?;
+    let takes = settings.gateway(template.gateway).is_some_and(|gateway| gateway.direction.is_inbound());
+    if takes { Ok(()) } else { Err(format!("gateway: {} is not an inbound message gateway of {id}", template.gateway)) }
+}
+
+/// The settings of a gateway of FrontStage.
+fn gateway(account: &Account) -> Option<Settings> {
     match account.id.platform() {
-        Platform::Frontstage => match AccountSettings::of(account).map_err(|e| e.to_string())? {
-            AccountSettings::Gateway(settings) => check_gateway(&settings),
-            AccountSettings::Desk(_) => Ok(()),
+        Platform::Frontstage => match AccountSettings::of(account).ok()? {
+            AccountSettings::Gateway(settings) => Some(*settings),
+            AccountSettings::Desk(_) => None,
         },
-        Platform::Vcita => platform_vcita::Settings::of(account).map(drop).map_err(|e| e.to_string()),
+        Platform::Vcita => None,
     }
 }

@@ -16,7 +16,7 @@ use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
-use ports::DeliveryStore;
+use ports::{DeliveryStore, DirectoryStore};
 use wire::{Outbound, Terms};
 
 use crate::sweep::SweepCtx;
@@ -68,7 +68,14 @@ pub fn connect_settle(config: &Config) -> (SettleCtx, BatchCtx) {
 #[must_use]
 pub fn connect_sweep(config: &Config) -> SweepCtx {
     let services = Services::connect(config);
-    SweepCtx { lanes: services.ctx(|store| store), chats: chats(config, &services), pushes: services.push_states() }
+    let directory: Ctx<dyn DirectoryStore> = services.ctx(|store| store);
+    SweepCtx {
+        lanes: services.ctx(|store| store),
+        chats: chats(config, &services),
+        pushes: services.push_states(),
+        askers: services.askers(),
+        directory: directory.store,
+    }
 }
 
 /// Connects what the timers of chats need, and what settling what staff of other platforms says in them does.
@@ -92,8 +99,7 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let (services, recipients) = Services::connect_reading(config, &Platform::ALL).await;
     let registry = Arc::new(Platforms::new(config));
     let (settle, batch) = settle(config, &services, registry.clone());
-    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
-    let sender = Arc::new(HttpSender::new(targets));
+    let sender = Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets)));
     let heard = services.pushes();
     (OutboundCtx { settle, acks: services.ctx(|store| store), heard, registry, sender, recipients }, batch)
 }

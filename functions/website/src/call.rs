@@ -14,6 +14,7 @@ use platform_frontstage::{Code, MAX_BODY, WireError};
 use uuid::Uuid;
 use website::body::FieldError;
 use website::client_address::client_address;
+use website::clock::BrowserClock;
 use website::cookie::{TOKEN_HEADER, TrackingId, recognise};
 use website::cors::Header;
 use wire::{RawRequest, Reply};
@@ -157,6 +158,9 @@ impl<'a> Call<'a> {
                 reply.headers.insert(name, value);
             }
         }
+        if let Some(clock) = self.told_clock().and_then(|clock| HeaderValue::from_str(&clock.set_cookie()).ok()) {
+            reply.headers.append(SET_COOKIE, clock);
+        }
         if self.request.method == Method::HEAD {
             reply.body.clear();
         }
@@ -172,6 +176,16 @@ impl<'a> Call<'a> {
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         let mut pairs = url::form_urlencoded::parse(self.request.query.as_bytes());
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    fn told_clock(&self) -> Option<BrowserClock> {
+        let (time, offset) = (self.query("RegionalTime"), self.query("TimeZoneOffset"));
+        BrowserClock::told(time.as_deref(), offset.as_deref(), self.ctx.chats.clock.now())
+    }
+
+    /// The browser's clock, as this call tells it or an earlier one did.
+    pub(crate) fn browser_clock(&self) -> Option<BrowserClock> {
+        self.told_clock().or_else(|| BrowserClock::remembered(self.header(COOKIE)))
     }
 
     /// The counter after which sentences are asked for; none is from the beginning.

@@ -49,13 +49,18 @@ impl Call<'_> {
             ("Location", &given.location),
         ];
         let texts = texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text.clone()?)));
+        // By these the team can read the times that a visitor entered, which are those of the visitor's clock.
+        let clock = self.browser_clock();
+        let numbers =
+            [("ClockSkew", clock.and_then(|clock| clock.skew)), ("TimeZoneOffset", clock.and_then(|clock| clock.offset))];
+        let numbers = numbers.into_iter().filter_map(|(member, number)| Some((member.to_owned(), number?.to_string())));
         let rule = given.web_site_routing_id.map(|id| ("WebSiteRoutingId".to_owned(), name(id)));
         Ok(FilledForm {
             id: name(self.fresh_id()).parse().map_err(no_name)?,
             changes: None,
             form: name(result.scenario_id).parse().map_err(no_name)?,
             answers: answers.collect(),
-            memo: texts.filter(|(_, text)| !text.is_empty()).chain(rule).collect::<Memo>(),
+            memo: texts.filter(|(_, text)| !text.is_empty()).chain(numbers).chain(rule).collect::<Memo>(),
             task: None,
             filled_at: result.time_utc,
         })

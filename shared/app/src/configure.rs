@@ -1,6 +1,6 @@
 //! The operator says who is connected.
 
-use model::{Account, AccountId, DirectoryProblem, Platform, Slug, Tenant};
+use model::{Account, AccountId, Directory, DirectoryProblem, Platform, Slug, Tenant};
 use serde::Deserialize;
 
 use crate::{AppError, Ctx};
@@ -48,14 +48,30 @@ pub enum ConfigureError {
     App(#[from] AppError),
 }
 
-/// Checks a configuration and stores it. `check` is the platform's own judgement of an account's settings.
+/// The platforms' own judgement of accounts. Each says what is wrong, and in which member.
+pub trait AccountRules: Sync {
+    /// Judges an account's settings by themselves.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    fn check(&self, account: &Account) -> Result<(), String>;
+
+    /// Judges what an account's settings name of other accounts, by everything as it is to be configured.
+    ///
+    /// # Errors
+    /// The first member that names what is not there.
+    fn check_links(&self, directory: &Directory, account: &Account) -> Result<(), String>;
+}
+
+/// Checks a configuration and stores it. What a document names has to be in it, or to be configured already; nor may it take
+/// away what another account of the tenant names.
 ///
 /// # Errors
 /// [`ConfigureError`]; then nothing was changed.
 pub async fn configure(
     ctx: &Ctx<dyn DirectoryStore>,
     document: Document,
-    check: &(dyn Fn(&Account) -> Result<(), String> + Sync),
+    rules: &dyn AccountRules,
 ) -> Result<Vec<AccountId>, ConfigureError> {
     let tenant = document.tenant;
     let mut accounts = Vec::new();
@@ -66,10 +82,19 @@ pub async fn configure(
             salt: ctx.dice.token(),
             settings: given.settings,
         };
-        check(&account).map_err(|why| ConfigureError::Settings { account: account.id.clone(), why })?;
+        rules.check(&account).map_err(|why| ConfigureError::Settings { account: account.id.clone(), why })?;
         accounts.push(account);
     }
-    ctx.store.directory().await.map_err(AppError::from)?.check(&tenant, &accounts)?;
+    let before = ctx.store.directory().await.map_err(AppError::from)?;
+    before.check(&tenant, &accounts)?;
+    let after = before.with(&tenant, &accounts);
+    for account in after.accounts.values().filter(|account| account.tenant == tenant.id) {
+        let Err(why) = rules.check_links(&after, account) else { continue };
+        // What was broken before and is not touched is no reason to refuse the rest.
+        if before.accounts.get(&account.id) != Some(account) || rules.check_links(&before, account).is_ok() {
+            return Err(ConfigureError::Settings { account: account.id.clone(), why });
+        }
+    }
     ctx.store.configure(&tenant, &accounts).await.map_err(AppError::from)?;
     Ok(accounts.into_iter().map(|account| account.id).collect())
 }

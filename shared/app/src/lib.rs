@@ -25,7 +25,7 @@ use wire::{Outbound, Terms};
 
 pub use accept::{Accepted, accept_desk, accept_visitor};
 pub use acknowledge::{Acknowledged, acknowledge};
-pub use configure::{AccountDocument, ConfigureError, Document, configure};
+pub use configure::{AccountDocument, AccountRules, ConfigureError, Document, configure};
 pub use deliver::{Progress, check_ack, deliver};
 pub use error::AppError;
 pub use replay::{Replayed, replay};

@@ -210,10 +210,10 @@ impl Script {
         Some(Move { node, say, then })
     }
 
-    /// The desks that it hands over to.
-    pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.nodes.values().filter_map(|node| match &node.then {
-            Next::HandOver(target) => Some(target),
+    /// The desks that it hands over to, each with the name of the node that does.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, &Target)> {
+        self.nodes.iter().filter_map(|(name, node)| match &node.then {
+            Next::HandOver(target) => Some((name.as_str(), target)),
             Next::Wait { .. } | Next::End => None,
         })
     }

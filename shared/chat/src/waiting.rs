@@ -82,10 +82,10 @@ impl WaitingRules {
         given.max_by_key(|(after, _)| *after).map(|(_, target)| target)
     }
 
-    /// The desks that they give chats to.
-    pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.0.iter().filter_map(|rule| match &rule.then {
-            Then::HandOver(target) => Some(target),
+    /// The desks that they give chats to, each with the place of its rule, from 0.
+    pub fn targets(&self) -> impl Iterator<Item = (usize, &Target)> {
+        self.0.iter().enumerate().filter_map(|(place, rule)| match &rule.then {
+            Then::HandOver(target) => Some((place, target)),
             Then::Say { .. } => None,
         })
     }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::chats::{ChatPlan, ChatWords, DeskPlan};
+use app::chats::{ChatPlan, ChatWords, DeskPlan, Register};
 use chat::Desk;
 use chat::script::Script;
 use chat::texts::Target;
 use model::{Account, AccountId, Directory, Platform};
-use platform_frontstage::{AccountSettings, DeskSettings, OutBody, Settings};
+use platform_frontstage::{AccountSettings, DeskSettings, OutBody, RegisterQuestion, Settings};
 
 use crate::words::Words;
 
@@ -31,7 +31,8 @@ pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) 
     let desk = desk_account.map(|desk| desk_plan(&desk.id, own_desk.as_ref()));
     let mut others = Vec::new();
     let mut other_desks = BTreeMap::new();
-    let targets = chat.script.iter().flat_map(Script::targets).chain(chat.waiting_rules.targets());
+    let scripted = chat.script.iter().flat_map(Script::targets).map(|(_, target)| target);
+    let targets = scripted.chain(chat.waiting_rules.targets().map(|(_, target)| target));
     for id in named(targets, desk_account.map(|desk| &desk.id)) {
         // Nobody hands over to another tenant, nor to an account that answers nothing.
         let Some(named) = directory.accounts.get(id).filter(|named| named.tenant == account.tenant && is_desk(named)) else {
@@ -80,15 +81,47 @@ fn is_desk(account: &Account) -> bool {
     }
 }
 
+/// Checks that the desks named by a gateway's script and rules of waiting are there, in `directory` as it is to be.
+///
+/// # Errors
+/// The member that names one that is not, and why.
+pub fn check_desks(directory: &Directory, account: &Account) -> Result<(), String> {
+    let Some(chat) = gateway_settings(account).and_then(|settings| settings.chat) else { return Ok(()) };
+    let scripted = chat.script.iter().flat_map(Script::targets);
+    let scripted = scripted.map(|(node, target)| (format!("script: node {node}: hand_over"), target));
+    let rules = chat.waiting_rules.targets().map(|(place, target)| (format!("waiting_rules[{place}]: hand_over"), target));
+    for (member, target) in scripted.chain(rules) {
+        let Some(id) = &target.desk else { continue };
+        let named = directory.accounts.get(id).filter(|named| named.tenant == account.tenant);
+        let named = named.ok_or_else(|| format!("chat: {member}: {id} is not an account of this tenant: configure it first"))?;
+        if !is_desk(named) {
+            return Err(format!("chat: {member}: {id} is no desk"));
+        }
+    }
+    Ok(())
+}
+
 /// The words in which agents of a desk are told what is about no chat of one gateway alone.
 #[must_use]
 pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {
     Words { gateway: None, desk: Some(desk.clone()), other_desks: BTreeMap::new(), configuration: None }
 }
 
+/// The register that a gateway asked for by this question, as it is configured; `None` if no connector of it copies any.
+#[must_use]
+pub fn register(directory: &Directory, gateway: &AccountId, question: &str) -> Option<Register> {
+    let settings = gateway_settings(directory.accounts.get(gateway)?).filter(|settings| settings.website.is_none())?;
+    let told = settings.registers().ok()?.told(&RegisterQuestion::parse(question)?);
+    Some(Register {
+        fingerprint: told.fingerprint(),
+        is_pushed: settings.is_pushed(),
+        words: Box::new(configuration_words(&settings, told)),
+    })
+}
+
 /// The words in which a gateway's connector is told something of the configuration.
 #[must_use]
-pub fn configuration_words(gateway: &Settings, told: OutBody) -> impl ChatWords {
+pub fn configuration_words(gateway: &Settings, told: OutBody) -> impl ChatWords + use<> {
     Words { gateway: Some(gateway.clone()), desk: None, other_desks: BTreeMap::new(), configuration: Some(told) }
 }
 
@@ -142,6 +175,31 @@ mod tests {
 
     fn planned(chat: Value, desk: &str) -> Option<ChatPlan> {
         plan(&directory(chat, desk), &"frontstage/gw-chat".parse().unwrap(), None)
+    }
+
+    #[test]
+    fn register_is_read_for_gateways_of_connectors_only() {
+        let mut directory = directory(chat(), "frontstage/desk");
+        let is_pushed = |directory: &Directory, id: &str, question: &str| {
+            register(directory, &id.parse().unwrap(), question).map(|register| register.is_pushed)
+        };
+        assert_eq!(is_pushed(&directory, "frontstage/gw-chat", "routing"), Some(false));
+        assert_eq!(is_pushed(&directory, "frontstage/gw-chat", "literals/102/cs"), Some(false));
+        for (id, question) in [
+            ("frontstage/gw-chat", "weather"),
+            ("frontstage/desk", "routing"),
+            ("vcita/demo", "routing"),
+            ("frontstage/gone", "routing"),
+        ] {
+            assert_eq!(is_pushed(&directory, id, question), None, "{id} {question}");
+        }
+        let gateway = directory.accounts.get_mut(&"frontstage/gw-chat".parse().unwrap()).unwrap();
+        gateway.settings["chat"]["delivery"] = json!("push");
+        assert_eq!(is_pushed(&directory, "frontstage/gw-chat", "routing"), Some(true));
+        let gateway = directory.accounts.get_mut(&"frontstage/gw-chat".parse().unwrap()).unwrap();
+        gateway.settings["chat"]["delivery"] = json!("poll");
+        gateway.settings["website"] = json!({});
+        assert_eq!(is_pushed(&directory, "frontstage/gw-chat", "routing"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Clock as _, PushQueue, PushStates, Results};
+use ports::{Askers, Clock as _, PushQueue, PushStates, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoStore};
@@ -79,6 +79,12 @@ impl Services {
     #[must_use]
     pub fn pushes(&self) -> Arc<dyn PushQueue> {
         Arc::new(SqsPushQueue::of(&self.queue))
+    }
+
+    /// Who has asked for registers.
+    #[must_use]
+    pub fn askers(&self) -> Arc<dyn Askers> {
+        Arc::new(DynamoChats::beside(&self.store))
     }
 
     /// How far streams are pushed.

@@ -90,6 +90,18 @@ impl Directory {
         routes.iter().find(|route| route.when.matches(visitor)).map(|route| &route.desk)
     }
 
+    /// What is there with `tenant` and `accounts` in place of what they were. An account's salt stays what it was first.
+    #[must_use]
+    pub fn with(&self, tenant: &Tenant, accounts: &[Account]) -> Self {
+        let mut next = self.clone();
+        next.tenants.insert(tenant.id.clone(), tenant.clone());
+        for account in accounts {
+            let salt = self.accounts.get(&account.id).map_or(&account.salt, |known| &known.salt).clone();
+            next.accounts.insert(account.id.clone(), Account { salt, ..account.clone() });
+        }
+        next
+    }
+
     /// Checks that `tenant` with `accounts` can be added to what is there.
     ///
     /// # Errors
@@ -150,6 +162,18 @@ mod tests {
         let grab = account("vcita/theirs", "demo");
         assert_eq!(directory.check(&mine, &[grab]), Err(DirectoryProblem::ForeignAccount(theirs.id)));
         assert_eq!(Directory::default().check(&mine, &[account("vcita/theirs", "demo")]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_configured_replaces_what_was_and_keeps_its_salt_and_all_others() {
+        let (one, other) = (account("vcita/one", "demo"), account("vcita/other", "demo"));
+        let before = Directory::default().with(&tenant(serde_json::json!([])), &[one.clone(), other.clone()]);
+        let changed = Account { salt: "new".into(), settings: serde_json::json!({"a": 1}), ..one };
+        let after = before.with(&tenant(serde_json::json!([{"desk": "vcita/one"}])), std::slice::from_ref(&changed));
+        assert_eq!(after.accounts[&changed.id], Account { salt: "s".into(), ..changed });
+        assert_eq!(after.accounts[&other.id], other);
+        assert_eq!(after.desk_for(&other.tenant, &other.id).map(ToString::to_string).as_deref(), Some("vcita/one"));
+        assert_eq!(before.desk_for(&other.tenant, &other.id), None);
     }
 
     #[test]

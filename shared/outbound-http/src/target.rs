@@ -15,8 +15,15 @@ pub enum TargetPolicy {
 }
 
 impl TargetPolicy {
+    /// The policy of a deployment by its setting `DESKBRIDGE_ALLOW_LOOPBACK_TARGETS`.
+    #[must_use]
+    pub const fn new(allows_loopback: bool) -> Self {
+        if allows_loopback { Self::LoopbackToo } else { Self::PublicHttps }
+    }
+
     /// Whether the URL alone forbids nothing. A name still has to resolve to addresses that are allowed.
-    pub(crate) fn allows_url(self, url: &Url) -> bool {
+    #[must_use]
+    pub fn allows_url(self, url: &Url) -> bool {
         if !url.username().is_empty() || url.password().is_some() {
             return false;
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::error::{Code, WireError};
 use crate::json;
+use crate::message::OutBody;
 use crate::register::{LiteralLookupInfo, WebSiteRoutingInfo};
 use crate::scenario::{ScenarioInfo, ScenarioResultInfo, ScenarioResultValueInfo, ScreenControlInfo};
 use crate::settings::{SettingsProblem, problem};
@@ -183,10 +184,23 @@ impl Registers {
         Ok(Self { rules, literals })
     }
 
+    /// What a question is answered, and whoever asked it is told once it has changed (3.1).
+    #[must_use]
+    pub fn told(&self, question: &RegisterQuestion) -> OutBody {
+        match question {
+            RegisterQuestion::Routing => OutBody::WebSiteRouting(self.rules.clone()),
+            RegisterQuestion::Literals { group, culture } => OutBody::Literals(self.literals(&LiteralLookupInfo {
+                literal_group: *group,
+                culture: culture.clone(),
+                ..LiteralLookupInfo::default()
+            })),
+        }
+    }
+
     /// `SE_WS_LITERALS_INFO`: the texts of a group, or of every group where none is asked for, in the language closest to the
     /// one asked for, or in every language.
     #[must_use]
-    pub fn literals(&self, asked: &LiteralLookupInfo) -> Vec<LiteralLookupInfo> {
+    fn literals(&self, asked: &LiteralLookupInfo) -> Vec<LiteralLookupInfo> {
         let of_group = |row: &&LiteralLookupInfo| asked.literal_group == 0 || row.literal_group == asked.literal_group;
         let rows = || self.literals.iter().filter(of_group);
         let Some(wanted) = asked.culture.as_deref().filter(|culture| !culture.is_empty()) else {
@@ -205,6 +219,50 @@ impl Registers {
             own > 0 && !rows().enumerate().any(is_beaten)
         };
         rows().enumerate().filter(is_closest).map(|(_, row)| row.clone()).collect()
+    }
+}
+
+/// A register that a connector asks for, under a name by which the question is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterQuestion {
+    /// `ES_WS_ROUTING`.
+    Routing,
+    /// `ES_WS_LITERALS_GET`.
+    Literals {
+        /// The group; 0 is every one.
+        group: i16,
+        /// The language; `None` is every one.
+        culture: Option<String>,
+    },
+}
+
+impl RegisterQuestion {
+    /// The question for these texts. Spellings of one language are one question (2.2).
+    #[must_use]
+    pub fn literals(asked: &LiteralLookupInfo) -> Self {
+        let culture = asked.culture.as_deref().filter(|culture| !culture.is_empty());
+        Self::Literals { group: asked.literal_group, culture: culture.map(|text| text.to_ascii_lowercase().replace('_', "-")) }
+    }
+
+    /// Its name: `routing`, `literals/102`, `literals/102/cs`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Routing => "routing".to_owned(),
+            Self::Literals { group, culture: None } => format!("literals/{group}"),
+            Self::Literals { group, culture: Some(culture) } => format!("literals/{group}/{culture}"),
+        }
+    }
+
+    /// The question of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        if name == "routing" {
+            return Some(Self::Routing);
+        }
+        let rest = name.strip_prefix("literals/")?;
+        let (group, culture) = rest.split_once('/').map_or((rest, None), |(group, culture)| (group, Some(culture.to_owned())));
+        Some(Self::Literals { group: group.parse().ok()?, culture })
     }
 }
 
@@ -537,6 +595,10 @@ mod tests {
     #[test]
     fn literals_are_those_of_the_group_in_the_closest_language() {
         let registers = settings(registers()).unwrap().registers().unwrap();
+        assert_eq!(
+            registers.told(&RegisterQuestion::Literals { group: 102, culture: Some("cs".to_owned()) }),
+            OutBody::Literals(registers.literals.iter().filter(|row| row.culture.as_deref() == Some("cs")).cloned().collect())
+        );
         let texts = |group, culture: Option<&str>| {
             let asked =
                 LiteralLookupInfo { literal_group: group, culture: culture.map(str::to_owned), ..LiteralLookupInfo::default() };
@@ -549,6 +611,43 @@ mod tests {
         assert_eq!(texts(102, Some("de")), Vec::<String>::new());
         assert_eq!(texts(7, None), ["other"]);
         assert_eq!(texts(0, Some("en")), ["2 en", "3 en-US", "other"]);
+    }
+
+    #[test]
+    fn question_for_a_register_is_kept_by_its_name() {
+        let asked = |group, culture: Option<&str>| {
+            RegisterQuestion::literals(&LiteralLookupInfo {
+                literal_group: group,
+                culture: culture.map(str::to_owned),
+                ..LiteralLookupInfo::default()
+            })
+        };
+        for (question, name) in [
+            (RegisterQuestion::Routing, "routing"),
+            (asked(102, None), "literals/102"),
+            (asked(102, Some("")), "literals/102"),
+            (asked(102, Some("CS_cz")), "literals/102/cs-cz"),
+            (asked(-7, Some("x/y")), "literals/-7/x/y"),
+        ] {
+            assert_eq!(question.name(), name);
+            assert_eq!(RegisterQuestion::parse(name), Some(question));
+        }
+        for name in ["", "weather", "literals", "literals/", "literals/x", "literals/99999"] {
+            assert_eq!(RegisterQuestion::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn fingerprint_is_another_one_if_another_thing_is_told() {
+        let told =
+            |changes: Value| settings(changes).unwrap().registers().unwrap().told(&RegisterQuestion::Routing).fingerprint();
+        let mut blocked = registers();
+        blocked["registers"]["rules"][0]["Block"] = json!(true);
+        let mut reworded = registers();
+        reworded["registers"]["literals"][0]["LiteralText"] = json!("new");
+        assert_ne!(told(registers()), told(blocked));
+        assert_eq!(told(registers()), told(reworded));
+        assert_ne!(OutBody::WebSiteRouting(Vec::new()).fingerprint(), OutBody::Literals(Vec::new()).fingerprint());
     }
 
     #[test]

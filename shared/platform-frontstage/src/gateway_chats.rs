@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::desk::agent_id;
 use crate::form::parse_guid;
 use crate::settings::{SettingsProblem, problem};
+use crate::structure::MAX_OTHER;
 use crate::words::{ChatType, Direction};
 
 /// Longest pause that can be configured, in seconds: a year.
@@ -21,6 +22,8 @@ const MAX_SECONDS: u64 = 31_536_000;
 pub struct ChatSettings {
     /// What agents see as `ChatGatewayName`.
     pub gateway_name: Option<String>,
+    /// The connector's own configuration: its type, and a JSON object. Ours to keep; nobody is told it.
+    pub device: Option<String>,
     /// What kind of application stands behind it.
     pub channel: ChatType,
     /// Whether visitors may start chats (I, B) or only enter prepared ones (O).
@@ -56,6 +59,8 @@ pub struct ChatSettings {
 pub(crate) struct ChatText {
     #[serde(default)]
     gateway_name: Option<String>,
+    #[serde(default)]
+    device: Option<String>,
     channel: String,
     direction: String,
     /// Both spellings are in use (11.22).
@@ -130,6 +135,10 @@ impl ChatText {
         let channel =
             ChatType::parse(&self.channel).ok_or_else(|| problem("channel is not one of BusinessIM, SocialIM, WebIM"))?;
         let direction = Direction::parse(&self.direction).ok_or_else(|| problem("direction is not one of I, O, B"))?;
+        let device = self.device.filter(|device| !device.is_empty());
+        if device.as_deref().is_some_and(|device| text::utf16_len(device) > MAX_OTHER) {
+            return Err(problem(format!("device is longer than {MAX_OTHER} characters")));
+        }
         let is_pushed = match self.delivery.as_str() {
             "push" => true,
             "poll" => false,
@@ -145,6 +154,7 @@ impl ChatText {
         }
         Ok(ChatSettings {
             gateway_name: self.gateway_name.filter(|name| !name.is_empty()),
+            device,
             channel,
             direction,
             tracking_inertia: pause("tracking_inertia", self.tracking_inertia)?,
@@ -222,6 +232,19 @@ mod tests {
             (ChatType::WebIm, Direction::Inbound, &skill("sales", None).ok())
         );
         assert_eq!(chat.policy(None), Policy::default());
+    }
+
+    #[test]
+    fn device_of_chats_is_kept_as_it_is_written() {
+        let mut settings = with_chat();
+        let device = |settings: &Value| read(settings.clone()).map(|settings| settings.chat.unwrap().device);
+        assert_eq!(device(&settings), Ok(None));
+        settings["chat"]["device"] = json!("FbLink {\"Page\":\"shop\"}");
+        assert_eq!(device(&settings), Ok(Some("FbLink {\"Page\":\"shop\"}".to_owned())));
+        settings["chat"]["device"] = json!("x".repeat(4000));
+        assert!(device(&settings).is_ok());
+        settings["chat"]["device"] = json!("x".repeat(4001));
+        assert_eq!(device(&settings), Err("chat: device is longer than 4000 characters".to_owned()));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use desk::{DeskAgent, DeskSettings};
 pub use envelope::{Batch, Envelope, Form, Item, MAX_BODY, MAX_ITEMS, heard, parse, said_in_answer};
 pub use error::{Code, Warning, WireError};
 pub use form::Decimal;
-pub use forms::{CheckedForm, FormSettings, Registers};
+pub use forms::{CheckedForm, FormSettings, RegisterQuestion, Registers};
 pub use gateway_chats::ChatSettings;
 pub use inbound::{Received, acknowledgement, event_keys, own_reply, receive};
 pub use media::{Format, wants_async};

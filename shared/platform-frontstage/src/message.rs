@@ -2,10 +2,12 @@
 //! serves them, and those that are written.
 
 use uuid::Uuid;
+use wire::signature::sha256_hex;
 
 use crate::chat::{ChatCommandInfo, ChatSentenceInfo, ChatServiceInfo, ChatStatusInfo};
 use crate::content::{CommandInfo, GatewayInfo, MessageContentInfo};
 use crate::error::{Code, WireError};
+use crate::media::Format;
 use crate::node::Node;
 use crate::register::{LiteralLookupInfo, WebSiteRoutingInfo};
 use crate::scenario::{ScenarioInfo, ScenarioResultInfo};
@@ -490,6 +492,13 @@ impl OutBody {
             Self::AgentList(_) => "SC_CHAT_LIST",
             Self::Skip => "Skip",
         }
+    }
+
+    /// A hash of name and payload: another one if another thing is told.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let told = Node::List(vec![self.name(Legacy::default()).into(), self.to_node(Legacy::default())]);
+        sha256_hex(&Format::MsgPack.write(&told))
     }
 
     /// The payload.

@@ -23,7 +23,7 @@ pub struct OutEnvelope {
     pub id: Uuid,
     /// When it was made.
     pub time: EpochMillis,
-    /// Place in the gateway's event stream; null as long as envelopes are not numbered.
+    /// Place in the gateway's stream; `None` for an answer that takes none, because a number would cost a write of its own.
     pub seq: Option<u64>,
     /// The envelope it answers.
     pub in_reply_to: Option<Uuid>,
@@ -85,12 +85,6 @@ impl Head {
         derived_guid(&["result", &self.seed])
     }
 
-    /// An answer. There may be one of each name.
-    #[must_use]
-    pub fn reply(&self, body: OutBody) -> OutEnvelope {
-        self.envelope("", body, Vec::new())
-    }
-
     fn envelope(&self, outcome: &str, body: OutBody, warnings: Vec<Warning>) -> OutEnvelope {
         OutEnvelope {
             // A refused message may be sent again and be taken then: another answer, another id.
@@ -106,7 +100,7 @@ impl Head {
 
 /// `SE_SL_MSGGATEWAYS`: the caller's message gateways, one that works both ways twice (11.21).
 #[must_use]
-pub fn gateways_reply(head: &Head, settings: &Settings) -> OutEnvelope {
+pub fn gateways_reply(settings: &Settings) -> OutBody {
     let mut gateways = Vec::new();
     for gateway in &settings.message_gateways {
         let directions: &[Direction] = match gateway.direction {
@@ -125,7 +119,7 @@ pub fn gateways_reply(head: &Head, settings: &Settings) -> OutEnvelope {
             language_id: gateway.language_id,
         }));
     }
-    head.reply(OutBody::Gateways(gateways))
+    OutBody::Gateways(gateways)
 }
 
 /// `SE_MESSAGE_RECEIVED`: whether `request` was taken. `stored` is the message it became, `None` for a refusal, whose
@@ -308,6 +302,10 @@ mod tests {
         Head::answering(&"frontstage/gw-mail".parse().unwrap(), item.content.as_ref().unwrap(), &nonce(), NOW)
     }
 
+    fn listed(item: &Item) -> OutEnvelope {
+        head(item).envelope("", gateways_reply(&settings()), Vec::new())
+    }
+
     fn shown(reply: &Reply) -> Value {
         serde_json::from_slice(&reply.body).unwrap()
     }
@@ -316,7 +314,7 @@ mod tests {
     fn row_11_21_gateways_are_listed_once_per_direction() {
         let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
         let mut answer = Answer::new(batch.form, "r-1");
-        answer.accept(&batch.items[0], Outcome::Accepted, [gateways_reply(&head(&batch.items[0]), &settings())]);
+        answer.accept(&batch.items[0], Outcome::Accepted, [listed(&batch.items[0])]);
         let reply = answer.into_reply();
         assert_eq!(reply.status, 200);
         let mut body = shown(&reply);
@@ -388,7 +386,7 @@ mod tests {
     fn repeated_request_gets_an_answer_with_the_same_id() {
         let body = json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID});
         let (one, other) = (batch(&body, None), batch(&body, None));
-        let id = |b: &Batch| gateways_reply(&head(&b.items[0]), &settings()).id;
+        let id = |b: &Batch| listed(&b.items[0]).id;
         assert_eq!(id(&one), id(&other));
         let bare = batch(&json!("!MailLink"), Some("ES_SL_GETGATEWAYS"));
         assert_ne!(id(&one), id(&bare));
@@ -431,7 +429,7 @@ mod tests {
         let batch = batch(&json!({"Msg": "ES_SL_GETGATEWAYS", "Id": ID, "Body": "!MailLink"}), None);
         let reply = |format| {
             let mut answer = Answer::new(batch.form, "r-1").in_format(format);
-            answer.accept(&batch.items[0], Outcome::Accepted, [gateways_reply(&head(&batch.items[0]), &settings())]);
+            answer.accept(&batch.items[0], Outcome::Accepted, [listed(&batch.items[0])]);
             answer.into_reply()
         };
         let packed = reply(Format::MsgPack);
@@ -453,7 +451,7 @@ mod tests {
             answer.accept(&batch.items[0], Outcome::Accepted, replies);
             answer.into_reply().status.as_u16()
         };
-        let reply = || vec![gateways_reply(&head(&batch.items[0]), &settings())];
+        let reply = || vec![listed(&batch.items[0])];
         assert_eq!((status(vec![], true), status(vec![], false), status(reply(), true)), (202, 200, 200));
         let mut refused = Answer::new(batch.form, "r-1").later(true);
         refused.reject(&batch.items[0], WireError::new(Code::AlertOver, "x"));

@@ -92,7 +92,8 @@ pub struct Settings {
     pub peer_address: String,
     /// The gateway's sub-address.
     pub peer_port: Option<String>,
-    /// Where we push messages to. That it is https and not a private address is checked when the call is made. Always
+    /// Where we push messages to. That it is https and not a private address is checked when it is configured,
+    /// and when the call is made. Always
     /// there where there are message gateways.
     pub push_url: Option<Url>,
     /// The message gateways behind the connector; their ids differ.

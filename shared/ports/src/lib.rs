@@ -4,6 +4,7 @@
 //! (`InMemoryStore`) and passes the same contract suite. Nothing here may know which technology it is. Adapters return
 //! errors, they do not log them.
 
+mod askers;
 mod chats;
 mod grants;
 mod pushes;
@@ -18,6 +19,7 @@ use model::{AckTask, DeadTask, DeliverTask, EpochMillis, Platform, Slug};
 use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
+pub use askers::{AskedRegister, Asker, Askers};
 pub use chats::{
     AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore,
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,

@@ -73,6 +73,7 @@ pub(crate) mod attribute {
     pub(crate) const IDLE_SINCE: &str = "idle_since";
     pub(crate) const SEEN_AT: &str = "seen_at";
     pub(crate) const CHATS: &str = "chats";
+    pub(crate) const ASKED: &str = "asked";
 }
 
 /// A kind of item.

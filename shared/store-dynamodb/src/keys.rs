@@ -28,6 +28,7 @@
 //! | chats of a gateway closed lately | `CHATS#{gateway}` | `CLOSED#{at}#{conversation}` | query |
 //! | chats that wait for an agent | `DESK#{desk}` | `WAIT#{from}#{conversation}` | query |
 //! | agents of a desk, and their chats | `DESK#{desk}` | `AGENT#{agent}` | query, get, update |
+//! | gateways that have asked for registers | `ASKERS` | `GATEWAY#{gateway}` | batch read, query, update on its `rev` |
 //! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
 //! | streams that are to be pushed | index `due`: `PUSHDUE#{shard}` | due time | query, one per shard |
 //!
@@ -249,6 +250,11 @@ impl Key {
         Self { pk: join("RESULT", [gateway.to_string(), id.to_string()]), sk: "RESULT".to_owned() }
     }
 
+    /// What a gateway has asked for of its registers. All of them are neighbours: the sweep looks at every one.
+    pub(crate) fn asker(gateway: &AccountId) -> Self {
+        Self { pk: askers(), sk: join("GATEWAY", [gateway.to_string()]) }
+    }
+
     /// The place of a filled-in form in a list.
     pub(crate) fn listed(list: &ResultList, place: &ResultPlace) -> Self {
         Self { pk: list_partition(list), sk: listed(place) }
@@ -419,6 +425,11 @@ const fn direction_word(direction: Direction) -> &'static str {
 /// Partition key of a conversation.
 pub(crate) fn partition(id: ConversationId) -> String {
     join("CONV", [id.to_string()])
+}
+
+/// Partition key of every gateway that has asked for registers.
+pub(crate) fn askers() -> String {
+    "ASKERS".to_owned()
 }
 
 /// Partition key of everything that is configured.
@@ -617,6 +628,7 @@ mod tests {
         insta::assert_snapshot!(shown(&Key::listed(&starts, &place)), @"RESULTS#frontstage/gw#workflow#vip | AT#1767225600000#r-1");
         insta::assert_snapshot!(spread(Range::listed(&all, at, None)), @"RESULTS#frontstage/gw | AT#1767225600000 .. AT$");
         insta::assert_snapshot!(spread(Range::listed(&all, EpochMillis::new(0), Some(&place))), @"RESULTS#frontstage/gw | AT#1767225600000#r-1! .. AT$");
+        insta::assert_snapshot!(shown(&Key::asker(&gateway)), @"ASKERS | GATEWAY#frontstage/gw");
         assert_eq!(chat_due_shards().collect::<Vec<_>>(), ["CHATDUE#0", "CHATDUE#1", "CHATDUE#2", "CHATDUE#3"]);
         insta::assert_snapshot!(push_due_shard(&gateway), @"PUSHDUE#2");
         assert_eq!(push_due_shards().collect::<Vec<_>>(), ["PUSHDUE#0", "PUSHDUE#1", "PUSHDUE#2", "PUSHDUE#3"]);

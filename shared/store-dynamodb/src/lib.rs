@@ -1,11 +1,11 @@
 //! The stores in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
-//! rest turns the operations of [`ports::Store`], [`ports::Chats`] and [`ports::PushStates`] into calls: one call each, except where its
-//! documentation says more. Conditions are evaluated by the table, in the same call as what they guard, and a refused call
-//! brings back the item it was refused for, so that nothing is read twice. This crate must not decide anything about a
-//! conversation or a chat: states are computed elsewhere and stored here. To add a kind of item, add its key, its struct and
-//! its line in the list of patterns.
+//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`] and [`ports::Askers`] into calls:
+//! one call each, except where its documentation says more. Conditions are evaluated by the table, in the same call as what
+//! they guard, and a refused call brings back the item it was refused for, so that nothing is read twice. This crate must not
+//! decide anything about a conversation or a chat: states are computed elsewhere and stored here. To add a kind of item, add
+//! its key, its struct and its line in the list of patterns.
 //!
 //! How many calls an operation takes:
 //!
@@ -40,7 +40,9 @@
 //! | `note_presence`, `note_seen` | 1 update |
 //! | `overdue`, `pushes_due` | 1 query for each of 4 partitions, at the same time |
 //! | `claim`, `keep`, `postpone_push` | 1 update |
-//! | `result` | 1 batch read |
+//! | `result`, `asker` | 1 batch read |
+//! | `askers` | 1 query per megabyte |
+//! | `keep_asker` | 1 update |
 //! | `save_result` | 1 transaction |
 //! | `list` of results | 1 query and 1 batch read per hundred |
 //! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
@@ -52,6 +54,7 @@
 //! Expiry is compared when something is written, with the time of the write. Reads have no time to compare with: they
 //! return what is there, and the table's clean-up removes it within a few days of its end.
 
+mod askers;
 mod change;
 mod chat_items;
 mod chats;

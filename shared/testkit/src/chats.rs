@@ -10,10 +10,10 @@ use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, ConversationId, DeliverTask, EpochMillis, PushTask};
 use ports::{
-    AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard, GuardRefusal,
-    ListedResult, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange, ResultList,
-    ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage,
-    StreamRead,
+    AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard,
+    GuardRefusal, ListedResult, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange,
+    ResultList, ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey,
+    StreamPage, StreamRead,
 };
 
 use crate::guards::Guards;
@@ -69,6 +69,7 @@ struct Data {
     agents: BTreeMap<(AccountId, AgentId), AgentAt>,
     results: BTreeMap<(AccountId, ResultId), StoredResult>,
     lists: BTreeMap<ResultList, BTreeSet<ResultPlace>>,
+    askers: BTreeMap<AccountId, Asker>,
     guards: Guards,
 }
 
@@ -576,6 +577,28 @@ impl PushStates for InMemoryChats {
 }
 
 #[async_trait]
+impl Askers for InMemoryChats {
+    async fn asker(&self, gateway: &AccountId) -> Result<Option<Asker>, PortError> {
+        self.look("asker", |data| data.askers.get(gateway).cloned()).await
+    }
+
+    async fn askers(&self) -> Result<Vec<Asker>, PortError> {
+        self.look("askers", |data| data.askers.values().cloned().collect()).await
+    }
+
+    async fn keep_asker(&self, asker: &Asker) -> Result<Saved, PortError> {
+        self.write("keep_asker", |data| {
+            if data.askers.get(&asker.gateway).map_or(0, |kept| kept.rev) != asker.rev {
+                return Saved::Conflict;
+            }
+            data.askers.insert(asker.gateway.clone(), Asker { rev: asker.rev + 1, ..asker.clone() });
+            Saved::Yes
+        })
+        .await
+    }
+}
+
+#[async_trait]
 impl Results for InMemoryChats {
     async fn list(
         &self,
@@ -738,6 +761,11 @@ mod tests {
     async fn contract_of_pushes_is_met() {
         let chats = Arc::new(InMemoryChats::new());
         crate::pushes_contract::run(chats.clone(), chats).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_askers_is_met() {
+        crate::askers_contract::run(Arc::new(InMemoryChats::new())).await;
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken invariant in a test must stop the test")]
 
+pub mod askers_contract;
 mod chats;
 pub mod chats_contract;
 mod clock;

@@ -298,6 +298,11 @@ impl WebsiteSettings {
         self.scenario(id, culture).filter(|_| is_offered)
     }
 
+    /// The messages that forms become, by the ids under which rules name them.
+    pub fn messages(&self) -> impl Iterator<Item = (&Uuid, &MessageTemplate)> {
+        self.messages.iter()
+    }
+
     /// The message that the forms of a rule become.
     #[must_use]
     pub fn message(&self, rule: &WebSiteRoutingInfo) -> Option<&MessageTemplate> {

@@ -1,7 +1,9 @@
 //! Forms and registers: what is loaded, what is brought back, and whose it is.
 
+use app::chats::sweep_registers;
+use ports::{Askers as _, DirectoryStore as _};
 use serde_json::{Value, json};
-use testkit::Fault;
+use testkit::{Fault, events};
 
 use crate::world::{Answer, World};
 
@@ -90,6 +92,99 @@ async fn registers_are_told_whole_and_literals_in_the_language_asked_for() {
     );
     let every = world.visitor(&envelope("ES_WS_LITERALS_GET", 21, json!({"LiteralGroup": 102, "Culture": null}))).await;
     assert_eq!(every.body["Replies"][0]["Body"].as_array().map(Vec::len), Some(3));
+}
+
+/// What the gateway is kept to have asked for, and whether it is known what it was told.
+async fn asked(world: &World, gateway: &str) -> Vec<(String, bool)> {
+    let asker = world.chats.asker(&gateway.parse().unwrap()).await.unwrap();
+    asker.into_iter().flat_map(|asker| asker.asked).map(|asked| (asked.question, asked.told.is_some())).collect()
+}
+
+/// The sweep, as it looks at the registers. Returns how many were told.
+async fn sweep(world: &World) -> usize {
+    let (chats, store) = (&*world.chats, &*world.store);
+    sweep_registers(&world.ctx.chats, chats, store, chats_frontstage::register).await.unwrap()
+}
+
+#[tokio::test]
+async fn register_that_was_asked_for_is_told_unasked_once_it_has_changed() {
+    let world = World::new().await;
+    world.send("ws_routing").await;
+    world.send("ws_literals").await;
+    assert_eq!(
+        asked(&world, "frontstage/gw-chat").await,
+        [("routing".to_owned(), true), ("literals/102/cs-cz".to_owned(), true)]
+    );
+    assert_eq!(sweep(&world).await, 0);
+
+    let mut directory = events::configured_with_chats();
+    let gateway = directory.accounts.get_mut(&"frontstage/gw-chat".parse().unwrap()).unwrap();
+    gateway.settings["registers"]["rules"][0]["Block"] = json!(true);
+    gateway.settings["registers"]["literals"][0]["LiteralText"] = json!("Ask us");
+    let tenant = &directory.tenants[&gateway.tenant];
+    world.store.configure(tenant, std::slice::from_ref(gateway)).await.unwrap();
+    // The text in English is of no concern to who asked for Czech ones.
+    assert_eq!((sweep(&world).await, sweep(&world).await), (1, 0));
+    let told = world.told_visitor(0).await;
+    let event = &told.body["Events"][0];
+    assert_eq!(told.body["Events"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&event["Msg"], &event["Seq"], &event["InReplyTo"]), (&json!("SE_WS_ROUTING"), &json!(3), &Value::Null));
+    assert_eq!((&event["Body"][0]["WebApp"], &event["Body"][0]["Block"]), (&json!("webchat"), &json!(true)));
+
+    gateway.settings["registers"]["literals"][1]["LiteralText"] = json!("Ptejte se");
+    world.store.configure(tenant, std::slice::from_ref(gateway)).await.unwrap();
+    assert_eq!(sweep(&world).await, 1);
+    let told = world.told_visitor(3).await;
+    let event = &told.body["Events"][0];
+    assert_eq!((&event["Msg"], &event["Body"][0]["LiteralText"]), (&json!("SE_WS_LITERALS_INFO"), &json!("Ptejte se")));
+}
+
+#[tokio::test]
+async fn register_that_was_taken_away_is_told_empty_and_a_gateway_without_chats_is_told_too() {
+    let world = World::new().await;
+    world.mail(&envelope("ES_WS_ROUTING", 45, json!("!MailLink"))).await;
+    assert_eq!(sweep(&world).await, 0);
+    let directory = events::configured();
+    let mut gateway = directory.accounts[&"frontstage/gw-mail".parse().unwrap()].clone();
+    let tenant = &directory.tenants[&gateway.tenant];
+    for (rules, number) in [(json!([{"WebSiteRoutingId": NAME, "WebApp": "webform"}]), 1), (json!([]), 0)] {
+        gateway.settings["registers"] = json!({"rules": rules});
+        world.store.configure(tenant, std::slice::from_ref(&gateway)).await.unwrap();
+        assert_eq!(sweep(&world).await, 1);
+        let told = world.call("frontstage-events", "GET", "/v1/frontstage/gw-mail/events", "after=1", None).await;
+        let event = told.body["Events"].as_array().unwrap().last().unwrap();
+        assert_eq!((&event["Msg"], event["Body"].as_array().map(Vec::len)), (&json!("SE_WS_ROUTING"), Some(number)));
+    }
+    // Its events are pushed.
+    assert_eq!(world.pushes.due().len(), 2);
+}
+
+#[tokio::test]
+async fn repeated_question_is_answered_as_before_and_told_what_it_is_now() {
+    let world = World::new().await;
+    let question = envelope("ES_WS_ROUTING", 46, json!("!DemoLink"));
+    let first = world.visitor(&question).await;
+    assert_eq!((first.status, asked(&world, "frontstage/gw-chat").await), (200, vec![("routing".to_owned(), true)]));
+    let again = world.visitor(&question).await;
+    assert_eq!((&again.body["Results"][0]["Outcome"], &again.body["Replies"]), (&json!("Duplicate"), &first.body["Replies"]));
+    assert_eq!(asked(&world, "frontstage/gw-chat").await, [("routing".to_owned(), false)]);
+    assert_eq!((sweep(&world).await, sweep(&world).await), (1, 0));
+}
+
+#[tokio::test]
+async fn question_that_cannot_be_noted_is_503_and_refused_ones_are_not_noted() {
+    let world = World::new().await;
+    let question = envelope("ES_WS_ROUTING", 47, json!("!DemoLink"));
+    world.chats.faults().plan([None, None, Some(Fault::Refused)]);
+    assert_eq!(world.visitor(&question).await.status, 503);
+    assert_eq!(world.visitor(&question).await.body["Results"][0]["Outcome"], "Duplicate");
+    assert_eq!(asked(&world, "frontstage/gw-chat").await, [("routing".to_owned(), false)]);
+
+    let world = World::new().await;
+    let reused = envelope("ES_WS_LITERALS_GET", 48, json!({"LiteralGroup": 102}));
+    world.visitor(&envelope("ES_SCENARIO_LOAD", 48, json!({"Id": FORM}))).await;
+    assert_eq!(code(&world.visitor(&reused).await), (409, "IdReused", "Id"));
+    assert_eq!(asked(&world, "frontstage/gw-chat").await, []);
 }
 
 #[tokio::test]

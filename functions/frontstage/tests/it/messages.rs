@@ -58,8 +58,58 @@ async fn known_answer_of_the_contract_lists_the_gateways() {
     assert_eq!(answer.body["Replies"][0]["Msg"], "SE_SL_MSGGATEWAYS");
     assert_eq!(answer.body["Replies"][0]["InReplyTo"], "5b0c1a52-6a0e-4a5e-9a53-0a1f5b6c7d01");
     assert_eq!(answer.body["Replies"][0]["Body"], json!([row("I"), row("O")]));
-    assert_eq!(world.store.operations(), ["guard"]);
+    assert_eq!(answer.body["Replies"][0]["Seq"], 1);
+    assert_eq!(world.chats.operations(), ["reserve", "tell"]);
     world.assert_untouched("gateways");
+    // Delivered with the answer: it is not fetched again, and nobody waits for its number.
+    let told = world.call("frontstage-events", "GET", "/v1/frontstage/gw-mail/events", "after=0", None).await;
+    assert_eq!(told.body, json!({"Events": [], "Next": 1, "More": false}));
+}
+
+#[tokio::test]
+async fn row_10_2_answer_to_a_message_takes_no_number_and_leaves_no_gap() {
+    let world = World::new().await;
+    let id = |n: u32| format!("a0000000-0000-4000-8000-0000000001{n:02}");
+    let message = |n: u32, address: &str| {
+        json!({"Msg": "ES_MESSAGE_RECEIVING", "Id": id(n), "Body": {
+            "DeliverySystemId": format!("sms-{n}"), "GatewayId": events::GATEWAY, "RemoteAddress": address,
+            "ReceivedSentTime": "2026-01-01T00:00:00Z", "BodyText": "Hi"}})
+    };
+    let gateways = |n: u32| json!({"Msg": "ES_SL_GETGATEWAYS", "Id": id(n), "Body": null});
+    let sent = json!([gateways(1), message(2, "+420700000000"), message(3, ""), gateways(4)]);
+    let answer = world.mail(&sent).await;
+    let replies: Vec<_> =
+        answer.body["Replies"].as_array().unwrap().iter().map(|r| (&r["Msg"], &r["Seq"], &r["Body"]["Data"])).collect();
+    let (listed, received) = (json!("SE_SL_MSGGATEWAYS"), json!("SE_MESSAGE_RECEIVED"));
+    assert_eq!(
+        replies,
+        [
+            (&listed, &json!(1), &Value::Null),
+            (&received, &Value::Null, &json!("true")),
+            (&received, &Value::Null, &json!("false")),
+            (&listed, &json!(2), &Value::Null),
+        ]
+    );
+    // A repetition is known by the Id of the answer, which is the same.
+    let again = world.mail(&message(2, "+420700000000")).await;
+    assert_eq!(
+        (&again.body["Results"][0]["Outcome"], &again.body["Replies"][0]),
+        (&json!("Duplicate"), &answer.body["Replies"][1])
+    );
+}
+
+#[tokio::test]
+async fn row_10_2_answer_to_a_message_that_is_wanted_later_has_its_number() {
+    let world = World::new().await;
+    let body = json!({"Msg": "ES_MESSAGE_RECEIVING", "Id": "a0000000-0000-4000-8000-000000000111", "Body": {
+        "DeliverySystemId": "sms-11", "GatewayId": events::GATEWAY, "RemoteAddress": "+420700000000",
+        "ReceivedSentTime": "2026-01-01T00:00:00Z", "BodyText": "Hi"}});
+    let mut event = world.signed("POST", "/v1/frontstage/gw-mail/messages", "", Some(&body));
+    event["headers"]["prefer"] = json!("respond-async");
+    assert_eq!(world.send_event(event).await.status, 202);
+    let told = world.call("frontstage-events", "GET", "/v1/frontstage/gw-mail/events", "after=0", None).await;
+    let event = &told.body["Events"][0];
+    assert_eq!((&event["Msg"], &event["Seq"], &event["InReplyTo"]), (&json!("SE_MESSAGE_RECEIVED"), &json!(1), &body["Id"]));
 }
 
 #[tokio::test]

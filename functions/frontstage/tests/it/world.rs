@@ -108,7 +108,7 @@ impl World {
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
         };
-        let ctx = Ctx { base, acks, chats: chat_ctx, roster, function: "frontstage-messages".to_owned() };
+        let ctx = Ctx { base, acks, chats: chat_ctx, askers: chats.clone(), roster, function: "frontstage-messages".to_owned() };
         Self { clock, store, queue, secrets, chats, timers, pushes, sender: Arc::new(ScriptedSender::new()), ctx }
     }
 

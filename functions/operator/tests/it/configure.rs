@@ -1,8 +1,9 @@
 //! `operator-configure`.
 
 use model::Directory;
+use outbound_http::TargetPolicy;
 use ports::DirectoryStore as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::events;
 
 use crate::world::{World, code};
@@ -69,8 +70,139 @@ async fn gateway_with_a_web_site_is_stored_and_its_rules_must_compile() {
 async fn demo_tenant_of_the_local_stack_can_be_configured() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack/demo.json");
     let demo = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let answer = World::empty().try_invoke_with("configure", demo).await.unwrap();
+    // Its connectors are simulators on the same machine.
+    let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
+    let answer = world.try_invoke_with("configure", demo).await.unwrap();
     assert_eq!(answer["configured"].as_array().map(Vec::len), Some(8), "{answer}");
+}
+
+/// What is said against a document of which one member was changed; `None` if it is stored.
+async fn refusal(world: &World, case: &str, path: &str, value: &Value) -> Option<String> {
+    let mut event: Value = events::event("operator-configure", case);
+    let (parent, member) = path.rsplit_once('/').unwrap();
+    event.pointer_mut(parent).unwrap()[member] = value.clone();
+    let answer = world.try_invoke_with("configure", event).await.unwrap();
+    answer["error"]["message"].as_str().map(|message| {
+        assert_eq!(code(&answer), "invalid");
+        message.to_owned()
+    })
+}
+
+#[tokio::test]
+async fn address_that_no_call_would_be_made_to_is_refused() {
+    const PUBLIC: &str = "is not an https URL of a public address";
+    const LOCAL: &str = "is neither an https URL of a public address nor one of this machine";
+    for (url, public, local) in [
+        ("https://connector.example/push", None, None),
+        ("http://connector.example/push", Some(PUBLIC), Some(LOCAL)),
+        ("https://10.0.0.1/", Some(PUBLIC), Some(LOCAL)),
+        ("http://127.0.0.1:9102/", Some(PUBLIC), None),
+        ("http://localhost:9102/", Some(PUBLIC), None),
+    ] {
+        for (targets, rule) in [(TargetPolicy::PublicHttps, public), (TargetPolicy::LoopbackToo, local)] {
+            let world = World { targets, ..World::empty() };
+            let refused = refusal(&world, "ok", "/accounts/0/settings/push_url", &json!(url)).await;
+            assert_eq!(refused, rule.map(|rule| format!("account frontstage/gw-mail: push_url {rule}")), "{url} {targets:?}");
+            let refused = refusal(&world, "ok", "/accounts/1/settings/api_base", &json!(url)).await;
+            assert_eq!(refused, rule.map(|rule| format!("account vcita/demo: api_base {rule}")), "{url} {targets:?}");
+            assert_eq!(world.store.counts().writes, if rule.is_some() { 0 } else { 2 }, "{url} {targets:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn message_of_a_web_site_needs_an_account_and_an_inbound_message_gateway_that_are_there() {
+    const TEMPLATE: &str = "/accounts/0/settings/website/messages/99999999-0000-4000-8000-000000000003";
+    const WRONG: &str = "account frontstage/gw-web: website: messages: 99999999-0000-4000-8000-000000000003: ";
+    let world = World::configured();
+    for (member, value, rule) in [
+        ("account", "gw-lost", "account: frontstage/gw-lost is not an account of this tenant: configure it first"),
+        ("account", "desk-web", "account: frontstage/desk-web is no gateway"),
+        (
+            "gateway",
+            "44444444-4444-4444-8444-444444444440",
+            "gateway: 44444444-4444-4444-8444-444444444440 is not an inbound message gateway of frontstage/gw-mail",
+        ),
+    ] {
+        let refused = refusal(&world, "website", &format!("{TEMPLATE}/{member}"), &json!(value)).await;
+        assert_eq!(refused, Some(format!("{WRONG}{rule}")));
+    }
+    assert_eq!(world.store.directory().await.unwrap(), events::configured());
+
+    // One after the other needs the right order; in one document there is none.
+    let first = World::empty();
+    let answer = first.invoke("configure", "website").await;
+    assert!(answer["error"]["message"].as_str().unwrap().ends_with("is not an account of this tenant: configure it first"));
+    let mut both: Value = events::event("operator-configure", "website");
+    let mail: Value = events::event("operator-configure", "ok");
+    both["accounts"].as_array_mut().unwrap().push(mail["accounts"][0].clone());
+    let answer = first.try_invoke_with("configure", both).await.unwrap();
+    assert_eq!(answer["configured"], json!(["frontstage/gw-web", "frontstage/desk-web", "frontstage/gw-mail"]));
+}
+
+#[tokio::test]
+async fn account_is_not_changed_into_one_that_others_cannot_name_any_more() {
+    const GATEWAY: &str = "/accounts/0/settings/message_gateways/0/direction";
+    let world = World::configured();
+    assert_eq!(refusal(&world, "ok", GATEWAY, &json!("O")).await, None, "nobody names it yet");
+    assert_eq!(refusal(&world, "ok", GATEWAY, &json!("I")).await, None);
+    world.invoke("configure", "website").await;
+    assert_eq!(
+        refusal(&world, "ok", GATEWAY, &json!("O")).await.unwrap(),
+        "account frontstage/gw-web: website: messages: 99999999-0000-4000-8000-000000000003: gateway: \
+         44444444-4444-4444-8444-444444444444 is not an inbound message gateway of frontstage/gw-mail"
+    );
+    assert_eq!(refusal(&world, "ok", GATEWAY, &json!("B")).await, None);
+}
+
+#[tokio::test]
+async fn what_an_earlier_release_let_pass_is_no_reason_to_refuse_something_else() {
+    let mut broken: Value = events::event("operator-configure", "website");
+    broken["accounts"][0]["settings"]["website"]["messages"]["99999999-0000-4000-8000-000000000003"]["account"] =
+        json!("gw-lost");
+    let world = World::configured();
+    let tenant = serde_json::from_value(broken["tenant"].clone()).unwrap();
+    let id: model::AccountId = "frontstage/gw-web".parse().unwrap();
+    let settings = broken["accounts"][0]["settings"].take();
+    let site = model::Account { settings, ..testkit::fixtures::sample_account(&id) };
+    world.store.configure(&tenant, &[site]).await.unwrap();
+    assert_eq!(world.invoke("configure", "ok").await["configured"], json!(["frontstage/gw-mail", "vcita/demo"]));
+}
+
+#[tokio::test]
+async fn desk_that_rules_of_waiting_or_a_script_name_has_to_be_there() {
+    let rule = |desk: &str| json!([{"after": 30, "note": "Please wait"}, {"after": 120, "hand_over": desk}]);
+    let script = |desk: &str| {
+        let people = json!({"name": "people", "say": "One moment", "then": {"hand_over": desk}});
+        json!({"robot": {"name": "Robin"}, "nodes": [people]})
+    };
+    for (member, settings, place) in [
+        ("waiting_rules", &rule as &dyn Fn(&str) -> Value, "waiting_rules[1]: hand_over"),
+        ("script", &script, "script: node people: hand_over"),
+    ] {
+        let path = format!("/accounts/0/settings/chat/{member}");
+        let world = World::configured();
+        for (desk, rule) in [
+            ("vcita/nobody", "vcita/nobody is not an account of this tenant: configure it first"),
+            ("frontstage/gw-mail", "frontstage/gw-mail is no desk"),
+        ] {
+            let refused = refusal(&world, "chats", &path, &settings(desk)).await;
+            assert_eq!(refused, Some(format!("account frontstage/gw-chat: chat: {place}: {rule}")));
+        }
+        assert_eq!(world.store.directory().await.unwrap(), events::configured());
+        // Another platform's staff that is configured, and a desk of the same document.
+        for desk in ["vcita/demo", "frontstage/desk"] {
+            assert_eq!(refusal(&world, "chats", &path, &settings(desk)).await, None, "{desk}");
+        }
+    }
+    // Another tenant's desk is nobody's here.
+    let world = World::configured();
+    let rival =
+        model::Account { tenant: "rival".parse().unwrap(), ..testkit::fixtures::sample_account(&"vcita/rival".parse().unwrap()) };
+    let tenant = model::Tenant { id: "rival".parse().unwrap(), routes: Vec::new() };
+    world.store.configure(&tenant, &[rival]).await.unwrap();
+    let refused = refusal(&world, "chats", "/accounts/0/settings/chat/waiting_rules", &rule("vcita/rival")).await.unwrap();
+    assert!(refused.ends_with("vcita/rival is not an account of this tenant: configure it first"), "{refused}");
 }
 
 #[tokio::test]

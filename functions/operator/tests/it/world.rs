@@ -7,6 +7,7 @@ use app::chats::ChatCtx;
 use lambda::{Roster, RosterPlans};
 use operator_functions::results::ResultsCtx;
 use operator_functions::{configure, hand_over, prepare_chat, replay, results, timeline};
+use outbound_http::TargetPolicy;
 use serde_json::Value;
 use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
 
@@ -17,6 +18,8 @@ pub(crate) struct World {
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
     pub(crate) chat_ctx: ChatCtx,
+    /// What the deployment calls.
+    pub(crate) targets: TargetPolicy,
 }
 
 impl World {
@@ -50,7 +53,7 @@ impl World {
             plans: Arc::new(RosterPlans::new(Arc::new(roster), chats_frontstage::plan)),
         };
         let ctx = app::Ctx { store: store.clone(), queue: queue.clone(), clock, dice: Arc::new(FixedDice::new(0)) };
-        Self { store, queue, ctx, chats, timers, chat_ctx }
+        Self { store, queue, ctx, chats, timers, chat_ctx, targets: TargetPolicy::PublicHttps }
     }
 
     /// Answers an event of `events/operator-<function>`.
@@ -61,7 +64,7 @@ impl World {
     pub(crate) async fn try_invoke_with(&self, function: &str, event: Value) -> Result<Value, AppError> {
         let (ctx, store) = (&self.ctx, self.store.clone());
         match function {
-            "configure" => configure::handle(ctx.with(store), event).await,
+            "configure" => configure::handle(ctx.with(store), self.targets, event).await,
             "timeline" => timeline::handle(ctx.with(store), event).await,
             "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
             "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), event).await,

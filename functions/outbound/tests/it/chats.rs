@@ -124,9 +124,9 @@ async fn chat_whose_timer_was_lost_is_found_by_the_sweep() {
     let world = World::new();
     let conversation = given_offer(&world).await;
     world.timers.forget_all();
-    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0, "pushes": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 0, "pushes": 0, "registers": 0}));
     world.clock.advance(ALERT + Duration::from_secs(60));
-    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 1, "pushes": 0}));
+    assert_eq!(world.sweep("ok").await, json!({"swept": 0, "chats": 1, "pushes": 0, "registers": 0}));
     assert_eq!(withdrawn(&world), 1);
     assert!(!matches!(state(&world, conversation), State::Pilot));
     assert!(world.timers.next_due().is_some());

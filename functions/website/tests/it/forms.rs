@@ -3,6 +3,7 @@
 use app::chats::AgentAct;
 use ports::ResultTask;
 use serde_json::{Value, json};
+use testkit::events;
 
 use crate::world::{CHAT, World};
 
@@ -62,6 +63,34 @@ async fn form_is_stored_with_what_the_page_knows_and_answered_by_its_id() {
     let memo = json!({"Culture": "cs", "Location": "https://shop.example/contact", "PartyName": "Eva", "UserToken": "guest",
                       "WebSiteRoutingId": "77777777-7777-4777-8777-777777777781"});
     assert_eq!(json!(results[0].memo), memo);
+}
+
+#[tokio::test]
+async fn clock_that_the_first_call_tells_is_kept_by_the_browser_and_stored_with_its_form() {
+    let world = World::new();
+    let mut first: Value = events::event("website-routing", "ok");
+    first["rawQueryString"] = json!("RegionalTime=1767225603500&TimeZoneOffset=60");
+    let told = world.answer("website-routing", first.clone()).await;
+    assert_eq!(told.cookies[1], "icc3_Clock=3500.60; Path=/; Secure; HttpOnly; SameSite=None; Partitioned");
+    // Who tells nothing, or no number, is given no second cookie.
+    for query in ["", "RegionalTime=soon&TimeZoneOffset="] {
+        first["rawQueryString"] = json!(query);
+        let answer = world.answer("website-routing", first.clone()).await;
+        assert_eq!((answer.status, answer.cookies.as_array().map(Vec::len)), (200, Some(1)), "{query}");
+    }
+
+    let mut form: Value = events::event("website-result", "ok");
+    form["cookies"].as_array_mut().unwrap().push(json!("icc3_Clock=3500.60"));
+    world.answer("website-result", form.clone()).await;
+    let clock = |result: &ports::StoredResult| {
+        ["ClockSkew", "TimeZoneOffset"].map(|name| result.memo.get(name).cloned().unwrap_or_default())
+    };
+    assert_eq!(clock(&world.results()[0]), ["3500", "60"]);
+    // What the call itself tells is newer.
+    let world = World::new();
+    form["rawQueryString"] = json!("RegionalTime=1767225599000");
+    world.answer("website-result", form).await;
+    assert_eq!(clock(&world.results()[0]), ["-1000", ""]);
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ async fn page_is_offered_what_its_rule_says() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("x-tracking-token"), Some(VISITOR));
-    assert_eq!(answer.cookies, json!([format!("icc3_TrackingId={VISITOR}{ATTRIBUTES}")]));
+    let clock = "icc3_Clock=0.60; Path=/; Secure; HttpOnly; SameSite=None; Partitioned";
+    assert_eq!(answer.cookies, json!([format!("icc3_TrackingId={VISITOR}{ATTRIBUTES}"), clock]));
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://shop.example"));
     assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
     assert_eq!(answer.header("access-control-expose-headers"), Some("ETag, Retry-After, X-Poll-After, X-Tracking-Token"));

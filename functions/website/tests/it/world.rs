@@ -154,7 +154,7 @@ impl World {
         self.answer(function, event).await
     }
 
-    async fn answer(&self, function: &str, event: Value) -> Answer {
+    pub(crate) async fn answer(&self, function: &str, event: Value) -> Answer {
         let ctx = self.ctx.clone();
         let handler: Box<HttpHandler> = match function {
             "website-script" => Box::new(move |request| Box::pin(script::handle(ctx.clone(), request))),

@@ -6,6 +6,7 @@ mod acceptance;
 mod chats_forms;
 mod chats_push;
 mod chats_races;
+mod chats_registers;
 mod chats_rows;
 mod chats_rules;
 mod chats_staff;

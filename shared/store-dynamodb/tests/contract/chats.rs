@@ -11,9 +11,9 @@ use chat::{
 };
 use model::{AccountId, ConversationId, EpochMillis, Memo};
 use ports::{
-    AgentChange, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _, PortError, PushLease, PushNext,
-    PushStates as _, ResultChange, ResultList, Results as _, SaidBefore, Saved, StoredResult, StoryStore as _, StreamEntry,
-    StreamHead, StreamKey, StreamPage, StreamRead,
+    AgentChange, AskedRegister, Asker, Askers as _, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, LaneStore as _,
+    PortError, PushLease, PushNext, PushStates as _, ResultChange, ResultList, Results as _, SaidBefore, Saved, StoredResult,
+    StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 use store_dynamodb::{DynamoChats, DynamoStore};
 use testkit::Emulator;
@@ -156,6 +156,27 @@ async fn push_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), ["UpdateItem"; 4]);
     assert_eq!(chats.pushes_due(later(17), 10).await.unwrap(), [(gateway, later(17))]);
     assert_eq!(calls.take(), ["Query"; 4]);
+}
+
+#[tokio::test]
+async fn store_meets_the_contract_of_askers() {
+    let emulator = Emulator::start();
+    let (chats, _) = counted_chats(&emulator).await;
+    testkit::askers_contract::run(Arc::new(chats)).await;
+}
+
+#[tokio::test]
+async fn question_of_a_gateway_takes_as_few_calls_as_it_says() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let asked = vec![AskedRegister { question: "routing".to_owned(), told: Some("f-1".to_owned()) }];
+    let asker = Asker { gateway: visitor_account_id(), rev: 0, asked };
+    assert_eq!(chats.asker(&asker.gateway).await.unwrap(), None);
+    assert_eq!(calls.take(), ["BatchGetItem"]);
+    assert_eq!(chats.keep_asker(&asker).await.unwrap(), Saved::Yes);
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    assert_eq!(chats.askers().await.unwrap(), [Asker { rev: 1, ..asker }]);
+    assert_eq!(calls.take(), ["Query"]);
 }
 
 #[tokio::test]
