@@ -106,6 +106,7 @@ USAGE = """\
 FrontStage message connector simulator
 --------------------------------------
   POST   /_sim/gateways         ask ES_SL_GETGATEWAYS, show the answer
+  POST   /_sim/poll             {"after":0,"wait":0}: fetch events once; messages join /_sim/pushes and meet the mode
   POST   /_sim/send             {"from":"+420700000000","text":"Hi"}: ES_MESSAGE_RECEIVING, show HTTP status and answer
              optional: any member of MessageContentInfo by its name, omit ["RemoteAddress",..], envelope_id,
              gateway_id, repeat (copies of the same envelope on top of the first), parallel,
@@ -453,6 +454,22 @@ class Connector:
         answers = self._acknowledgements(mode, records)
         return json_answer({"Messages": answers}, status=mode.http_status)
 
+    async def poll(self, after: int, wait: int) -> dict[str, Any]:
+        """Fetch events once (10.3, column "Poll"). Messages are written down as pushes are, and acknowledged by webhook
+        as the mode says, each Id once: a consumer drops what it has seen."""
+        result = await self.call("GET", f"/events?after={after}&wait={wait}", b"")
+        answer = result["answer"]
+        events = answer.get("Events") if isinstance(answer, dict) else None
+        for event in events or []:
+            known = any(one["envelope"]["Id"] == event["Id"] for one in self.pushes)
+            if known or event["Msg"] != "SE_MESSAGE_SENDING":
+                continue
+            mode = self._mode_for([event])
+            record = self._record(event, "polled", mode)
+            if mode.ack != "none":
+                self.tasks.start(self._acknowledge_in_order(mode, [record]))
+        return result
+
     def _mode_for(self, envelopes: list[dict[str, Any]]) -> Mode:
         mode = self.mode
         if not mode.fits(envelopes):
@@ -582,6 +599,11 @@ class Connector:
             )
         )
 
+    async def control_poll(self, request: web.Request) -> web.Response:
+        """Fetch events once."""
+        data = await read_fields(request, {"after": (int,), "wait": (int,)})
+        return self._result(await self.poll(data.get("after", 0), data.get("wait", 0)))
+
     async def control_raw(self, request: web.Request) -> web.Response:
         """Sign and send anything below the gateway's URL."""
         data = await read_fields(
@@ -650,6 +672,7 @@ class Connector:
                 web.post("/_sim/gateways", self.control_gateways),
                 web.post("/_sim/send", self.control_send),
                 web.post("/_sim/ack", self.control_ack),
+                web.post("/_sim/poll", self.control_poll),
                 web.post("/_sim/raw", self.control_raw),
                 web.get("/_sim/pushes", self.show_pushes),
                 web.get("/_sim/sent", self.show_sent),

@@ -174,7 +174,7 @@ fn desks(snapshot: &Snapshot, workplace: &Workplace) -> Vec<(AccountId, DeskSett
 }
 
 fn unproven(ctx: &Ctx, id: &AccountId, failure: AuthFailure, now: EpochMillis) -> AppError {
-    ctx.count(Metric::AuthFailures, now);
+    ctx.count(Metric::AuthFailures, 1, now);
     tracing::warn!(account.id = %id, "request to {id} not authenticated: {failure}");
     AppError::Unauthenticated("signature rejected")
 }

@@ -14,15 +14,16 @@ pub mod workplace_messages;
 
 use std::sync::Arc;
 
-use app::AppError;
 use app::chats::{ChatCtx, PushCtx};
+use app::{AppError, HandOutCtx};
 use lambda::{BatchCtx, Config, Metric, Metrics, Roster, Services};
-use model::{EpochMillis, Platform};
+use model::{DeliveryContent, EpochMillis, Platform};
 use outbound_http::{HttpSender, TargetPolicy};
-use platform_frontstage::{Code, WireError};
+use platform_frontstage::{Code, Frontstage, FrontstagePolicy, WireError};
 use ports::{AckStore, Askers, InboundStore};
-use wire::Reply;
+use wire::{Reply, Terms as _};
 
+use crate::events::EventsCtx;
 use crate::push::PushingCtx;
 
 /// What the handlers need.
@@ -43,10 +44,10 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    /// Counts one of something.
-    fn count(&self, metric: Metric, now: EpochMillis) {
+    /// Counts some of something.
+    fn count(&self, metric: Metric, by: u32, now: EpochMillis) {
         let mut metrics = Metrics::default();
-        metrics.count(Some(Platform::Frontstage), metric, 1);
+        metrics.count(Some(Platform::Frontstage), metric, by);
         metrics.emit(&self.function, now);
     }
 }
@@ -55,6 +56,14 @@ impl Ctx {
 pub async fn connect(config: &Config) -> Ctx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
     ctx(config, &services, roster)
+}
+
+/// Connects what fetching needs, during INIT.
+pub async fn connect_events(config: &Config) -> EventsCtx {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Frontstage]).await;
+    let terms = Frontstage::new(FrontstagePolicy { ack_timeout: config.ack_timeout, ..FrontstagePolicy::default() });
+    let fetched = HandOutCtx { base: services.ctx(|store| store), policy: terms.policy(DeliveryContent::Message) };
+    EventsCtx { base: ctx(config, &services, roster), fetched }
 }
 
 /// Connects what pushing needs, during INIT.

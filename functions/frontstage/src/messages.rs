@@ -212,7 +212,7 @@ impl Caller<'_> {
         let GatewayCall { snapshot, account, .. } = self.call;
         let (outcome, kept) = match app::accept_visitor(base, &snapshot.directory, account, received.message, &guards).await? {
             Accepted::Stored(id) => {
-                self.ctx.count(Metric::Accepted, self.now);
+                self.ctx.count(Metric::Accepted, 1, self.now);
                 tracing::info!(message.id = %id, account.id = %account.id, "message {id} accepted from {}", account.id);
                 (Outcome::Accepted, Kept { message: Some(id), ..fresh })
             }

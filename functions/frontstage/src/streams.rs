@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use app::AppError;
 use app::chats::read_stream;
+use app::{AppError, HandOutCtx, hand_out};
 use chats_frontstage::envelope;
+use lambda::Metric;
 use platform_frontstage::{Code, Format, StreamAnswer, WireError};
 use ports::{StreamKey, StreamPage, StreamRead};
 use wire::{RawRequest, Reply, Verified};
@@ -44,12 +45,14 @@ fn number(query: &str, name: &str, least: u64, most: u64, default: u64) -> Resul
     number.ok_or_else(|| WireError::on(Code::ValidationFailed, name, format!("{name} is not a number within its range")))
 }
 
-/// Answers a reader, once the nonce is spent.
+/// Answers a reader, once the nonce is spent. Deliveries that wait in the stream begin with that (section 6); a stream
+/// without `fetched` holds none.
 pub(crate) async fn events(
     ctx: &Ctx,
     proof: &Proof,
     request: &Verified<RawRequest>,
     stream: &StreamKey,
+    fetched: Option<&HandOutCtx>,
 ) -> Result<Reply, AppError> {
     let RawRequest { headers, query, request_id, .. } = request.get();
     let wanted = Format::of_answer(headers, Format::Json).and_then(|format| Ok((format, Wanted::of(query)?)));
@@ -60,7 +63,11 @@ pub(crate) async fn events(
     spend(ctx, proof, &mut vec![proof.nonce_guard()]).await?;
     let answer = match read(ctx, stream, &wanted).await? {
         StreamRead::Expired { next } => StreamAnswer::Expired { next },
-        StreamRead::Page(StreamPage { entries, next, has_more }) => {
+        StreamRead::Page(StreamPage { mut entries, next, has_more }) => {
+            if let Some(fetched) = fetched {
+                let begun = hand_out(fetched, &mut entries).await?;
+                ctx.count(Metric::Retried, begun.retried, proof.now);
+            }
             let events = entries.iter().map(|entry| envelope(stream, entry)).collect::<Result<_, _>>()?;
             StreamAnswer::Page { events, next, more: has_more }
         }

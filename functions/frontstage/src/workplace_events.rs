@@ -22,7 +22,7 @@ pub async fn handle(ctx: Ctx, request: RawRequest) -> Result<Reply, AppError> {
     let desk = &call.proof.account;
     note_poll(&ctx.chats, desk, &call.workplace).await?;
     let stream = StreamKey::Workplace(desk.clone(), call.workplace.clone());
-    streams::events(&ctx, &call.proof, &call.request, &stream).await
+    streams::events(&ctx, &call.proof, &call.request, &stream, None).await
 }
 
 fn target(request: &RawRequest) -> Option<Workplace> {

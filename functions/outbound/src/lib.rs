@@ -16,7 +16,7 @@ use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
-use ports::{DeliveryStore, DirectoryStore};
+use ports::{DeliveryStore, DirectoryStore, Offers};
 use wire::{Outbound, Terms};
 
 use crate::sweep::SweepCtx;
@@ -101,7 +101,8 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let (settle, batch) = settle(config, &services, registry.clone());
     let sender = Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets)));
     let heard = services.pushes();
-    (OutboundCtx { settle, acks: services.ctx(|store| store), heard, registry, sender, recipients }, batch)
+    let offers = services.ctx::<dyn Offers>(|store| store).store;
+    (OutboundCtx { settle, acks: services.ctx(|store| store), offers, heard, registry, sender, recipients }, batch)
 }
 
 fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use model::{
-    AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey, LaneKey,
-    PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
+    Account, AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey,
+    LaneKey, PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
 };
-use ports::{LaneSelector, PortError, Saved, WorkItem};
+use ports::{LaneSelector, PortError, Saved, Transition, WorkItem};
+use serde_json::Value;
 use tracing::{info, warn};
 use wire::{Exchange, Input, Job, Outcome, Step};
 
@@ -84,7 +85,12 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
         if item.delivery.route.is_none() {
             item.delivery.route = outbound.route(&found.0, &item.message);
         }
-        let change = match step(&item.delivery.state, &event, &policy, item.delivery.created_at, now, base.dice.roll()) {
+        let event = match event {
+            DeliveryEvent::HandOver if outbound.is_polled(&found.0) => DeliveryEvent::Offer,
+            event => event,
+        };
+        let judged = |event| step(&item.delivery.state, event, &policy, item.delivery.created_at, now, base.dice.roll());
+        let mut change = match judged(&event) {
             Ok(change) => change,
             Err(StepIgnored::NotDue { due }) => {
                 base.queue.deliver(&[(task.clone(), due.since(now))]).await?;
@@ -96,6 +102,17 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
         };
         if change.state.is_final() {
             return give_up(ctx, item, Ended::plain(event)).await;
+        }
+        if let DeliveryState::Offered { .. } = change.state {
+            match offer(ctx, &item, change, &found, now).await? {
+                Some(Saved::Yes) => return Ok(Progress::default()),
+                Some(Saved::Conflict) => continue,
+                // What cannot be put into words fails as an attempt does.
+                None => match judged(&DeliveryEvent::HandOver) {
+                    Ok(attempt) => change = attempt,
+                    Err(_) => return Ok(Progress::default()),
+                },
+            }
         }
         let Some(claimed) = claim(&ctx.settle, &item, change, now).await? else { continue };
         let mut progress = attempt(ctx, claimed, found, &policy, until).await?;
@@ -148,9 +165,10 @@ fn next_event(item: &WorkItem, now: EpochMillis) -> Next {
         DeliveryState::Sending { next_push: None, .. } => Next::Wait,
         DeliveryState::Parked { until, .. } if now < until && !is_woken(item) => Next::Wait,
         DeliveryState::Parked { until, .. } if now < until && now < wake_at(item) => Next::Later { at: wake_at(item) },
-        DeliveryState::Queued | DeliveryState::Parked { .. } | DeliveryState::RetryWait { .. } => {
-            Next::Go(DeliveryEvent::HandOver)
-        }
+        DeliveryState::Queued
+        | DeliveryState::Parked { .. }
+        | DeliveryState::Offered { .. }
+        | DeliveryState::RetryWait { .. } => Next::Go(DeliveryEvent::HandOver),
     }
 }
 
@@ -197,16 +215,40 @@ async fn claim(ctx: &SettleCtx, item: &WorkItem, change: Change, now: EpochMilli
     Ok((saved == Saved::Yes).then_some(claimed))
 }
 
-/// Makes the attempt that was claimed, and stores its outcome.
-async fn attempt(
+/// Puts a delivery where its recipient polls; nothing is left to be done until that does, or has not for too long. `None` if
+/// the platform has no words for it.
+async fn offer(
     ctx: &OutboundCtx,
-    item: WorkItem,
-    (account, secrets): (model::Account, serde_json::Value),
-    policy: &DeliveryPolicy,
-    until: EpochMillis,
-) -> Result<Progress, AppError> {
-    let lane = item.lane.key.clone();
-    let exchange = ctx.registry.outbound(lane.recipient.platform()).exchange(Job {
+    item: &WorkItem,
+    change: Change,
+    found: &(Account, Value),
+    now: EpochMillis,
+) -> Result<Option<Saved>, AppError> {
+    let mut offered = item.clone();
+    offered.delivery.state = change.state;
+    let key = offered.delivery.key.clone();
+    let outbound = ctx.registry.outbound(key.recipient.platform());
+    let Some(body) = outbound.offered(&job(&offered, found.clone())) else { return Ok(None) };
+    let next_at = change.state.next_at();
+    let transition = Transition {
+        delivery: offered.delivery,
+        story: Some(StoryEntry { at: now, event: change.event, next_at, detail: None, said_at: None }),
+        lane: offered.lane,
+        leaves_lane: false,
+        due_at: next_at.map(|at| at.plus(SWEEP_GRACE)),
+        needs_same_thread_status: false,
+        receipt: None,
+        alias: None,
+    };
+    let saved = ctx.offers.offer(&transition, &body.into(), now).await?;
+    if saved == Saved::Yes {
+        info!(delivery.id = %key, account.id = %key.recipient, "delivery {key} waits to be fetched");
+    }
+    Ok(Some(saved))
+}
+
+fn job(item: &WorkItem, (account, secrets): (Account, Value)) -> Job {
+    Job {
         account,
         secrets,
         conversation: item.conversation.clone(),
@@ -214,7 +256,19 @@ async fn attempt(
         delivery: item.delivery.clone(),
         thread: item.lane.remote.clone(),
         installation: item.installation,
-    });
+    }
+}
+
+/// Makes the attempt that was claimed, and stores its outcome.
+async fn attempt(
+    ctx: &OutboundCtx,
+    item: WorkItem,
+    found: (Account, Value),
+    policy: &DeliveryPolicy,
+    until: EpochMillis,
+) -> Result<Progress, AppError> {
+    let lane = item.lane.key.clone();
+    let exchange = ctx.registry.outbound(lane.recipient.platform()).exchange(job(&item, found));
     let (outcome, ()) = join(run(ctx, exchange, &lane, until), start_timer(&ctx.settle, &item, policy)).await;
     let outcome = outcome?;
     let key = &item.delivery.key;
@@ -377,6 +431,7 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
             DeliveryState::Failed { .. } if item.lane.head() != Some(entry) => amend(ctx, item.clone(), story, None).await?,
             DeliveryState::Queued
             | DeliveryState::Parked { .. }
+            | DeliveryState::Offered { .. }
             | DeliveryState::Sending { .. }
             | DeliveryState::RetryWait { .. }
             | DeliveryState::Failed { .. } => {
@@ -424,6 +479,8 @@ async fn follow_up(ctx: &SettleCtx, item: WorkItem, now: EpochMillis) -> Result<
             ctx.base.queue.deliver(&again(at)).await?;
             Ok(Progress::default())
         }
-        DeliveryState::Sending { next_push: None, .. } | DeliveryState::Queued => Ok(Progress::default()),
+        DeliveryState::Sending { next_push: None, .. } | DeliveryState::Offered { .. } | DeliveryState::Queued => {
+            Ok(Progress::default())
+        }
     }
 }

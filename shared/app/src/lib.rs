@@ -9,6 +9,7 @@ pub mod chats;
 mod configure;
 mod deliver;
 mod error;
+mod hand_out;
 mod replay;
 mod settle;
 mod status;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Account, AccountId, Platform};
-use ports::{AckStore, Clock, DeliveryStore, Dice, PushQueue, Queue, Sender};
+use ports::{AckStore, Clock, DeliveryStore, Dice, Offers, PushQueue, Queue, Sender};
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
@@ -28,6 +29,7 @@ pub use acknowledge::{Acknowledged, acknowledge};
 pub use configure::{AccountDocument, AccountRules, ConfigureError, Document, configure};
 pub use deliver::{Progress, check_ack, deliver};
 pub use error::AppError;
+pub use hand_out::{HandOutCtx, hand_out};
 pub use replay::{Replayed, replay};
 pub use status::{PARK_STATUS, has_delivery, has_event, note_installation, note_receipt, note_thread};
 pub use sweep::sweep;
@@ -99,6 +101,8 @@ pub struct OutboundCtx {
     pub settle: SettleCtx,
     /// What acknowledgements in a push's answer need.
     pub acks: Ctx<dyn AckStore>,
+    /// Where deliveries wait whose recipient polls.
+    pub offers: Arc<dyn Offers>,
     /// Where whatever else stands in a push's answer is heard.
     pub heard: Arc<dyn PushQueue>,
     /// The platforms.

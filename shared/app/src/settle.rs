@@ -18,6 +18,7 @@ fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, Deliv
         DeliveryState::Failed { .. } => ReceiptStatus::Failed,
         DeliveryState::Queued
         | DeliveryState::Parked { .. }
+        | DeliveryState::Offered { .. }
         | DeliveryState::Sending { .. }
         | DeliveryState::RetryWait { .. } => {
             return None;

@@ -7,7 +7,8 @@ use app::chats::{ChatWords, Listener, News, Telling};
 use bytes::Bytes;
 use model::AccountId;
 use platform_frontstage::{
-    DeskSettings, Node, OutBody, Settings, Told, given_envelope, kept_envelope, list_for_agent, list_for_gateway, response, tell,
+    DeskSettings, Node, OutBody, Settings, Told, given_envelope, handed_envelope, kept_envelope, list_for_agent,
+    list_for_gateway, response, tell,
 };
 use ports::{StreamEntry, StreamKey};
 
@@ -85,13 +86,19 @@ pub fn stream_name(stream: &StreamKey) -> String {
     }
 }
 
-/// An entry of a stream as it is given out; one without a body is a `Skip` (10.3).
+/// An entry of a stream as it is given out; one without a body is a `Skip` (10.3), and so is an offer that was not handed
+/// out.
 ///
 /// # Errors
 /// [`AppError::Internal`] if it is not what was kept.
 pub fn envelope(stream: &StreamKey, entry: &StreamEntry) -> Result<Node, AppError> {
-    given_envelope(&entry.body, &stream_name(stream), entry.seq, entry.at)
-        .map_err(|_| AppError::Internal("a kept envelope cannot be read"))
+    let skip_or = |kept| given_envelope(kept, &stream_name(stream), entry.seq, entry.at);
+    let node = match entry.offer.as_ref().map(|offer| offer.handed_at) {
+        None => skip_or(&entry.body),
+        Some(Some(started_at)) if !entry.body.is_empty() => handed_envelope(&entry.body, entry.seq, started_at),
+        Some(_) => skip_or(&[]),
+    };
+    node.map_err(|_| AppError::Internal("a kept envelope cannot be read"))
 }
 
 #[cfg(test)]
@@ -130,7 +137,7 @@ mod tests {
     /// What is told, as it is given out later.
     fn told(words: &Words, to: Listener<'_>, news: News<'_>) -> Option<Value> {
         let body = words.tell(&Telling { to, news, seq: 7, at: NOW, in_reply_to: None })?;
-        let entry = StreamEntry { seq: 7, at: NOW, is_delivered: false, is_volatile: false, body };
+        let entry = StreamEntry { seq: 7, at: NOW, is_delivered: false, is_volatile: false, offer: None, body };
         let node = envelope(&stream_of(to), &entry).unwrap();
         Some(serde_json::from_slice(&Format::Json.write(&node)).unwrap())
     }
@@ -183,7 +190,7 @@ mod tests {
     #[test]
     fn void_entry_is_given_out_as_a_skip() {
         let stream = StreamKey::Gateway("frontstage/gw-chat".parse().unwrap());
-        let entry = StreamEntry { seq: 3, at: NOW, is_delivered: false, is_volatile: true, body: Bytes::new() };
+        let entry = StreamEntry { seq: 3, at: NOW, is_delivered: false, is_volatile: true, offer: None, body: Bytes::new() };
         let node = envelope(&stream, &entry).unwrap();
         let skip: Value = serde_json::from_slice(&Format::Json.write(&node)).unwrap();
         assert_eq!((&skip["Msg"], &skip["Seq"]), (&json!("Skip"), &json!(3)));

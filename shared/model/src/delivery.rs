@@ -203,6 +203,13 @@ pub enum DeliveryState {
         /// When it is tried again without being woken.
         until: EpochMillis,
     },
+    /// In the stream that its recipient polls, not fetched yet: the attempt begins when it is.
+    Offered {
+        /// Number of the attempt to come, from 1.
+        attempt: u32,
+        /// It is given up if nobody has fetched it before this instant.
+        until: EpochMillis,
+    },
     /// Handed over; the outcome is open.
     Sending {
         /// Number of this attempt, from 1.
@@ -250,6 +257,7 @@ impl DeliveryState {
         match self {
             Self::Queued => "queued",
             Self::Parked { .. } => "parked",
+            Self::Offered { .. } => "offered",
             Self::Sending { .. } => "sending",
             Self::RetryWait { .. } => "retry_wait",
             Self::Sent { .. } => "sent",
@@ -262,7 +270,7 @@ impl DeliveryState {
     pub fn next_at(&self) -> Option<EpochMillis> {
         match self {
             Self::Queued | Self::Sent { .. } | Self::Failed { .. } => None,
-            Self::Parked { until, .. } => Some(*until),
+            Self::Parked { until, .. } | Self::Offered { until, .. } => Some(*until),
             Self::Sending { deadline, next_push, .. } => Some(next_push.unwrap_or(*deadline).min(*deadline)),
             Self::RetryWait { due, .. } => Some(*due),
         }
@@ -315,6 +323,10 @@ impl Delivery {
 pub enum DeliveryEvent {
     /// A worker wants to begin an attempt.
     HandOver,
+    /// A worker wants to put it where its recipient polls.
+    Offer,
+    /// Its recipient polls, and the answer holds it for the first time.
+    Fetched,
     /// A worker wants to repeat the push of the running attempt.
     Repush,
     /// The push got no usable answer: unreachable, 5xx, 408, 429.
@@ -347,6 +359,11 @@ pub enum DeliveryEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum StoryEvent {
+    /// It waits to be fetched.
+    Offered {
+        /// The attempt that begins with that.
+        attempt: u32,
+    },
     /// An attempt began.
     HandedOver {
         /// Its number.
@@ -396,6 +413,8 @@ pub enum StoryEvent {
     Contradicted,
     /// Given up for its age.
     Expired,
+    /// Given up because nobody fetched it.
+    ConnectorAbsent,
     /// An operator put it back.
     Replayed,
 }
@@ -446,7 +465,14 @@ pub enum StepIgnored {
 
 /// Moves a delivery. `created_at` bounds its age, `dice` is a random number for jitter.
 ///
-/// The table is FrontStage contract section 6; [`AckMode::InAnswer`] adds vcita contract section 10, where the answer
+/// The table is FrontStage contract section 6. Where the recipient polls, its "hand over" is two events: [`Offer`] puts the
+/// delivery into the recipient's stream, [`Fetched`] begins the attempt. Nobody polling for 24 h counts from the first, for
+/// each attempt anew, as an entry of a stream is kept for as long.
+///
+/// [`Offer`]: DeliveryEvent::Offer
+/// [`Fetched`]: DeliveryEvent::Fetched
+///
+/// [`AckMode::InAnswer`] adds vcita contract section 10, where the answer
 /// to the push settles and an unusable one ends the attempt.
 ///
 /// # Errors
@@ -462,14 +488,23 @@ pub fn step(
     use DeliveryEvent as E;
     use DeliveryState as S;
     match (*state, event) {
+        (S::Queued | S::Parked { .. }, E::Offer) if policy.is_expired(created_at, now) => Ok(absent(now)),
+        (S::Queued, E::Offer) => Ok(offer(1, policy, now)),
+        (S::Parked { attempt, .. }, E::Offer) => Ok(offer(attempt + 1, policy, now)),
+        (S::RetryWait { attempt, due }, E::Offer) if due <= now => Ok(offer(attempt + 1, policy, now)),
+        (S::Offered { until, .. }, E::Offer | E::HandOver | E::Fetched) if until <= now => Ok(absent(now)),
+        (S::Offered { until, .. }, E::Offer) => Err(StepIgnored::UnderWay { deadline: until }),
+        // Handed over by a worker: the recipient polls no more.
+        (S::Offered { attempt, .. }, E::HandOver | E::Fetched) => Ok(begin(attempt, policy, now)),
+
         (S::Queued | S::Parked { .. } | S::RetryWait { .. }, E::HandOver) if policy.is_expired(created_at, now) => {
             Ok(Step { state: S::Failed { at: now, reason: FailureReason::Expired }, event: StoryEvent::Expired })
         }
         (S::Queued, E::HandOver) => Ok(begin(1, policy, now)),
         (S::Parked { attempt, .. }, E::HandOver) => Ok(begin(attempt + 1, policy, now)),
         (S::RetryWait { attempt, due }, E::HandOver) if due <= now => Ok(begin(attempt + 1, policy, now)),
-        (S::RetryWait { due, .. }, E::HandOver) => Err(StepIgnored::NotDue { due }),
-        (S::Sending { deadline, .. }, E::HandOver) => Err(StepIgnored::UnderWay { deadline }),
+        (S::RetryWait { due, .. }, E::HandOver | E::Offer) => Err(StepIgnored::NotDue { due }),
+        (S::Sending { deadline, .. }, E::HandOver | E::Offer | E::Fetched) => Err(StepIgnored::UnderWay { deadline }),
 
         (S::Sending { attempt, started_at, deadline, pushes, next_push: Some(due) }, E::Repush) if now <= deadline => {
             if due > now {
@@ -516,9 +551,8 @@ pub fn step(
         }
 
         (S::Sent { .. } | S::Failed { .. }, _) => Err(StepIgnored::AlreadySettled),
-        (S::Queued | S::Parked { .. } | S::RetryWait { .. }, _) | (S::Sending { .. }, E::DeadlinePassed { .. }) => {
-            Err(StepIgnored::Stale)
-        }
+        (S::Queued | S::Parked { .. } | S::Offered { .. } | S::RetryWait { .. }, _)
+        | (S::Sending { .. }, E::DeadlinePassed { .. }) => Err(StepIgnored::Stale),
     }
 }
 
@@ -538,13 +572,14 @@ pub enum Verdict {
 pub const fn settle(state: &DeliveryState, verdict: Verdict, now: EpochMillis) -> Result<Step, StepIgnored> {
     use DeliveryState as S;
     match (*state, verdict) {
-        (S::Queued, _) => Err(StepIgnored::Stale),
+        // Nobody was given it yet.
+        (S::Queued | S::Offered { attempt: ..=1, .. }, _) => Err(StepIgnored::Stale),
         (S::Sent { .. }, _) => Err(StepIgnored::AlreadySettled),
         (S::Failed { reason, .. }, _) if !reason.yields_to_late_acknowledgement() => Err(StepIgnored::AlreadySettled),
         (S::Sending { deadline, .. }, Verdict::Accepted) => Ok(acknowledged(now, now.millis() > deadline.millis(), false)),
-        (S::RetryWait { .. } | S::Parked { .. }, Verdict::Accepted) => Ok(acknowledged(now, true, false)),
+        (S::RetryWait { .. } | S::Parked { .. } | S::Offered { .. }, Verdict::Accepted) => Ok(acknowledged(now, true, false)),
         (S::Failed { .. }, Verdict::Accepted) => Ok(acknowledged(now, true, true)),
-        (S::Sending { .. } | S::RetryWait { .. } | S::Parked { .. }, Verdict::Refused) => Ok(Step {
+        (S::Sending { .. } | S::RetryWait { .. } | S::Parked { .. } | S::Offered { .. }, Verdict::Refused) => Ok(Step {
             state: S::Failed { at: now, reason: FailureReason::Rejected },
             event: StoryEvent::Rejected { after_failure: false },
         }),
@@ -554,6 +589,15 @@ pub const fn settle(state: &DeliveryState, verdict: Verdict, now: EpochMillis) -
             event: StoryEvent::Rejected { after_failure: true },
         }),
     }
+}
+
+fn offer(attempt: u32, policy: &DeliveryPolicy, now: EpochMillis) -> Step {
+    let until = now.plus(policy.give_up_after);
+    Step { state: DeliveryState::Offered { attempt, until }, event: StoryEvent::Offered { attempt } }
+}
+
+const fn absent(now: EpochMillis) -> Step {
+    Step { state: DeliveryState::Failed { at: now, reason: FailureReason::Expired }, event: StoryEvent::ConnectorAbsent }
 }
 
 fn begin(attempt: u32, policy: &DeliveryPolicy, now: EpochMillis) -> Step {
@@ -614,6 +658,10 @@ mod tests {
 
     fn sending(attempt: u32) -> DeliveryState {
         DeliveryState::Sending { attempt, started_at: START, deadline: at(90_000), pushes: 1, next_push: None }
+    }
+
+    fn offered(attempt: u32) -> DeliveryState {
+        DeliveryState::Offered { attempt, until: at(86_400_000) }
     }
 
     fn go(state: DeliveryState, event: &DeliveryEvent, now: EpochMillis) -> Result<Step, StepIgnored> {
@@ -728,7 +776,80 @@ mod tests {
 
     #[test]
     fn nobody_can_acknowledge_what_was_never_handed_over() {
-        assert_eq!(go(DeliveryState::Queued, &DeliveryEvent::Acknowledged, at(1)), Err(StepIgnored::Stale));
+        for state in [DeliveryState::Queued, offered(1)] {
+            for word in [DeliveryEvent::Acknowledged, DeliveryEvent::Rejected] {
+                assert_eq!(go(state, &word, at(1)), Err(StepIgnored::Stale));
+            }
+        }
+    }
+
+    #[test]
+    fn offered_is_no_attempt_before_it_is_fetched() {
+        let change = go(DeliveryState::Queued, &DeliveryEvent::Offer, START).unwrap();
+        assert_eq!(change, Step { state: offered(1), event: StoryEvent::Offered { attempt: 1 } });
+        assert_eq!(change.state.next_at(), Some(at(86_400_000)));
+        assert_eq!(go(offered(1), &DeliveryEvent::Offer, at(1)), Err(StepIgnored::UnderWay { deadline: at(86_400_000) }));
+        assert_eq!(go(offered(2), &DeliveryEvent::DeadlinePassed { attempt: 1 }, at(90_001)), Err(StepIgnored::Stale));
+        let change = go(offered(1), &DeliveryEvent::Fetched, at(3_600_000)).unwrap();
+        let (started_at, deadline) = (at(3_600_000), at(3_690_000));
+        let state = DeliveryState::Sending { attempt: 1, started_at, deadline, pushes: 1, next_push: None };
+        assert_eq!(change, Step { state, event: StoryEvent::HandedOver { attempt: 1 } });
+        assert_eq!(go(state, &DeliveryEvent::Fetched, at(3_600_001)), Err(StepIgnored::UnderWay { deadline }));
+    }
+
+    #[test]
+    fn fetched_attempt_ends_between_89_9_and_90_1_seconds_after_that() {
+        let state = go(offered(1), &DeliveryEvent::Fetched, at(3_600_000)).unwrap().state;
+        let timer = DeliveryEvent::DeadlinePassed { attempt: 1 };
+        assert_eq!(go(state, &timer, at(3_689_900)), Err(StepIgnored::NotDue { due: at(3_690_000) }));
+        let change = go(state, &timer, at(3_690_100)).unwrap();
+        assert_eq!(change.state, DeliveryState::RetryWait { attempt: 1, due: at(3_720_100) });
+        let late = |now| go(state, &DeliveryEvent::Acknowledged, now).unwrap().event;
+        assert_eq!(late(at(3_689_900)), StoryEvent::Acknowledged { late: false, after_failure: false });
+        assert_eq!(late(at(3_690_100)), StoryEvent::Acknowledged { late: true, after_failure: false });
+    }
+
+    #[test]
+    fn next_attempt_is_offered_only_when_the_delay_is_over() {
+        let waiting = DeliveryState::RetryWait { attempt: 1, due: at(30_000) };
+        assert_eq!(go(waiting, &DeliveryEvent::Offer, at(29_999)), Err(StepIgnored::NotDue { due: at(30_000) }));
+        let change = go(waiting, &DeliveryEvent::Offer, at(30_000)).unwrap();
+        assert_eq!(change.state, DeliveryState::Offered { attempt: 2, until: at(86_430_000) });
+        // The age of the delivery ends nothing once it was fetched.
+        let waiting = DeliveryState::RetryWait { attempt: 2, due: at(86_400_000) };
+        let change = go(waiting, &DeliveryEvent::Offer, at(86_400_000)).unwrap();
+        assert_eq!(change.state, DeliveryState::Offered { attempt: 3, until: at(172_800_000) });
+    }
+
+    #[test]
+    fn late_word_about_an_earlier_attempt_settles_what_is_offered_again() {
+        let change = go(offered(2), &DeliveryEvent::Acknowledged, at(10)).unwrap();
+        let late = StoryEvent::Acknowledged { late: true, after_failure: false };
+        assert_eq!(change, Step { state: DeliveryState::Sent { at: at(10) }, event: late });
+        let change = go(offered(2), &DeliveryEvent::Rejected, at(10)).unwrap();
+        assert_eq!(change.state, DeliveryState::Failed { at: at(10), reason: FailureReason::Rejected });
+    }
+
+    #[test]
+    fn nobody_polls_for_24_hours_and_the_connector_is_absent() {
+        let failed = DeliveryState::Failed { at: at(86_400_000), reason: FailureReason::Expired };
+        let absent = Step { state: failed, event: StoryEvent::ConnectorAbsent };
+        for event in [DeliveryEvent::Offer, DeliveryEvent::HandOver, DeliveryEvent::Fetched] {
+            assert_eq!(go(offered(1), &event, at(86_400_000)), Ok(absent));
+        }
+        // Behind another one in its lane, for as long.
+        assert_eq!(go(DeliveryState::Queued, &DeliveryEvent::Offer, at(86_400_000)), Ok(absent));
+        assert!(matches!(go(offered(1), &DeliveryEvent::Fetched, at(86_399_999)).unwrap().state, DeliveryState::Sending { .. }));
+        let word = go(failed, &DeliveryEvent::Acknowledged, at(86_400_001)).unwrap();
+        assert_eq!(word.event, StoryEvent::Acknowledged { late: true, after_failure: true });
+    }
+
+    #[test]
+    fn recipient_that_polls_no_more_is_handed_what_was_offered() {
+        assert_eq!(
+            go(offered(2), &DeliveryEvent::HandOver, START).unwrap(),
+            go(offered(2), &DeliveryEvent::Fetched, START).unwrap()
+        );
     }
 
     #[test]
@@ -776,6 +897,8 @@ mod tests {
     fn any_event() -> impl Strategy<Value = DeliveryEvent> {
         prop_oneof![
             Just(DeliveryEvent::HandOver),
+            Just(DeliveryEvent::Offer),
+            Just(DeliveryEvent::Fetched),
             Just(DeliveryEvent::Repush),
             Just(DeliveryEvent::Unanswered { retry_after: None }),
             (400u16..500).prop_map(|status| DeliveryEvent::Refused { status }),
@@ -804,8 +927,14 @@ mod tests {
                     prop_assert!(change.state.is_final());
                 }
                 prop_assert!(!matches!(state, DeliveryState::Sent { .. }), "left Sent by {:?}", event);
-                if let DeliveryState::Sending { attempt, .. } = change.state {
+                if let DeliveryState::Sending { attempt, .. } | DeliveryState::Offered { attempt, .. } = change.state {
                     prop_assert!(attempt <= policy.max_attempts);
+                }
+                // What polls are handed is what was offered, the same attempt, and only once.
+                if let (DeliveryEvent::Fetched, DeliveryState::Sending { attempt, started_at, .. }) = (&event, change.state) {
+                    let was_offered = matches!(state, DeliveryState::Offered { attempt: before, .. } if before == attempt);
+                    prop_assert!(was_offered, "fetched from {:?}", state);
+                    prop_assert_eq!(started_at, now);
                 }
                 state = change.state;
             }

@@ -248,13 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn message_gateways_need_a_push_url_beside_chats_too() {
+    fn message_gateways_need_no_push_url() {
         let mut both = demo();
         both["chat"] = with_chat()["chat"].take();
         assert!(read(both.clone()).unwrap().chat.is_some());
         both.as_object_mut().unwrap().remove("push_url");
-        assert_eq!(read(both).unwrap_err(), "push_url is missing");
-        assert_eq!(read(json!({"peer_address": "!DemoLink"})).unwrap_err(), "push_url is missing");
+        assert_eq!(read(both.clone()).unwrap().push_url, None);
+        both.as_object_mut().unwrap().remove("chat");
+        let settings = read(both).unwrap();
+        assert!(!settings.is_pushed() && !settings.message_gateways.is_empty());
     }
 
     #[test]

@@ -17,9 +17,10 @@ pub(crate) const MAX_DEPTH: usize = 32;
 pub(crate) const TOO_DEEP: &str = "nested deeper than 32";
 
 /// A value of JSON or MessagePack (2.2, 10.4).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Node {
     /// Null, or a member that is not there.
+    #[default]
     Null,
     /// A boolean.
     Bool(bool),
@@ -90,6 +91,12 @@ impl Node {
             }
         }
         self
+    }
+
+    /// A member to be changed, if it is there.
+    pub(crate) fn member_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(Members(members)) = self else { return None };
+        members.iter_mut().find(|(known, _)| known == name).map(|(_, node)| node)
     }
 
     /// The same object without these members.

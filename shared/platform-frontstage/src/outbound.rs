@@ -1,4 +1,5 @@
-//! The push of a message to a connector, and what its answer means (section 6, 10.3).
+//! The push of a message to a connector, and what its answer means (section 6, 10.3); and the message as it waits for a
+//! connector that polls.
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::message::{Legacy, OutBody};
 use crate::node::Node;
 use crate::reply::OutEnvelope;
 use crate::settings::{Key, MessageGateway, Secrets, Settings, SettingsProblem, problem};
+use crate::stream::offered_envelope;
 
 /// A push is acknowledged by 2xx within this time (10.3).
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,6 +95,17 @@ impl Outbound for Frontstage {
         outbound_gateway(message, &settings).map(|gateway| gateway.id.to_string())
     }
 
+    /// Who has no address to be pushed to (10.3). Settings that cannot be read may be mended before an attempt is over.
+    fn is_polled(&self, account: &Account) -> bool {
+        Settings::of(account).is_ok_and(|settings| settings.push_url.is_none())
+    }
+
+    fn offered(&self, job: &Job) -> Option<Vec<u8>> {
+        let settings = Settings::of(&job.account).ok()?;
+        let DeliveryState::Offered { attempt, .. } = job.delivery.state else { return None };
+        Some(offered_envelope(&envelope(job, &settings, attempt, None).ok()?))
+    }
+
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
         Box::new(Push { job })
     }
@@ -121,38 +134,44 @@ fn unanswered(reason: impl Into<String>) -> Outcome {
     Outcome::Unanswered { retry_after: None, reason: reason.into() }
 }
 
-fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
+/// The envelope of an attempt: whichever way it goes, and however often, it is the same one (10.3).
+fn envelope(job: &Job, settings: &Settings, attempt: u32, started_at: Option<EpochMillis>) -> Result<OutEnvelope, Outcome> {
     match job.delivery.key.content {
         DeliveryContent::Message => {}
         DeliveryContent::Chat => return Err(Outcome::Rejected { detail: "said in the chat, never pushed".to_owned() }),
         DeliveryContent::Receipt(_) => return Err(Outcome::Rejected { detail: "connectors take no receipts".to_owned() }),
     }
-    // A configuration that cannot be read may be mended before the message is given up.
-    let settings = Settings::of(&job.account).map_err(|e| unanswered(format!("settings: {e}")))?;
-    let secrets = Secrets::of(&job.secrets).map_err(|e| unanswered(format!("secrets: {e}")))?;
-    let key = secrets.signing().ok_or_else(|| unanswered("secrets: no key"))?;
     let route = job.delivery.route.as_deref().and_then(parse_guid);
     let gateway = route
         .and_then(|id| settings.gateway(id))
         .filter(|gateway| gateway.direction.is_outbound())
         .ok_or_else(|| Outcome::Rejected { detail: "no outbound gateway".to_owned() })?;
+    let (recipient, message) = (job.account.id.to_string(), job.message.id.to_string());
+    // A delivery that was put back begins with attempt 1 again, and is another envelope.
+    let created_at = job.delivery.created_at.millis().to_string();
+    Ok(OutEnvelope {
+        id: derived_guid(&["push", &recipient, &message, &created_at, &attempt.to_string()]),
+        time: started_at.unwrap_or(job.delivery.created_at),
+        seq: None,
+        in_reply_to: None,
+        body: OutBody::MessageSending(Box::new(content(job, gateway, started_at))),
+        warnings: None,
+    })
+}
 
-    // Transport repeats of one attempt are one envelope: same id, same content, same times (10.3).
+fn render(job: &Job, now: EpochMillis) -> Result<HttpCall, Outcome> {
+    // A configuration that cannot be read may be mended before the message is given up.
+    let settings = Settings::of(&job.account).map_err(|e| unanswered(format!("settings: {e}")))?;
+    let secrets = Secrets::of(&job.secrets).map_err(|e| unanswered(format!("secrets: {e}")))?;
+    let key = secrets.signing().ok_or_else(|| unanswered("secrets: no key"))?;
     let (attempt, pushes, started_at) = if let DeliveryState::Sending { attempt, pushes, started_at, .. } = job.delivery.state {
         (attempt, pushes, started_at)
     } else {
         (1, 1, now)
     };
     let (recipient, message) = (job.account.id.to_string(), job.message.id.to_string());
+    let envelope = envelope(job, &settings, attempt, Some(started_at))?;
     let (attempt, pushes) = (attempt.to_string(), pushes.to_string());
-    let envelope = OutEnvelope {
-        id: derived_guid(&["push", &recipient, &message, &attempt]),
-        time: started_at,
-        seq: None,
-        in_reply_to: None,
-        body: OutBody::MessageSending(Box::new(content(job, gateway, started_at))),
-        warnings: None,
-    };
     let body = Format::Json.write(&Node::List(vec![envelope.to_node(Legacy::default())]));
     let nonce = derived_hex(&["nonce", &recipient, &message, &attempt, &pushes, &now.millis().to_string()]);
     let url = settings.push_url.ok_or_else(|| unanswered("settings: no push_url"))?;
@@ -195,7 +214,7 @@ fn outbound_gateway<'a>(message: &Message, settings: &'a Settings) -> Option<&'a
         .or_else(|| outbound.next())
 }
 
-fn content(job: &Job, gateway: &MessageGateway, started_at: EpochMillis) -> MessageContentInfo {
+fn content(job: &Job, gateway: &MessageGateway, started_at: Option<EpochMillis>) -> MessageContentInfo {
     let message = &job.message;
     // What the connector said of the message that is answered, the parties changed round. Its judgements of it (spam,
     // signature, rating) are no business of the answer, and its other recipients do not get one.
@@ -209,7 +228,7 @@ fn content(job: &Job, gateway: &MessageGateway, started_at: EpochMillis) -> Mess
         remote_address: Some(job.conversation.visitor.address.clone()),
         to_field: theirs(MEMO_FROM),
         direction: Some("O".to_owned()),
-        received_sent_time: Some(started_at),
+        received_sent_time: started_at,
         draft_time: Some(message.sent_at),
         subject_field: subject(job),
         body_html: message.content.html.as_deref().map(text::sanitise_html),
@@ -436,6 +455,34 @@ mod tests {
         assert_eq!(first[0]["Body"]["MessageId"], second[0]["Body"]["MessageId"]);
         assert_eq!(first[0]["Body"]["DeliverySystemId"], second[0]["Body"]["DeliverySystemId"]);
         assert_eq!(second[0]["Body"]["ReceivedSentTime"], "2026-01-01T00:00:05.000Z");
+    }
+
+    #[test]
+    fn who_has_no_push_url_polls_and_gets_the_envelope_of_a_push() {
+        let mut polls = job();
+        polls.account.settings.as_object_mut().unwrap().remove("push_url");
+        let platform = Frontstage::default();
+        assert!(platform.is_polled(&polls.account) && !platform.is_polled(&job().account));
+        polls.delivery.route = platform.route(&polls.account, &polls.message);
+        polls.delivery.state = DeliveryState::Offered { attempt: 1, until: NOW };
+        let kept = platform.offered(&polls).unwrap();
+        let handed = crate::stream::handed_envelope(&kept, 18, STARTED).unwrap();
+        let mut pushed = body(job())[0].take();
+        assert_eq!(pushed["Seq"].take(), Value::Null);
+        let mut handed = crate::structure::tests::shown(&handed);
+        assert_eq!(handed["Seq"].take(), 18);
+        assert_eq!(handed, pushed);
+        assert_eq!(handed["Body"]["ReceivedSentTime"], "2026-01-01T00:00:00.000Z");
+
+        polls.delivery.state = DeliveryState::Offered { attempt: 2, until: NOW };
+        let second = crate::stream::handed_envelope(&platform.offered(&polls).unwrap(), 19, NOW).unwrap();
+        let second = crate::structure::tests::shown(&second);
+        assert_ne!(second["Id"], handed["Id"]);
+        assert_eq!(second["Body"]["MessageId"], handed["Body"]["MessageId"]);
+        assert_eq!(second["Body"]["ReceivedSentTime"], "2026-01-01T00:00:05.000Z");
+        polls.delivery.route = None;
+        assert_eq!(platform.offered(&polls), None);
+        assert!(!platform.is_polled(&account(Value::Null)));
     }
 
     #[test]

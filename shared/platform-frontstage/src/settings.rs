@@ -92,9 +92,8 @@ pub struct Settings {
     pub peer_address: String,
     /// The gateway's sub-address.
     pub peer_port: Option<String>,
-    /// Where we push messages to. That it is https and not a private address is checked when it is configured,
-    /// and when the call is made. Always
-    /// there where there are message gateways.
+    /// Where we push messages to. That it is https and not a private address is checked when it is configured, and when the
+    /// call is made. Without it they wait in the stream to be fetched (10.3).
     pub push_url: Option<Url>,
     /// The message gateways behind the connector; their ids differ.
     pub message_gateways: Vec<MessageGateway>,
@@ -186,10 +185,6 @@ impl Settings {
         }
         if push_url.is_none() && is_pushed {
             return Err(problem("chat: delivery is push, and push_url is missing"));
-        }
-        // Messages are pushed.
-        if push_url.is_none() && (chat.is_none() || !text.message_gateways.is_empty()) {
-            return Err(problem("push_url is missing"));
         }
         let mut message_gateways: Vec<MessageGateway> = Vec::new();
         for (index, gateway) in text.message_gateways.into_iter().enumerate() {

@@ -41,6 +41,24 @@ pub fn given_envelope(kept: &[u8], stream: &str, seq: u64, time: EpochMillis) ->
     Format::MsgPack.parse(kept)
 }
 
+/// The envelope of an attempt as it waits to be fetched: without its place, and without the time at which the attempt begins
+/// (section 6).
+pub(crate) fn offered_envelope(envelope: &OutEnvelope) -> Vec<u8> {
+    Format::MsgPack.write(&envelope.to_node(Legacy::default()))
+}
+
+/// The same as it is handed out at this place. The attempt began at `started_at`, so whoever fetches it again gets the same.
+///
+/// # Errors
+/// `MalformedBody` if it is not what was kept.
+pub fn handed_envelope(kept: &[u8], seq: u64, started_at: EpochMillis) -> Result<Node, WireError> {
+    let mut node = Format::MsgPack.parse(kept)?.with("Seq", seq.into()).with("Time", started_at.into());
+    if let Some(body) = node.member_mut("Body") {
+        *body = std::mem::take(body).with("ReceivedSentTime", started_at.into());
+    }
+    Ok(node)
+}
+
 fn id(stream: &str, seq: u64) -> Uuid {
     derived_guid(&["stream", stream, &seq.to_string()])
 }

@@ -12,7 +12,7 @@ use chat::desk::Presence;
 use chat::{AgentId, Chat, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, Conversation, ConversationId, DeliverTask, EpochMillis, Message};
 
-use crate::{Guard, GuardRefusal, NewDelivery, PortError, ResultChange, StoredResult};
+use crate::{Guard, GuardRefusal, NewDelivery, Offer, PortError, ResultChange, StoredResult};
 
 /// One sequence of what somebody is told, numbered from 1 without gaps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,8 @@ pub struct StreamEntry {
     pub is_delivered: bool,
     /// Whether it is worth nothing ten seconds later.
     pub is_volatile: bool,
+    /// The delivery that it offers, if it is one: then the body becomes the message only when it is handed out.
+    pub offer: Option<Offer>,
     /// What is told, in the words of the receiver's platform. Empty where the number stands for nothing (10.3, `Skip`).
     /// Holds personal data.
     pub body: Bytes,

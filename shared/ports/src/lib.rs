@@ -7,6 +7,7 @@
 mod askers;
 mod chats;
 mod grants;
+mod offers;
 mod pushes;
 mod results;
 mod store;
@@ -25,6 +26,7 @@ pub use chats::{
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 pub use grants::{Grant, Grants, StoredGrant};
+pub use offers::{HandOut, HandOuts, HandedOut, Offer, Offers};
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{

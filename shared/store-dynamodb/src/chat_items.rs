@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chat::desk::Presence;
 use chat::{AgentId, Chat, Direction, Sentence, SentenceId, SentenceKind, State, Workplace};
 use model::{AccountId, ConversationId, EpochMillis};
-use ports::{AgentSeen, ChatRecord, PortError, PushClaim, PushFailing, PushState, StaffView, StreamEntry};
+use ports::{AgentSeen, ChatRecord, Offer, PortError, PushClaim, PushFailing, PushState, StaffView, StreamEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::change::number;
@@ -251,6 +251,15 @@ pub(crate) struct EntryItem {
     at: EpochMillis,
     pub(crate) is_delivered: bool,
     is_volatile: bool,
+    /// The delivery that it offers, its `rev` since then, the attempt, and when it was handed out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rev: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed_at: Option<EpochMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<Bytes>,
     parts: u32,
@@ -271,11 +280,16 @@ impl EntryItem {
         removed_at: EpochMillis,
     ) -> Result<Vec<(Key, Item)>, PortError> {
         let mut pieces = pieces(key, &from.body)?;
+        let offer = from.offer.as_ref();
         let item = Self {
             seq: from.seq,
             at: from.at,
             is_delivered: from.is_delivered,
             is_volatile: from.is_volatile,
+            delivery: offer.map(|offer| offer.delivery.to_string()),
+            rev: offer.map(|offer| offer.rev),
+            attempt: offer.map(|offer| offer.attempt),
+            handed_at: offer.and_then(|offer| offer.handed_at),
             body: pieces.is_empty().then(|| Bytes(from.body.to_vec())),
             parts: count(&pieces),
             valid_until,
@@ -285,6 +299,15 @@ impl EntryItem {
             piece.insert(attribute::EXPIRES_AT.to_owned(), number(item.expires_at));
         }
         Ok(std::iter::once((key.clone(), to_item(&item)?)).chain(pieces).collect())
+    }
+
+    fn offer(&self) -> Result<Option<Offer>, PortError> {
+        let Some(delivery) = &self.delivery else { return Ok(None) };
+        let (Some(rev), Some(attempt)) = (self.rev, self.attempt) else {
+            return Err(corrupt(Self::TYPE, "its offer is incomplete"));
+        };
+        let delivery = delivery.parse().map_err(|e| corrupt(Self::TYPE, e))?;
+        Ok(Some(Offer { delivery, rev, attempt, handed_at: self.handed_at }))
     }
 }
 
@@ -296,6 +319,7 @@ impl InParts for EntryItem {
     }
 
     fn join(self, key: &Key, found: &Found) -> Result<StreamEntry, PortError> {
+        let offer = self.offer()?;
         let body = match self.body {
             Some(body) => body.0,
             None => whole(Self::TYPE, key, self.parts, found)?,
@@ -305,6 +329,7 @@ impl InParts for EntryItem {
             at: self.at,
             is_delivered: self.is_delivered,
             is_volatile: self.is_volatile,
+            offer,
             body: body.into(),
         })
     }
@@ -468,7 +493,7 @@ mod tests {
     }
 
     fn entry(body: Vec<u8>) -> StreamEntry {
-        StreamEntry { seq: 3, at: EpochMillis::new(1), is_delivered: true, is_volatile: false, body: body.into() }
+        StreamEntry { seq: 3, at: EpochMillis::new(1), is_delivered: true, is_volatile: false, offer: None, body: body.into() }
     }
 
     fn entry_items(entry: &StreamEntry) -> Vec<(Key, Item)> {

@@ -52,6 +52,10 @@ const PLACES: usize = 50;
 /// The most that a change may hold: a transaction holds 4 MB (DynamoDB, "Quotas": transactions).
 const LONGEST_CHANGE: usize = 3_800_000;
 
+/// The most parts of long entries that are read for one page, unless its first long entry has more: a function may answer
+/// 6 MB.
+const PAGE_PARTS: u32 = 8;
+
 /// How often a change is tried again because the table knows better where something is listed.
 const RACES: usize = 8;
 
@@ -116,7 +120,7 @@ impl DynamoChats {
     }
 
     /// Reserves numbers of a stream, which becomes due if it is not: in this partition of the index, at this time.
-    async fn reserve_in(
+    pub(crate) async fn reserve_in(
         &self,
         stream: &StreamKey,
         count: u32,
@@ -344,7 +348,7 @@ impl Chats for DynamoChats {
                 }
             }
         }
-        let is_end = from.is_none();
+        let is_end = !cut(&mut entries) && from.is_none();
         let entries = entries.into_iter().map(|entry| (Key::entry(stream, entry.seq), entry)).collect();
         Ok(StreamRead::Page(page(after, max, now, self.whole(entries).await?, is_end)))
     }
@@ -549,6 +553,7 @@ fn page(after: u64, max: usize, now: EpochMillis, stored: Vec<StreamEntry>, is_e
                 at: entry.at,
                 is_delivered: false,
                 is_volatile: false,
+                offer: None,
                 body: bytes::Bytes::new(),
             });
         }
@@ -565,11 +570,24 @@ fn page(after: u64, max: usize, now: EpochMillis, stored: Vec<StreamEntry>, is_e
     page
 }
 
+/// Leaves off what is too long to be read together with what is before it. Whether anything was.
+fn cut(entries: &mut Vec<EntryItem>) -> bool {
+    let mut parts = 0;
+    let fits = entries.iter().take_while(|entry| {
+        parts += entry.parts();
+        parts <= PAGE_PARTS || parts == entry.parts()
+    });
+    let count = fits.count();
+    let is_cut = count < entries.len();
+    entries.truncate(count);
+    is_cut
+}
+
 fn check_size(size: usize) -> Result<(), PortError> {
     if size > LONGEST_CHANGE { Err(PortError::TooLarge { limit: LONGEST_CHANGE }) } else { Ok(()) }
 }
 
-fn entry_puts(told: &[(StreamKey, StreamEntry)]) -> Result<Vec<Change>, PortError> {
+pub(crate) fn entry_puts(told: &[(StreamKey, StreamEntry)]) -> Result<Vec<Change>, PortError> {
     let mut puts = Vec::new();
     for (stream, entry) in told {
         let items = EntryItem::items(&Key::entry(stream, entry.seq), entry, entry.at.plus(KEPT), entry.at.plus(REMOVED))?;
@@ -834,8 +852,14 @@ mod tests {
 
     /// Entries of which one was given out already.
     fn stored(seqs: &[u64], delivered: u64) -> Vec<StreamEntry> {
-        let entry =
-            |seq: &u64| StreamEntry { seq: *seq, at: NOW, is_delivered: *seq == delivered, is_volatile: false, body: "x".into() };
+        let entry = |seq: &u64| StreamEntry {
+            seq: *seq,
+            at: NOW,
+            is_delivered: *seq == delivered,
+            is_volatile: false,
+            offer: None,
+            body: "x".into(),
+        };
         seqs.iter().map(entry).collect()
     }
 

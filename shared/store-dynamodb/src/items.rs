@@ -65,6 +65,7 @@ pub(crate) mod attribute {
     pub(crate) const FAILING_SINCE: &str = "failing_since";
     pub(crate) const FAILURES: &str = "failures";
     pub(crate) const GIVEN_UP: &str = "given_up";
+    pub(crate) const HANDED_AT: &str = "handed_at";
     pub(crate) const LEASE: &str = "lease";
     pub(crate) const LEASE_UNTIL: &str = "lease_until";
     pub(crate) const AGENT: &str = "agent";
@@ -399,6 +400,8 @@ pub(crate) struct DeliveryItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parked_until: Option<EpochMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    offered_until: Option<EpochMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_at: Option<EpochMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled_at: Option<EpochMillis>,
@@ -429,6 +432,7 @@ pub(crate) fn state_attributes(state: &DeliveryState) -> Result<Vec<(&'static st
         ("pushes", flat.pushes.map(value).transpose()?),
         ("next_push", flat.next_push.map(value).transpose()?),
         ("parked_until", flat.parked_until.map(value).transpose()?),
+        ("offered_until", flat.offered_until.map(value).transpose()?),
         ("retry_at", flat.retry_at.map(value).transpose()?),
         ("settled_at", flat.settled_at.map(value).transpose()?),
         ("reason", flat.reason.map(value).transpose()?),
@@ -443,6 +447,7 @@ struct FlatState {
     pushes: Option<u32>,
     next_push: Option<EpochMillis>,
     parked_until: Option<EpochMillis>,
+    offered_until: Option<EpochMillis>,
     retry_at: Option<EpochMillis>,
     settled_at: Option<EpochMillis>,
     reason: Option<FailureReason>,
@@ -454,6 +459,9 @@ impl From<&DeliveryState> for FlatState {
             DeliveryState::Queued => Self::default(),
             DeliveryState::Parked { attempt, until } => {
                 Self { attempt: Some(attempt), parked_until: Some(until), ..Self::default() }
+            }
+            DeliveryState::Offered { attempt, until } => {
+                Self { attempt: Some(attempt), offered_until: Some(until), ..Self::default() }
             }
             DeliveryState::Sending { attempt, started_at, deadline, pushes, next_push } => Self {
                 attempt: Some(attempt),
@@ -475,6 +483,7 @@ impl DeliveryItem {
         Some(match self.state.as_str() {
             "queued" => DeliveryState::Queued,
             "parked" => DeliveryState::Parked { attempt: self.attempt?, until: self.parked_until? },
+            "offered" => DeliveryState::Offered { attempt: self.attempt?, until: self.offered_until? },
             "sending" => DeliveryState::Sending {
                 attempt: self.attempt?,
                 started_at: self.started_at?,
@@ -505,6 +514,7 @@ impl From<&Delivery> for DeliveryItem {
             pushes: flat.pushes,
             next_push: flat.next_push,
             parked_until: flat.parked_until,
+            offered_until: flat.offered_until,
             retry_at: flat.retry_at,
             settled_at: flat.settled_at,
             reason: flat.reason,
@@ -616,6 +626,10 @@ impl StoryItem {
             said_at: entry.said_at,
         };
         let word = match entry.event {
+            StoryEvent::Offered { attempt } => {
+                item.attempt = Some(attempt);
+                "offered"
+            }
             StoryEvent::HandedOver { attempt } => {
                 item.attempt = Some(attempt);
                 "handed_over"
@@ -647,6 +661,7 @@ impl StoryItem {
             }
             StoryEvent::Contradicted => "contradicted",
             StoryEvent::Expired => "expired",
+            StoryEvent::ConnectorAbsent => "connector_absent",
             StoryEvent::Replayed => "replayed",
         };
         word.clone_into(&mut item.event);
@@ -655,6 +670,7 @@ impl StoryItem {
 
     fn event(&self) -> Option<StoryEvent> {
         Some(match self.event.as_str() {
+            "offered" => StoryEvent::Offered { attempt: self.attempt? },
             "handed_over" => StoryEvent::HandedOver { attempt: self.attempt? },
             "pushed_again" => StoryEvent::PushedAgain { attempt: self.attempt?, pushes: self.pushes? },
             "unanswered" => StoryEvent::Unanswered { attempt: self.attempt? },
@@ -665,6 +681,7 @@ impl StoryItem {
             "no_acknowledgement" => StoryEvent::NoAcknowledgement { attempt: self.attempt?, given_up: self.given_up? },
             "contradicted" => StoryEvent::Contradicted,
             "expired" => StoryEvent::Expired,
+            "connector_absent" => StoryEvent::ConnectorAbsent,
             "replayed" => StoryEvent::Replayed,
             _ => return None,
         })
@@ -872,6 +889,7 @@ pub(crate) mod tests {
         vec![
             DeliveryState::Queued,
             DeliveryState::Parked { attempt: 0, until: at(5) },
+            DeliveryState::Offered { attempt: 1, until: at(5) },
             DeliveryState::Sending { attempt: 1, started_at: at(1), deadline: at(9), pushes: 2, next_push: Some(at(3)) },
             DeliveryState::Sending { attempt: 1, started_at: at(1), deadline: at(9), pushes: 2, next_push: None },
             DeliveryState::RetryWait { attempt: 2, due: at(8) },
@@ -906,6 +924,7 @@ pub(crate) mod tests {
     #[test]
     fn every_story_event_round_trips() {
         let events = [
+            StoryEvent::Offered { attempt: 2 },
             StoryEvent::HandedOver { attempt: 1 },
             StoryEvent::PushedAgain { attempt: 1, pushes: 2 },
             StoryEvent::Unanswered { attempt: 1 },
@@ -916,6 +935,7 @@ pub(crate) mod tests {
             StoryEvent::NoAcknowledgement { attempt: 3, given_up: true },
             StoryEvent::Contradicted,
             StoryEvent::Expired,
+            StoryEvent::ConnectorAbsent,
             StoryEvent::Replayed,
         ];
         for event in events {
@@ -930,7 +950,7 @@ pub(crate) mod tests {
     #[test]
     fn shape_of_a_delivery_is_stable() {
         let mut delivery = Delivery::queued(delivery_key(), "demo".parse().unwrap(), EpochMillis::new(1));
-        delivery.state = states()[2];
+        delivery.state = states()[3];
         insta::assert_snapshot!(shown(&to_item(&DeliveryItem::from(&delivery)).unwrap()), @r#"
         attempt = N("1")
         created_at = N("1")

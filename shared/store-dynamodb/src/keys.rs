@@ -21,7 +21,7 @@
 //! | sentence of a chat's transcript | `CHAT#{conversation}` | `SENT#{generation}#{counter}` | batch read, query, put, update |
 //! | sentence without a place in it | `CHAT#{conversation}` | `ASIDE#{generation}#{hash}` | batch read, put |
 //! | where do sentences with this id stand? | `CHAT#{conversation}` | `SAID#{direction}#{id}` | batch read, append |
-//! | what a connector or a workplace is told | `STREAM#{account}`, `STREAM#{desk}#{workplace}` | `EVT#{seq}` | query, batch read, put |
+//! | what a connector or a workplace is told | `STREAM#{account}`, `STREAM#{desk}#{workplace}` | `EVT#{seq}` | query, batch read, put, update when what it offers is handed out |
 //! | the last number of it, and how far it is pushed | the same | `HEAD` | add, update; read at the end of that query |
 //! | the rest of a long sentence or entry | where it stands | `PART#{its sort key}#{n}` | batch read |
 //! | chats of a gateway that are not closed | `CHATS#{gateway}` | `ACTIVE#{conversation}` | query |

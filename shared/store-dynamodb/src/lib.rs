@@ -43,6 +43,8 @@
 //! | `result`, `asker` | 1 batch read |
 //! | `askers` | 1 query per megabyte |
 //! | `keep_asker` | 1 update |
+//! | `offer` | 1 update and 1 transaction; 1 transaction more when the delivery has gone on |
+//! | `hand_out` | 1 transaction |
 //! | `save_result` | 1 transaction |
 //! | `list` of results | 1 query and 1 batch read per hundred |
 //! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
@@ -61,6 +63,7 @@ mod chats;
 mod error;
 mod items;
 mod keys;
+mod offers;
 mod results;
 mod store;
 mod table;

@@ -216,11 +216,7 @@ impl DeliveryStore for DynamoStore {
         if transition.leaves_lane && transition.lane.head() != Some(key.entry()) {
             return Ok(Saved::Conflict);
         }
-        let mut changes = vec![saved_delivery(&transition.delivery)?, saved_lane(transition)?];
-        if let Some(story) = &transition.story {
-            let place = Key::story(key, story.at, StoryMark::Rev(transition.delivery.rev));
-            changes.push(Change::put(place, story_item(key, story)?));
-        }
+        let mut changes = transition_changes(transition)?;
         changes.extend(alias_change(key, transition.alias.as_ref())?);
         if let Some(receipt) = &transition.receipt {
             changes.push(delivery_put(receipt)?.if_absent());
@@ -433,7 +429,7 @@ pub(crate) const fn saved(made: &Made) -> Saved {
     }
 }
 
-fn delivery_of(item: Item) -> Result<Delivery, PortError> {
+pub(crate) fn delivery_of(item: Item) -> Result<Delivery, PortError> {
     from_item::<DeliveryItem>(item)?.try_into()
 }
 
@@ -623,6 +619,21 @@ fn saved_delivery(delivery: &Delivery) -> Result<Change, PortError> {
     change.assign(attribute::REFERENCE, delivery.reference.as_ref().map(value).transpose()?);
     change.assign(attribute::REPORTED, delivery.reported.map(value).transpose()?);
     Ok(change.if_is(attribute::REV, Some(number(delivery.rev))))
+}
+
+/// The delivery, its lane, and what the story says: the first two have conditions.
+pub(crate) fn transition_changes(transition: &Transition) -> Result<Vec<Change>, PortError> {
+    let key = &transition.delivery.key;
+    let mut changes = vec![saved_delivery(&transition.delivery)?, saved_lane(transition)?];
+    if let Some(story) = &transition.story {
+        changes.push(story_put(key, story, transition.delivery.rev)?);
+    }
+    Ok(changes)
+}
+
+/// An entry of the story of a delivery that had this `rev` before.
+pub(crate) fn story_put(key: &DeliveryKey, story: &StoryEntry, rev: u64) -> Result<Change, PortError> {
+    Ok(Change::put(Key::story(key, story.at, StoryMark::Rev(rev)), story_item(key, story)?))
 }
 
 fn saved_lane(transition: &Transition) -> Result<Change, PortError> {

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, DeliverTask, EpochMillis, PushTask};
+use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask};
 use ports::{
     AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard,
-    GuardRefusal, ListedResult, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange,
-    ResultList, ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey,
-    StreamPage, StreamRead,
+    GuardRefusal, HandOut, HandOuts, HandedOut, ListedResult, Offer, Offers, PortError, PushClaim, PushLease, PushNext,
+    PushQueue, PushState, PushStates, ResultChange, ResultList, ResultPage, ResultPlace, Results, SaidBefore, Saved,
+    StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead, Transition,
 };
 
 use crate::guards::Guards;
@@ -206,7 +206,8 @@ impl Data {
             if !gap.is_empty() && now.since(entry.at) < PATIENCE {
                 break;
             }
-            let empty = |seq| StreamEntry { seq, at: entry.at, is_delivered: false, is_volatile: false, body: Bytes::new() };
+            let empty =
+                |seq| StreamEntry { seq, at: entry.at, is_delivered: false, is_volatile: false, offer: None, body: Bytes::new() };
             for entry in gap.map(empty).chain([entry.clone()]) {
                 if page.entries.len() == max {
                     page.has_more = true;
@@ -310,6 +311,40 @@ impl InMemoryChats {
         tokio::task::yield_now().await;
         self.journal.lock().unwrap().push((true, name));
         self.faults.apply("chats", || operation(&mut self.data.lock().unwrap()))
+    }
+}
+
+#[async_trait]
+impl Offers for InMemoryChats {
+    async fn offer(&self, transition: &Transition, body: &Bytes, now: EpochMillis) -> Result<Saved, PortError> {
+        let delivery = &transition.delivery;
+        let DeliveryState::Offered { attempt, .. } = delivery.state else { panic!("{:?} is no offer", delivery.state) };
+        let stream = StreamKey::Gateway(delivery.key.recipient.clone());
+        let seq = self.write("offer: reserve", |data| data.reserve(stream.clone(), 1, now, None)).await?;
+        self.write("offer", |data| {
+            let saved = self.messages.offer(transition);
+            let offer = Offer { delivery: delivery.key.clone(), rev: delivery.rev + 1, attempt, handed_at: None };
+            let (offer, body) = if saved == Saved::Yes { (Some(offer), body.clone()) } else { (None, Bytes::new()) };
+            data.tell(&[(stream, StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, offer, body })]);
+            saved
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl HandOuts for InMemoryChats {
+    async fn hand_out(&self, hand_out: &HandOut) -> Result<HandedOut, PortError> {
+        self.write("hand_out", |data| {
+            let outcome = self.messages.hand_out(hand_out);
+            let stream = data.pushed(&hand_out.offer.delivery.recipient);
+            let entry = stream.and_then(|stream| stream.entries.get_mut(&hand_out.seq)).and_then(|entry| entry.offer.as_mut());
+            if outcome == HandedOut::Yes {
+                entry.expect("what is handed out is offered").handed_at = Some(hand_out.story.at);
+            }
+            outcome
+        })
+        .await
     }
 }
 
@@ -766,6 +801,14 @@ mod tests {
     #[tokio::test]
     async fn contract_of_askers_is_met() {
         crate::askers_contract::run(Arc::new(InMemoryChats::new())).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_offers_is_met() {
+        let store = Arc::new(InMemoryStore::new());
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let parts = crate::offers_contract::Parts { store, chats: chats.clone(), offers: chats.clone(), hand_outs: chats };
+        crate::offers_contract::run(&parts).await;
     }
 
     #[tokio::test]

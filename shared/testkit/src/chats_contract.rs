@@ -327,6 +327,7 @@ impl Case {
             at: self.now,
             is_delivered: false,
             is_volatile: false,
+            offer: None,
             body: Bytes::from(format!("{{\"n\":{seq},\"text\":\"č\"}}")),
         }
     }

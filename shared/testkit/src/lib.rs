@@ -16,6 +16,7 @@ pub mod events;
 mod faults;
 pub mod fixtures;
 mod guards;
+pub mod offers_contract;
 pub mod pushes_contract;
 mod queue;
 pub mod results_contract;

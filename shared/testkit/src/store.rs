@@ -13,8 +13,8 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, Opened, PortError, ReceiptOutcome,
-    Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, LaneSelector, LaneStore, NewDelivery, Opened, PortError,
+    ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
 };
 
 /// Operations done so far, refused ones included.
@@ -222,6 +222,19 @@ impl Data {
         Saved::Yes
     }
 
+    fn hand_out(&mut self, hand_out: &HandOut) -> HandedOut {
+        let key = &hand_out.offer.delivery;
+        let Some(delivery) = self.deliveries.get_mut(key) else { return HandedOut::Otherwise(None) };
+        if delivery.rev != hand_out.offer.rev {
+            return HandedOut::Otherwise(Some(Box::new(delivery.clone())));
+        }
+        delivery.state = hand_out.state;
+        delivery.rev += 1;
+        self.lanes.get_mut(&key.lane()).expect("what is offered has a lane").due_at = Some(hand_out.due_at);
+        self.tell(key, &hand_out.story);
+        HandedOut::Yes
+    }
+
     fn bind(&mut self, lane: &LaneKey, thread: &RemoteThread) -> RemoteStatus {
         let name = (lane.recipient.clone(), thread.id.clone());
         let status = match self.threads.get(&name) {
@@ -333,6 +346,16 @@ impl InMemoryStore {
     /// What a change of a chat brings along, in the same breath as the change.
     pub(crate) fn relay(&self, relay: &Relay) -> Result<(), Option<Box<Conversation>>> {
         self.data.lock().unwrap().relay(relay)
+    }
+
+    /// The change of a delivery that is offered, in the same breath as its entry.
+    pub(crate) fn offer(&self, transition: &Transition) -> Saved {
+        self.data.lock().unwrap().save(transition)
+    }
+
+    /// The change of a delivery that is handed out, in the same breath as that of its entry.
+    pub(crate) fn hand_out(&self, hand_out: &HandOut) -> HandedOut {
+        self.data.lock().unwrap().hand_out(hand_out)
     }
 
     /// The next `n` operations do not take effect and fail.

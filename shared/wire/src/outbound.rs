@@ -146,6 +146,19 @@ pub trait Outbound: Terms {
         None
     }
 
+    /// Whether the account polls for what it is to get: then it is not called, and what waits for it is [`Self::offered`].
+    fn is_polled(&self, account: &Account) -> bool {
+        let _ = account;
+        false
+    }
+
+    /// The delivery as it waits in the stream of an account that polls, whatever its place there and the time at which it is
+    /// fetched. Its state names the attempt. `None` if it cannot be put into words: an attempt says why.
+    fn offered(&self, job: &Job) -> Option<Vec<u8>> {
+        let _ = job;
+        None
+    }
+
     /// Begins an attempt.
     fn exchange(&self, job: Job) -> Box<dyn Exchange>;
 }

@@ -3,7 +3,7 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let ctx = frontstage_functions::connect(&config).await;
+        let ctx = frontstage_functions::connect_events(&config).await;
         let render = frontstage_functions::render;
         lambda::serve_http(move |request| frontstage_functions::events::handle(ctx.clone(), request), render).await
     }))

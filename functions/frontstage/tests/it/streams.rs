@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use model::{AckTask, DeliveryKey, DeliveryState, EpochMillis};
+use platform_frontstage::{Legacy, MessageContentInfo, OutBody, kept_envelope};
+use ports::{AcceptOutcome, DeliveryStore as _, InboundStore as _, LaneSelector, Offers as _, Saved, Transition};
 use serde_json::{Value, json};
+use testkit::{QueuedTask, fixtures};
 
-use crate::world::{PETR, World};
+use crate::world::{PETR, World, chat_gateway};
 
 #[tokio::test]
 async fn empty_stream_is_an_empty_page() {
@@ -32,6 +36,72 @@ async fn what_was_answered_is_passed_over_and_the_rest_told_in_order() {
     assert_eq!(rest.body, json!({"Events": [], "Next": next, "More": false}));
     // The same place gives the same envelopes again.
     assert_eq!(world.told_visitor(0).await.body["Events"], page.body["Events"]);
+}
+
+/// A message to the chat gateway's connector that waits in its stream.
+async fn offered(world: &World) -> DeliveryKey {
+    let mut conversation = fixtures::sample_conversation(1);
+    conversation.desk = Some(chat_gateway());
+    let acceptance = fixtures::sample_acceptance(&conversation);
+    let key = acceptance.deliveries[0].delivery.key.clone();
+    assert_eq!(world.store.accept(&acceptance).await.unwrap(), AcceptOutcome::Stored);
+    let which = LaneSelector::Entry(key.entry());
+    let mut item = world.store.work(&key.lane(), which, None, fixtures::NOW).await.unwrap().unwrap();
+    item.delivery.state = DeliveryState::Offered { attempt: 1, until: fixtures::NOW.plus(Duration::from_secs(86_400)) };
+    let change = Transition {
+        delivery: item.delivery,
+        story: None,
+        lane: item.lane,
+        leaves_lane: false,
+        due_at: None,
+        needs_same_thread_status: false,
+        receipt: None,
+        alias: None,
+    };
+    let content = MessageContentInfo { body_text: Some("Hello".to_owned()), ..MessageContentInfo::default() };
+    let message = OutBody::MessageSending(Box::new(content));
+    let body = kept_envelope(message, Legacy::default(), "any", 9, fixtures::NOW, None);
+    assert_eq!(world.chats.offer(&change, &body.into(), fixtures::NOW).await.unwrap(), Saved::Yes);
+    key
+}
+
+#[tokio::test]
+async fn section_6_attempt_begins_with_the_poll_that_first_contains_it() {
+    let world = World::new().await;
+    let key = offered(&world).await;
+    world.clock.advance(Duration::from_secs(3600));
+    let page = world.told_visitor(0).await.body;
+    let event = &page["Events"][0];
+    assert_eq!((&event["Msg"], &event["Seq"]), (&json!("SE_MESSAGE_SENDING"), &json!(1)));
+    assert_eq!(event["Body"]["BodyText"], "Hello");
+    assert_eq!(event["Body"]["ReceivedSentTime"], "2026-01-01T01:00:00.000Z");
+    assert_eq!(event["Time"], "2026-01-01T01:00:00.000Z");
+    let state = world.store.delivery(&key).unwrap().state;
+    let started_at = EpochMillis::new(1_767_229_200_000);
+    let deadline = EpochMillis::new(1_767_229_290_000);
+    assert_eq!(state, DeliveryState::Sending { attempt: 1, started_at, deadline, pushes: 1, next_push: None });
+    let timer = AckTask::V1 { lane: key.lane(), entry: key.entry(), attempt: 1 };
+    assert_eq!(world.queue.waiting(), [(EpochMillis::new(1_767_229_290_001), QueuedTask::Ack(timer))]);
+
+    // The same place gives the same envelope again, until its time is over.
+    world.clock.advance(Duration::from_secs(90));
+    assert_eq!(world.told_visitor(0).await.body, page);
+    world.clock.advance(Duration::from_millis(1));
+    let over = world.told_visitor(0).await.body;
+    assert_eq!((&over["Events"][0]["Msg"], &over["Events"][0]["Seq"]), (&json!("Skip"), &json!(1)));
+    assert_eq!(world.told_visitor(1).await.body, json!({"Events": [], "Next": 1, "More": false}));
+    assert_eq!(world.queue.waiting().len(), 1);
+}
+
+#[tokio::test]
+async fn section_6_attempt_begins_with_no_poll_that_is_refused() {
+    let world = World::new().await;
+    let key = offered(&world).await;
+    let mut stranger = world.signed("GET", "/v1/frontstage/gw-chat/events", "after=0", None);
+    stranger["rawQueryString"] = json!("after=0&max=9");
+    assert_eq!(world.answer("frontstage-events", stranger).await.status, 401);
+    assert!(matches!(world.store.delivery(&key).unwrap().state, DeliveryState::Offered { .. }));
+    assert!(world.queue.waiting().is_empty());
 }
 
 #[tokio::test]

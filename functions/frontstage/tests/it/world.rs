@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::HandOutCtx;
 use app::chats::{ChatCtx, PushCtx};
+use frontstage_functions::events::EventsCtx;
 use frontstage_functions::push::{self, PushingCtx};
 use frontstage_functions::{Ctx, events as event_route, health, messages, render, workplace_events, workplace_messages};
 use lambda::{BatchCtx, BatchHandler, HttpHandler, Roster, RosterPlans};
-use model::{AccountId, Directory, Platform};
-use platform_frontstage::{Secrets, sign};
+use model::{AccountId, DeliveryContent, Directory, Platform};
+use platform_frontstage::{Frontstage, Secrets, sign};
 use ports::{AckStore, InboundStore};
 use serde_json::{Value, json};
 use testkit::{
     FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers,
     ScriptedSender, events,
 };
+use wire::Terms as _;
 
 /// What the gateway is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +102,7 @@ impl World {
         let acks = base.with::<dyn AckStore>(store.clone());
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
         let roster = Arc::new(Roster::new(store.clone(), secrets.clone(), clock_port.clone(), vec![Platform::Frontstage]));
-        let (chats, timers) = (Arc::new(InMemoryChats::new()), Arc::new(ManualTimers::new(clock_port.clone())));
+        let (chats, timers) = (Arc::new(InMemoryChats::beside(store.clone())), Arc::new(ManualTimers::new(clock_port.clone())));
         let pushes = Arc::new(InMemoryPushQueue::new(clock_port.clone()));
         let chat_ctx = ChatCtx {
             chats: chats.clone(),
@@ -140,7 +143,12 @@ impl World {
         let ctx = self.ctx.clone();
         match function {
             "frontstage-messages" => Box::new(move |request| Box::pin(messages::handle(ctx.clone(), request))),
-            "frontstage-events" => Box::new(move |request| Box::pin(event_route::handle(ctx.clone(), request))),
+            "frontstage-events" => {
+                let policy = Frontstage::default().policy(DeliveryContent::Message);
+                let fetched = HandOutCtx { base: ctx.base.with(self.chats.clone()), policy };
+                let ctx = EventsCtx { base: ctx, fetched };
+                Box::new(move |request| Box::pin(event_route::handle(ctx.clone(), request)))
+            }
             "frontstage-health" => Box::new(move |request| Box::pin(health::handle(ctx.clone(), request))),
             "frontstage-workplace-messages" => {
                 Box::new(move |request| Box::pin(workplace_messages::handle(ctx.clone(), request)))

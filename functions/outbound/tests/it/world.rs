@@ -62,8 +62,10 @@ impl World {
         let registry = Arc::new(registry());
         let pushes = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
         let roster = Roster::new(store.clone(), Arc::new(secrets), Arc::new(clock.clone()), Platform::ALL.to_vec());
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let outbound = OutboundCtx {
             acks: base.with(store.clone()),
+            offers: chats.clone(),
             heard: pushes.clone(),
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
@@ -71,7 +73,7 @@ impl World {
             recipients: Arc::new(roster),
         };
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
-        let (chats, timers) = (Arc::new(InMemoryChats::beside(store.clone())), Arc::new(ManualTimers::new(clock_port.clone())));
+        let timers = Arc::new(ManualTimers::new(clock_port.clone()));
         // It has no secrets: whoever moves chats by the clock needs none.
         let accounts = Roster::new(store.clone(), Arc::new(InMemorySecrets::new()), clock_port.clone(), Vec::new());
         let chat_ctx = ChatCtx {

@@ -205,7 +205,7 @@ impl Unused {
     }
 
     fn entries(&self, now: EpochMillis) -> Vec<(StreamKey, StreamEntry)> {
-        let empty = |seq| StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, body: Bytes::new() };
+        let empty = |seq| StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, offer: None, body: Bytes::new() };
         self.0.iter().map(|(stream, seq)| (stream.clone(), empty(*seq))).collect()
     }
 
@@ -454,6 +454,7 @@ impl Commit<'_> {
             at: now,
             is_delivered: self.is_delivered(place),
             is_volatile: matches!(told.effect, Effect::Typing { .. }),
+            offer: None,
             body: self.plan.words.tell(&telling).unwrap_or_default(),
         }
     }

@@ -100,7 +100,7 @@ pub(super) async fn answer(ctx: &ChatCtx, question: &Question<'_>, asking: &Aski
     let seq = number(ctx, &question.stream, pushed, now).await?;
     let telling = Telling { to: question.to, news: question.news, seq, at: now, in_reply_to: asking.in_reply_to };
     let body = question.words.tell(&telling).unwrap_or_default();
-    let answer = StreamEntry { seq, at: now, is_delivered: !asking.is_async, is_volatile: false, body };
+    let answer = StreamEntry { seq, at: now, is_delivered: !asking.is_async, is_volatile: false, offer: None, body };
     let is_kept = asking.is_async || answer.body.len() <= KEPT_ANSWER;
     let entry = if is_kept { answer.clone() } else { StreamEntry { body: Bytes::new(), ..answer.clone() } };
     let told = [(question.stream.clone(), entry)];
@@ -149,7 +149,7 @@ pub async fn tell_gateway(
 ) -> Result<(), AppError> {
     let (now, stream) = (ctx.clock.now(), StreamKey::Gateway(gateway.clone()));
     let seq = number(ctx, &stream, is_pushed.then_some(gateway), now).await?;
-    let entry = StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, body: body(seq) };
+    let entry = StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, offer: None, body: body(seq) };
     ctx.chats.tell(&[(stream, entry)], &[], now).await?;
     if is_pushed {
         push::wake(ctx.pushes.as_ref(), gateway, Duration::ZERO).await;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{AccountId, EpochMillis, PushTask};
+use model::{AccountId, DeliverTask, EpochMillis, PushTask};
 use ports::{
-    Dice, PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates, Saved, Sender, StreamEntry, StreamKey,
-    StreamPage, StreamRead,
+    Dice, Offer, PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates, Saved, Sender, StreamEntry,
+    StreamKey, StreamPage, StreamRead,
 };
 use tracing::{error, info, warn};
 use wire::{HttpAnswer, HttpCall};
@@ -217,7 +217,10 @@ impl Run<'_> {
         let (mut size, mut single_until) = (BATCH, 0);
         loop {
             let page = match read_stream(&self.ctx.chats, &stream, state.cursor, size).await? {
-                StreamRead::Page(page) => page,
+                StreamRead::Page(mut page) => {
+                    self.pass_over(&mut page.entries).await?;
+                    page
+                }
                 StreamRead::Expired { next } => {
                     warn!(account.id = %self.gateway, "events of {} were not pushed while they were kept", self.gateway);
                     StreamPage { entries: Vec::new(), next, has_more: next > state.cursor }
@@ -271,6 +274,18 @@ impl Run<'_> {
                 return Ok(Round::Over);
             }
         }
+    }
+
+    /// What waits to be fetched is not pushed from here: its gateway was one that polls. Who delivers sees to it.
+    async fn pass_over(&self, entries: &mut [StreamEntry]) -> Result<(), AppError> {
+        for entry in entries {
+            if let Some(Offer { delivery, .. }) = entry.offer.take() {
+                entry.body.clear();
+                let task = DeliverTask::V1 { lane: delivery.lane(), entry: Some(delivery.entry()) };
+                self.ctx.chats.timers.relay(&task).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn send(&self, target: &dyn PushTarget, entries: &[StreamEntry]) -> Answered {

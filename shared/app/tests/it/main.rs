@@ -13,6 +13,7 @@ mod chats_staff;
 mod chats_talk;
 mod chats_world;
 mod faults;
+mod polling;
 mod races;
 mod section_6;
 mod waiting;

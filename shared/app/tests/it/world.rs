@@ -15,7 +15,9 @@ use model::{
 use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::{desk_account_id, sample_directory, visitor_account_id};
-use testkit::{FixedDice, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender,
+};
 use url::Url;
 use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
@@ -37,6 +39,7 @@ pub(crate) enum Answer {
 /// One recipient. `separate` is how it acknowledges.
 struct Recipient {
     separate: bool,
+    polls: Arc<AtomicBool>,
     needs_thread: bool,
     park_next: Arc<AtomicBool>,
 }
@@ -71,6 +74,15 @@ impl Terms for Recipient {
 }
 
 impl Outbound for Recipient {
+    fn is_polled(&self, _account: &Account) -> bool {
+        self.polls.load(Ordering::SeqCst)
+    }
+
+    /// The text, unless there are no words for it.
+    fn offered(&self, job: &Job) -> Option<Vec<u8>> {
+        Some(job.message.content.text.clone().into_bytes()).filter(|text| text != b"unspeakable")
+    }
+
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
         let park = self.park_next.load(Ordering::SeqCst);
         Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, job })
@@ -176,11 +188,15 @@ pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) heard: Arc<InMemoryPushQueue>,
+    /// Where the stream of a visitor account that polls is.
+    pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) outbound: OutboundCtx,
     pub(crate) directory: Directory,
     /// Every push that reached a recipient: delivery and text, in order.
     pub(crate) arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>>,
     answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>>,
+    /// Whether the visitor's connector polls for its messages.
+    pub(crate) polls: Arc<AtomicBool>,
     /// The desk is not ready, for a reason outside the conversation.
     pub(crate) park_next: Arc<AtomicBool>,
     /// Totals of the progress reported so far.
@@ -229,20 +245,36 @@ impl World {
             dice: Arc::new(FixedDice::new(0)),
         };
         let park_next: Arc<AtomicBool> = Arc::default();
+        let polls: Arc<AtomicBool> = Arc::default();
         let registry = Arc::new(Platforms {
-            frontstage: Recipient { separate: true, needs_thread: false, park_next: Arc::default() },
-            vcita: Recipient { separate: false, needs_thread, park_next: park_next.clone() },
+            frontstage: Recipient { separate: true, polls: polls.clone(), needs_thread: false, park_next: Arc::default() },
+            vcita: Recipient { separate: false, polls: Arc::default(), needs_thread, park_next: park_next.clone() },
         });
         let heard = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let outbound = OutboundCtx {
             acks: base.with(store.clone()),
+            offers: chats.clone(),
             heard: heard.clone(),
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
             sender: Arc::new(sender),
             recipients: Arc::new(Configured(directory.clone())),
         };
-        Self { clock, store, queue, heard, outbound, directory, arrived, answers, park_next, progress: Mutex::default() }
+        Self {
+            clock,
+            store,
+            queue,
+            heard,
+            chats,
+            outbound,
+            directory,
+            arrived,
+            answers,
+            polls,
+            park_next,
+            progress: Mutex::default(),
+        }
     }
 
     /// What a use case needs, with the part of the store that it asks for: `world.ctx(|store| store)`.

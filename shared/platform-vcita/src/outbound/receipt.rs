@@ -23,6 +23,7 @@ impl ReceiptFlow {
             DeliveryState::Sending { attempt, .. } => attempt,
             DeliveryState::Queued
             | DeliveryState::Parked { .. }
+            | DeliveryState::Offered { .. }
             | DeliveryState::RetryWait { .. }
             | DeliveryState::Sent { .. }
             | DeliveryState::Failed { .. } => 1,

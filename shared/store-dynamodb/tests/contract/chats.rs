@@ -18,6 +18,7 @@ use ports::{
 use store_dynamodb::{DynamoChats, DynamoStore};
 use testkit::Emulator;
 use testkit::fixtures::{NOW, sample_conversation_id, sample_tenant_id, visitor_account_id};
+use testkit::offers_contract::Parts;
 
 use crate::{Calls, TABLE, counted_client, once};
 
@@ -107,7 +108,7 @@ fn sentence(id: &str, counter: u64, text: &str) -> Sentence {
 }
 
 fn entry(seq: u64, at: EpochMillis, body: &'static str) -> StreamEntry {
-    StreamEntry { seq, at, is_delivered: false, is_volatile: false, body: Bytes::from_static(body.as_bytes()) }
+    StreamEntry { seq, at, is_delivered: false, is_volatile: false, offer: None, body: Bytes::from_static(body.as_bytes()) }
 }
 
 /// Reserves one number and uses it.
@@ -140,6 +141,18 @@ async fn store_meets_the_contract_of_pushes() {
     let (chats, _) = counted_chats(&emulator).await;
     let chats = Arc::new(chats);
     testkit::pushes_contract::run(chats.clone(), chats).await;
+}
+
+#[tokio::test]
+async fn store_meets_the_contract_of_offers() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let store = Arc::new(DynamoStore::over(counted_client_of(&emulator, &calls), TABLE));
+    let parts = Parts { store: store.clone(), chats: Arc::new(chats), offers: store.clone(), hand_outs: store };
+    testkit::offers_contract::run(&parts).await;
+    let mut taken = Vec::new();
+    testkit::offers_contract::offer_and_hand_out(&parts, &mut || taken.push(calls.take())).await;
+    assert_eq!(taken[1..], [vec!["UpdateItem", "TransactWriteItems"], vec!["TransactWriteItems"]]);
 }
 
 #[tokio::test]

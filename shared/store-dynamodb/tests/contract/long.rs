@@ -197,7 +197,7 @@ async fn say(chats: &DynamoChats, number: u64) {
     for stream in [StreamKey::Gateway(visitor_account_id()), StreamKey::Workplace(desk(), anna().workplace)] {
         let seq = chats.reserve(&stream, 1, NOW).await.unwrap();
         let body = Bytes::from(format!("{TEXT}{TEXT}{TEXT}"));
-        change.told.push((stream, StreamEntry { seq, at: NOW, is_delivered: false, is_volatile: false, body }));
+        change.told.push((stream, StreamEntry { seq, at: NOW, is_delivered: false, is_volatile: false, offer: None, body }));
     }
     change.guards = vec![once(&format!("{number:09}"))];
     assert_eq!(chats.save(&change).await.unwrap(), ChatSaved::Yes);
