@@ -315,6 +315,7 @@ def test_alarms():
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("Deskbridge", "BatchItemFailures"),
         ("Deskbridge", "PushesGivenUp"),
+        ("Deskbridge", "Unauthorised"),
         ("AWS/ApiGateway", "5xx"),
         ("AWS/Lambda", "Url5xxCount"),
     }

@@ -100,9 +100,9 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let registry = Arc::new(Platforms::new(config));
     let (settle, batch) = settle(config, &services, registry.clone());
     let sender = Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets)));
-    let heard = services.pushes();
+    let (heard, grants) = (services.pushes(), services.grants());
     let offers = services.ctx::<dyn Offers>(|store| store).store;
-    (OutboundCtx { settle, acks: services.ctx(|store| store), offers, heard, registry, sender, recipients }, batch)
+    (OutboundCtx { settle, acks: services.ctx(|store| store), offers, heard, registry, sender, grants, recipients }, batch)
 }
 
 fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {

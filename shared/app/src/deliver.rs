@@ -9,8 +9,8 @@ use model::{
 };
 use ports::{LaneSelector, PortError, Saved, Transition, WorkItem};
 use serde_json::Value;
-use tracing::{info, warn};
-use wire::{Exchange, Input, Job, Outcome, Step};
+use tracing::{error, info, warn};
+use wire::{Exchange, GrantSeen, GrantStep, Input, Job, Outcome, Step};
 
 use crate::settle::{amend, clear_head, leave_lane, stay};
 use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
@@ -33,6 +33,8 @@ pub struct Progress {
     pub retried: u32,
     /// Deliveries given up.
     pub failed: u32,
+    /// Attempts that ended because the platform does not let us in for the account.
+    pub unauthorised: u32,
 }
 
 /// Does what the head of a lane needs at this moment: an attempt, a repeated push, a settlement that was interrupted,
@@ -274,6 +276,7 @@ async fn attempt(
     let key = &item.delivery.key;
     info!(delivery.id = %key, delivery.outcome = name(&outcome), account.id = %lane.recipient, "delivery {key}: {}", name(&outcome));
 
+    let mut unauthorised = 0;
     let end = match outcome {
         Outcome::Acknowledged { reference } => Ended { reference, ..Ended::plain(DeliveryEvent::Acknowledged) },
         Outcome::Pushed { said: Some(ref said), .. } if !hand_on(ctx, &lane.recipient, said).await => {
@@ -306,8 +309,22 @@ async fn attempt(
         Outcome::Parked { until, reason } => {
             Ended { detail: Some(reason.to_owned()), ..Ended::plain(DeliveryEvent::Park { until }) }
         }
+        Outcome::Unauthorised { until, reason, is_news } => {
+            unauthorised = 1;
+            tell_unauthorised(&lane.recipient, reason, is_news);
+            Ended { detail: Some(reason.to_owned()), ..Ended::plain(DeliveryEvent::Park { until }) }
+        }
     };
-    apply(&ctx.settle, item, policy, end).await
+    Ok(Progress { unauthorised, ..apply(&ctx.settle, item, policy, end).await? })
+}
+
+/// Says once, by whoever found it out, that somebody must look; whoever meets it later tells that it is still so.
+fn tell_unauthorised(account: &AccountId, reason: &'static str, is_news: bool) {
+    if is_news {
+        error!(account.id = %account, "account {account} cannot be delivered to: {reason}");
+    } else {
+        warn!(account.id = %account, "account {account} can still not be delivered to: {reason}");
+    }
 }
 
 /// Sends what a recipient said in its answer to where it is heard. Whether that is done.
@@ -355,10 +372,23 @@ async fn run(
                 let thread = RemoteThread { id, status, changed_at: base.clock.now(), memo };
                 input = Input::Bound(base.store.bind(lane, &thread).await?);
             }
+            Step::Grant(wanted) => input = Input::Grant(see_grant(ctx, wanted).await?),
             Step::Finish(outcome) => return Ok(outcome),
         }
     }
     Err(AppError::Internal("an exchange does not end"))
+}
+
+/// Does what an exchange wants with a grant.
+async fn see_grant(ctx: &OutboundCtx, wanted: GrantStep) -> Result<GrantSeen, PortError> {
+    let grants = &ctx.grants;
+    Ok(match wanted {
+        GrantStep::Read { name } => GrantSeen::Read(grants.grant(&name).await?),
+        GrantStep::BeginRenewal { name, rev, until } => {
+            GrantSeen::Begun(grants.begin_renewal(&name, rev, until, ctx.settle.base.clock.now()).await? == Saved::Yes)
+        }
+        GrantStep::Keep { name, rev, grant } => GrantSeen::Kept(grants.keep_grant(&name, rev, &grant).await? == Saved::Yes),
+    })
 }
 
 const fn name(outcome: &Outcome) -> &'static str {
@@ -369,6 +399,7 @@ const fn name(outcome: &Outcome) -> &'static str {
         Outcome::Refused { .. } => "refused",
         Outcome::Rejected { .. } => "rejected",
         Outcome::Parked { .. } => "parked",
+        Outcome::Unauthorised { .. } => "unauthorised",
     }
 }
 

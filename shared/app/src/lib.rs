@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Account, AccountId, Platform};
-use ports::{AckStore, Clock, DeliveryStore, Dice, Offers, PushQueue, Queue, Sender};
+use ports::{AckStore, Clock, DeliveryStore, Dice, Grants, Offers, PushQueue, Queue, Sender};
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
@@ -109,6 +109,8 @@ pub struct OutboundCtx {
     pub registry: Arc<dyn Registry>,
     /// Calls to platforms.
     pub sender: Arc<dyn Sender>,
+    /// What platforms granted us.
+    pub grants: Arc<dyn Grants>,
     /// The accounts.
     pub recipients: Arc<dyn Recipients>,
 }

@@ -99,6 +99,7 @@ pub async fn run_batch(
                 metrics.count(Some(platform), Metric::Delivered, progress.delivered);
                 metrics.count(Some(platform), Metric::Retried, progress.retried);
                 metrics.count(Some(platform), Metric::Failed, progress.failed);
+                metrics.count(Some(platform), Metric::Unauthorised, progress.unauthorised);
             }
             Ok(None) => metrics.count(None, Metric::Poison, 1),
             Err(()) => {
@@ -211,7 +212,7 @@ mod tests {
 
         fn meet(self) -> Result<(Platform, Progress), RecordFailure> {
             match self {
-                Self::Done => Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0 })),
+                Self::Done => Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0, unauthorised: 1 })),
                 Self::Fails => Err(AppError::Internal("fails on purpose").into()),
                 // Unlike `panic!` it does not fill the test's output.
                 Self::Panics => std::panic::resume_unwind(Box::new("panics on purpose")),
@@ -305,6 +306,7 @@ mod tests {
                 ("Poison", count(&fates, |fate| fate == Fate::Poison)),
                 ("Delivered", 2.0 * done),
                 ("Retried", done),
+                ("Unauthorised", done),
             ];
             let mut metrics: BTreeMap<String, f64> =
                 all.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| (name.to_owned(), value)).collect();

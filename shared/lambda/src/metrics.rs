@@ -29,6 +29,8 @@ pub enum Metric {
     PushesGivenUp,
     /// Events of a stream that a connector refused when it was pushed them.
     PushesParked,
+    /// Attempts that ended because the platform does not let us in for the account.
+    Unauthorised,
 }
 
 impl Metric {
@@ -44,6 +46,7 @@ impl Metric {
             Self::AuthFailures => "AuthFailures",
             Self::PushesGivenUp => "PushesGivenUp",
             Self::PushesParked => "PushesParked",
+            Self::Unauthorised => "Unauthorised",
         }
     }
 
@@ -58,7 +61,8 @@ impl Metric {
             | Self::Poison
             | Self::AuthFailures
             | Self::PushesGivenUp
-            | Self::PushesParked => "Count",
+            | Self::PushesParked
+            | Self::Unauthorised => "Count",
         }
     }
 }

@@ -7,7 +7,7 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, PushQueue, PushStates, Results};
+use ports::{Askers, Clock as _, Grants, PushQueue, PushStates, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoStore};
@@ -85,6 +85,12 @@ impl Services {
     #[must_use]
     pub fn askers(&self) -> Arc<dyn Askers> {
         Arc::new(DynamoChats::beside(&self.store))
+    }
+
+    /// What platforms granted us.
+    #[must_use]
+    pub fn grants(&self) -> Arc<dyn Grants> {
+        self.store.clone()
     }
 
     /// How far streams are pushed.

@@ -7,6 +7,7 @@
 mod conversation;
 mod delivery;
 mod directory;
+mod grant;
 mod ids;
 mod inbound;
 mod message;
@@ -20,6 +21,7 @@ pub use delivery::{
     StoryEntry, StoryEvent, Verdict, settle, step,
 };
 pub use directory::{Account, Directory, DirectoryProblem, Route, RouteWhen, Tenant};
+pub use grant::{Grant, StoredGrant};
 pub use ids::{AccountId, ConversationId, IdError, MessageId, Platform, Slug, TenantId};
 pub use inbound::{Acknowledgement, DeskMessage, VisitorMessage};
 pub use message::{Author, Content, EventKey, Message, MessageDetails};

@@ -125,7 +125,7 @@ impl Exchange for Push {
             },
             Input::Answered(answer) => Step::Finish(classify(answer, &self.job, now)),
             // Never asked for.
-            Input::Bound(_) => Step::Finish(unanswered("a thread was bound to a push")),
+            Input::Bound(_) | Input::Grant(_) => Step::Finish(unanswered("a push was given what it did not ask for")),
         }
     }
 }

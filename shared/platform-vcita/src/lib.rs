@@ -25,6 +25,6 @@ pub use ids::{
     our_message,
 };
 pub use outbound::Vcita;
-pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary};
+pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
 pub use status::{MessageNews, Reported};
 pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage};

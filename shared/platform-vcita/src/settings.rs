@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::ChannelUid;
+use crate::{ChannelUid, Seals};
 
 /// The configuration cannot be used. The text names the field and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,11 @@ impl ConfigProblem {
     /// The configured token contains what no header may.
     pub(crate) fn token() -> Self {
         problem("secret token cannot stand in a header")
+    }
+
+    /// A grant that somebody signed in for has to be kept, and there is nothing to seal it with.
+    pub(crate) fn token_keys() -> Self {
+        problem("token_source oauth needs the secret token_keys")
     }
 }
 
@@ -36,6 +41,17 @@ pub enum StatusVocabulary {
     Extended,
     /// Only `pending`, `received`, `read`, `error`.
     Seed,
+}
+
+/// Where the token of a business comes from (section 14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenSource {
+    /// The app asks for it with its own id and secret (section 9.2).
+    #[default]
+    Service,
+    /// Somebody of the business granted it (section 9.1).
+    Oauth,
 }
 
 /// The settings of an account (section 14), checked.
@@ -57,6 +73,8 @@ pub struct Settings {
     pub status_vocabulary: StatusVocabulary,
     /// Longest text of one injected message, in Unicode scalar values.
     pub text_cap: usize,
+    /// Where its token comes from, unless one is configured.
+    pub token_source: TokenSource,
 }
 
 /// The settings as they are written.
@@ -77,6 +95,8 @@ struct Written {
     status_vocabulary: StatusVocabulary,
     #[serde(default = "default_text_cap")]
     text_cap: usize,
+    #[serde(default)]
+    token_source: TokenSource,
 }
 
 fn default_api_base() -> String {
@@ -133,6 +153,7 @@ impl Settings {
             activation_timeout: Duration::from_secs(written.activation_timeout_seconds),
             status_vocabulary: written.status_vocabulary,
             text_cap: written.text_cap,
+            token_source: written.token_source,
         })
     }
 }
@@ -183,14 +204,21 @@ pub enum Credentials {
 pub struct Secrets {
     pub(crate) url_secrets: Vec<Secret>,
     pub(crate) credentials: Credentials,
+    token_keys: Vec<Secret>,
 }
 
 /// The least length of a path secret: 128 bits in hex.
 const MIN_URL_SECRET: usize = 32;
 
 impl Secrets {
-    /// Reads `{"url_secrets": [current, previous?], "client_id", "client_secret", "token"?}`. A `token` is used instead
-    /// of the client's id and secret.
+    /// What tokens are kept with; `None` if they are not to be kept.
+    #[must_use]
+    pub fn seals(&self) -> Option<Seals> {
+        Seals::new(&self.token_keys.iter().map(Secret::expose).collect::<Vec<_>>())
+    }
+
+    /// Reads `{"url_secrets": [current, previous?], "client_id", "client_secret", "token"?, "token_keys": [current, previous?]?}`.
+    /// A `token` is used instead of the client's id and secret.
     ///
     /// # Errors
     /// [`ConfigProblem`] naming what is wrong, without its value.
@@ -218,6 +246,15 @@ impl Secrets {
                 }
             })
             .collect::<Result<_, _>>()?;
+        let token_keys = match value.get("token_keys") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(listed) => {
+                let keys: Vec<&str> =
+                    listed.as_array().into_iter().flatten().map(|key| key.as_str().unwrap_or_default()).collect();
+                Seals::new(&keys).ok_or_else(|| problem("secret token_keys must hold one or two keys of 64 hex digits each"))?;
+                keys.into_iter().map(|key| Secret(key.to_owned())).collect()
+            }
+        };
         let credentials = match (field("token")?, field("client_id")?, field("client_secret")?) {
             (Some(token), _, _) => {
                 if HeaderValue::from_str(token.expose()).is_err() {
@@ -228,7 +265,7 @@ impl Secrets {
             (None, Some(Secret(client_id)), Some(client_secret)) => Credentials::Service { client_id, client_secret },
             (None, _, _) => return Err(problem("secrets need client_id and client_secret, or a token")),
         };
-        Ok(Self { url_secrets, credentials })
+        Ok(Self { url_secrets, credentials, token_keys })
     }
 }
 
@@ -252,6 +289,7 @@ mod tests {
         assert_eq!(settings.activation_timeout, Duration::from_secs(60));
         assert_eq!(settings.status_vocabulary, StatusVocabulary::Extended);
         assert_eq!(settings.text_cap, 4096);
+        assert_eq!(settings.token_source, TokenSource::Service);
     }
 
     #[test]
@@ -270,6 +308,7 @@ mod tests {
             (json!({"activation_timeout_seconds": 0}), "activation_timeout_seconds"),
             (json!({"text_cap": 0}), "text_cap"),
             (json!({"status_vocabulary": "all"}), "all"),
+            (json!({"token_source": "both"}), "both"),
             (json!({"bussiness_uid": "x"}), "bussiness_uid"),
         ] {
             let mut settings = json!({"business_uid": "b", "channel_uid": "c"});
@@ -285,10 +324,12 @@ mod tests {
     #[test]
     fn debug_of_secrets_shows_none() {
         let secrets = Secrets::from_value(&json!({
-            "url_secrets": ["0123456789abcdef0123456789abcdef"], "client_id": "app-1", "client_secret": "hush"
+            "url_secrets": ["0123456789abcdef0123456789abcdef"], "client_id": "app-1", "client_secret": "hush",
+            "token_keys": ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"]
         }));
         let shown = format!("{:?}", secrets.unwrap());
-        assert_eq!(shown, r#"Secrets { url_secrets: [***], credentials: Service { client_id: "app-1", client_secret: *** } }"#);
+        let expected = r#"Secrets { url_secrets: [***], credentials: Service { client_id: "app-1", client_secret: *** }, token_keys: [***] }"#;
+        assert_eq!(shown, expected);
     }
 
     #[test]
@@ -306,6 +347,10 @@ mod tests {
             json!({"url_secrets": [good], "client_id": "a"}),
             json!({"url_secrets": [good], "client_id": "a", "client_secret": ["hush"]}),
             json!({"url_secrets": [good], "token": "hush\n"}),
+            json!({"url_secrets": [good], "token": "t", "token_keys": []}),
+            json!({"url_secrets": [good], "token": "t", "token_keys": "hush"}),
+            json!({"url_secrets": [good], "token": "t", "token_keys": ["hush"]}),
+            json!({"url_secrets": [good], "token": "t", "token_keys": [7]}),
         ] {
             let text = Secrets::from_value(&wrong).unwrap_err().to_string();
             assert!(!text.contains("hush"), "{text}");

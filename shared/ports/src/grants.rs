@@ -4,42 +4,22 @@
 
 use async_trait::async_trait;
 use model::EpochMillis;
+pub use model::{Grant, StoredGrant};
 
 use crate::{PortError, Saved};
-
-/// What is known of a grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// The tokens, sealed; `None` if nothing usable is held.
-    pub sealed: Option<String>,
-    /// From when on the access token is not used any more; `None` if it does not expire or there is none.
-    pub expires_at: Option<EpochMillis>,
-    /// Why somebody has to authorise us again, a short text without a secret; `None` as long as nobody has to.
-    pub refused: Option<String>,
-}
-
-/// A grant as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredGrant {
-    /// What is known.
-    pub grant: Grant,
-    /// Counts its changes, from 1; a change names the value it read.
-    pub rev: u64,
-    /// Until when somebody renews it; in the past if nobody does.
-    pub renewed_until: EpochMillis,
-}
 
 /// Grants by name. A name is made by the platform's crate, at most 200 printable ASCII characters.
 #[async_trait]
 pub trait Grants: Send + Sync {
-    /// The grant of this name; `None` if there never was one.
+    /// The grant of this name; `None` if there never was one, nor anybody who wanted to renew it.
     ///
     /// # Errors
     /// [`PortError`] when it cannot be read.
     async fn grant(&self, name: &str) -> Result<Option<StoredGrant>, PortError>;
 
     /// Takes the right to renew a grant until `until`, for whoever saw it at `rev` (0 if it was not there).
-    /// [`Saved::Conflict`] if it has changed since, or if somebody else has the right at `now`. Does not change `rev`.
+    /// [`Saved::Conflict`] if it has changed since, or if somebody has the right at `now`; `until` itself is after the end of it.
+    /// Does not change `rev`.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be taken.

@@ -268,6 +268,14 @@ impl Change {
         self
     }
 
+    /// Only if nobody has the item, or has it no longer.
+    #[must_use]
+    pub(crate) fn if_free(mut self, now: AttributeValue) -> Self {
+        let (until, now) = (self.name(attribute::LEASE_UNTIL), self.value(now));
+        self.conditions.push(format!("(attribute_not_exists({until}) OR {until} <= {now})"));
+        self
+    }
+
     /// Only if nobody has the item, or has it no longer, or this one has it.
     #[must_use]
     pub(crate) fn if_free_for(mut self, holder: AttributeValue, now: AttributeValue) -> Self {

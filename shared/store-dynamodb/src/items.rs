@@ -68,6 +68,9 @@ pub(crate) mod attribute {
     pub(crate) const HANDED_AT: &str = "handed_at";
     pub(crate) const LEASE: &str = "lease";
     pub(crate) const LEASE_UNTIL: &str = "lease_until";
+    pub(crate) const SEALED: &str = "sealed";
+    pub(crate) const USABLE_UNTIL: &str = "usable_until";
+    pub(crate) const REFUSED: &str = "refused";
     pub(crate) const AGENT: &str = "agent";
     pub(crate) const PRESENCE: &str = "presence";
     pub(crate) const WORKPLACE: &str = "workplace";

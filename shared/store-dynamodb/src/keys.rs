@@ -14,6 +14,7 @@
 //! | what was the answer? | `ANSWER#{account}#{part}...` | `ANSWER` | put if absent |
 //! | platform's thread: which conversation? | `THREAD#{account}#{id}` | `THREAD` | get, put |
 //! | status of an installation | `INSTALL#{account}#{id}` | `INSTALL` | batch read, put |
+//! | what a platform granted us: its tokens, sealed | `GRANT#{name}` | `GRANT` | get, update on its `rev` |
 //! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
 //! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
 //! | the chat of a conversation | `CHAT#{conversation}` | `CHAT` | batch read, put on its `rev` |
@@ -163,6 +164,11 @@ impl Key {
     /// An installation on a platform.
     pub(crate) fn installation(account: &AccountId, id: &str) -> Self {
         Self::named("INSTALL", account, &[id.to_owned()])
+    }
+
+    /// A grant.
+    pub(crate) fn grant(name: &str) -> Self {
+        Self { pk: join("GRANT", [name.to_owned()]), sk: "GRANT".to_owned() }
     }
 
     /// The current chat of a conversation.
@@ -569,6 +575,7 @@ mod tests {
         insta::assert_snapshot!(shown(&Key::answer(&account(), &name)), @"ANSWER#vcita/demo#message#a%23b#100%25#%C4%8D | ANSWER");
         insta::assert_snapshot!(shown(&Key::thread(&account(), "s-1")), @"THREAD#vcita/demo#s-1 | THREAD");
         insta::assert_snapshot!(shown(&Key::installation(&account(), "ch-1")), @"INSTALL#vcita/demo#ch-1 | INSTALL");
+        insta::assert_snapshot!(shown(&Key::grant("vcita:0a1b")), @"GRANT#vcita:0a1b | GRANT");
         insta::assert_snapshot!(shown(&Key::account(&account())), @"DIRECTORY | ACCOUNT#vcita/demo");
         insta::assert_snapshot!(shown(&Key::tenant(&"demo".parse().unwrap())), @"DIRECTORY | TENANT#demo");
         insta::assert_snapshot!(due_shard(conversation()), @"DUE#1");

@@ -1,11 +1,11 @@
 //! The stores in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
-//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`] and [`ports::Askers`] into calls:
-//! one call each, except where its documentation says more. Conditions are evaluated by the table, in the same call as what
-//! they guard, and a refused call brings back the item it was refused for, so that nothing is read twice. This crate must not
-//! decide anything about a conversation or a chat: states are computed elsewhere and stored here. To add a kind of item, add
-//! its key, its struct and its line in the list of patterns.
+//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`] and
+//! [`ports::Grants`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
+//! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
+//! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
 //!
 //! How many calls an operation takes:
 //!
@@ -20,6 +20,8 @@
 //! | `note_installation`, `note_receipt`, `postpone` | 1 update |
 //! | `due` | 1 query for each of 4 partitions, at the same time |
 //! | `story`, `directory` | 1 query per megabyte |
+//! | `grant` | 1 read |
+//! | `begin_renewal`, `keep_grant` | 1 update |
 //!
 //! And of the chats:
 //!
@@ -61,6 +63,7 @@ mod change;
 mod chat_items;
 mod chats;
 mod error;
+mod grants;
 mod items;
 mod keys;
 mod offers;

@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use model::{DeliveryContent, DeliveryState, EpochMillis, LaneEntry, ReceiptStatus, RemoteStatus, RemoteThread};
 use proptest::prelude::*;
 use serde_json::Value;
-use wire::{CallFailure, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
+use wire::{CallFailure, GrantSeen, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step};
 
-use crate::ScriptedSender;
 use crate::fixtures::{NOW, sending};
+use crate::{InMemoryGrants, ScriptedSender};
 
 /// Calls and bindings after which an attempt must have ended: far below the most that the use case drives.
 const MOST_STEPS: usize = 100;
@@ -37,9 +37,10 @@ pub struct Subject<'a> {
 /// If the platform breaks a rule.
 pub fn run(subject: &Subject<'_>) {
     policies_are_within_bounds(subject.outbound);
+    // Before what follows: a platform may remember for a while that it was refused.
+    every_attempt_names_the_message(subject);
     every_exchange_ends(subject);
     unasked_input_does_no_harm(subject);
-    every_attempt_names_the_message(subject);
 }
 
 fn contents() -> Vec<DeliveryContent> {
@@ -160,6 +161,7 @@ fn every_exchange_ends(subject: &Subject<'_>) {
         let mut exchange = subject.outbound.exchange(job_of(subject, &scene));
         let (mut now, mut input) = (NOW, Input::Start);
         let mut script = scene.answers.iter().cycle();
+        let grants = InMemoryGrants::new();
         let mut last_failure = None;
         let mut steps = 0;
         loop {
@@ -179,11 +181,15 @@ fn every_exchange_ends(subject: &Subject<'_>) {
                     last_failure = None;
                     input = Input::Bound(*status);
                 }
+                Step::Grant(wanted) => {
+                    last_failure = None;
+                    input = Input::Grant(grants.see(wanted, now));
+                }
                 Step::Finish(outcome) => {
                     let not_seen = matches!(last_failure, Some(CallFailure::ForbiddenTarget | CallFailure::Unreachable));
                     let is_success = matches!(outcome, Outcome::Acknowledged { .. } | Outcome::Pushed { .. });
                     prop_assert!(!(not_seen && is_success), "{last_failure:?} was taken for {outcome:?}");
-                    if let Outcome::Parked { until, .. } = outcome {
+                    if let Outcome::Parked { until, .. } | Outcome::Unauthorised { until, .. } = outcome {
                         prop_assert!(until <= NOW.plus(Duration::from_secs(7 * 86_400)), "parked for ever");
                     }
                     break;
@@ -196,14 +202,17 @@ fn every_exchange_ends(subject: &Subject<'_>) {
 /// Answers to nothing, bindings of nothing, and going on after the end.
 fn unasked_input_does_no_harm(subject: &Subject<'_>) {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) };
-    let inputs = prop::collection::vec((0u8..3, answers(&subject.answers), statuses()), 1..8);
+    let inputs = prop::collection::vec((0u8..6, answers(&subject.answers), statuses()), 1..8);
     proptest!(config, |(scene in scenes(&subject.answers), inputs in inputs)| {
         let mut exchange = subject.outbound.exchange(job_of(subject, &scene));
         for (kind, answer, status) in inputs {
             let input = match kind {
                 0 => Input::Start,
                 1 => Input::Answered(answer),
-                _ => Input::Bound(status),
+                2 => Input::Bound(status),
+                3 => Input::Grant(GrantSeen::Read(None)),
+                4 => Input::Grant(GrantSeen::Begun(true)),
+                _ => Input::Grant(GrantSeen::Kept(true)),
             };
             assert_nothing_private(subject, &shown(&exchange.resume(input, NOW)));
         }
@@ -222,6 +231,7 @@ fn every_attempt_names_the_message(subject: &Subject<'_>) {
         let mut exchange = subject.outbound.exchange(job);
         let mut input = Input::Start;
         let mut answers = subject.answers.iter();
+        let grants = InMemoryGrants::new();
         let call = loop {
             match exchange.resume(input, started(number)) {
                 Step::Call(call) if call_text(&call).contains(&subject.job.message.content.text) => break call,
@@ -229,6 +239,7 @@ fn every_attempt_names_the_message(subject: &Subject<'_>) {
                     let (status, body) = answers.next().expect("the message is sent before the known answers are used up");
                     input = Input::Answered(Ok(ScriptedSender::json(*status, body)));
                 }
+                Step::Grant(wanted) => input = Input::Grant(grants.see(wanted, started(number))),
                 step @ (Step::Bind { .. } | Step::Finish(_)) => panic!("attempt {number} does not send the message: {step:?}"),
             }
         };
@@ -323,7 +334,7 @@ mod tests {
                 }
                 (_, Input::Answered(Err(_))) => no("no answer"),
                 (Flaw::PanicsWhenUnasked, Input::Bound(_)) => std::panic::resume_unwind(Box::new("panics on purpose")),
-                (_, Input::Bound(_)) => no("out of order"),
+                (_, Input::Bound(_) | Input::Grant(_)) => no("out of order"),
             }
         }
     }

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use model::{
-    Account, Acknowledgement, Conversation, Delivery, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, Message, RemoteStatus,
-    RemoteThread,
+    Account, Acknowledgement, Conversation, Delivery, DeliveryContent, DeliveryPolicy, EpochMillis, Grant, Memo, Message,
+    RemoteStatus, RemoteThread, StoredGrant,
 };
 use serde_json::Value;
 
@@ -42,11 +42,23 @@ pub enum Input {
     Answered(Result<HttpAnswer, CallFailure>),
     /// The thread it asked to bind is stored. The status is the one it gave, or a later one that had arrived before.
     Bound(RemoteStatus),
+    /// What came of what it asked for about a grant.
+    Grant(GrantSeen),
+}
+
+/// What came of a [`GrantStep`], in the same order.
+#[derive(Debug)]
+pub enum GrantSeen {
+    /// The grant as it is; `None` if there never was one.
+    Read(Option<StoredGrant>),
+    /// Whether the right to renew it was taken.
+    Begun(bool),
+    /// Whether it was replaced.
+    Kept(bool),
 }
 
 /// What an exchange wants next.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one exists at a time, and it is consumed at once")]
 pub enum Step {
     /// Make this call.
     Call(HttpCall),
@@ -59,8 +71,38 @@ pub enum Step {
         /// What the platform's crate wants to find again.
         memo: Memo,
     },
+    /// Do this with a grant.
+    Grant(GrantStep),
     /// The attempt is over.
     Finish(Outcome),
+}
+
+/// What an exchange wants to do with a grant, by its name. The tokens in it are sealed by the platform's crate.
+#[derive(Debug)]
+pub enum GrantStep {
+    /// Read it.
+    Read {
+        /// Which.
+        name: String,
+    },
+    /// Take the right to renew it, if it has not changed and nobody has the right.
+    BeginRenewal {
+        /// Which.
+        name: String,
+        /// Its `rev` as read, 0 if it was not there.
+        rev: u64,
+        /// When the right ends by itself.
+        until: EpochMillis,
+    },
+    /// Replace it, if it has not changed, which also ends the right to renew it.
+    Keep {
+        /// Which.
+        name: String,
+        /// Its `rev` as read, 0 if it was not there.
+        rev: u64,
+        /// What it is now.
+        grant: Grant,
+    },
 }
 
 /// How an attempt ended.
@@ -103,6 +145,15 @@ pub enum Outcome {
         until: EpochMillis,
         /// A short reason, for log and story.
         reason: &'static str,
+    },
+    /// The recipient's platform does not let us in for this account, and somebody has to see to it. The delivery waits.
+    Unauthorised {
+        /// When to look again.
+        until: EpochMillis,
+        /// A short reason, for log and story.
+        reason: &'static str,
+        /// Found out by this attempt; nobody has been told yet.
+        is_news: bool,
     },
 }
 

@@ -7,4 +7,5 @@ mod batches;
 mod chats;
 mod platforms;
 mod sweep;
+mod tokens;
 mod world;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use app::chats::ChatCtx;
 use app::{OutboundCtx, SettleCtx};
 use lambda::{BatchCtx, BatchHandler, Config, Roster, RosterPlans};
-use model::{DeadTask, Delivery, Platform};
+use model::{DeadTask, Delivery, Directory, Platform};
 use outbound_functions::{Platforms, ack_timer, chat_timer, deliver};
 use ports::{Clock as _, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{
-    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers,
-    ScriptedSender, events,
+    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock,
+    ManualTimers, ScriptedSender, events,
 };
 
 pub(crate) const DELIVER: &str = "outbound-deliver";
@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
     pub(crate) queue: Arc<InMemoryQueue>,
     pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) grants: Arc<InMemoryGrants>,
     pub(crate) outbound: OutboundCtx,
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
@@ -44,15 +45,21 @@ pub(crate) fn registry() -> Platforms {
 
 impl World {
     pub(crate) fn new() -> Self {
+        let token = json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "token": "invented-token"});
+        Self::with(&events::configured_with_chats(), token)
+    }
+
+    /// A world with these accounts, and these secrets of the vcita account.
+    pub(crate) fn with(directory: &Directory, vcita: Value) -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(InMemoryStore::with_directory(&events::configured_with_chats()));
+        let store = Arc::new(InMemoryStore::with_directory(directory));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let secrets = InMemorySecrets::new();
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
         secrets.set(&events::visitor_account_id(), keys);
-        let vcita = json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "token": "invented-token"});
         secrets.set(&desk_account_id(), vcita);
         let sender = Arc::new(ScriptedSender::new());
+        let grants = Arc::new(InMemoryGrants::new());
         let base = app::Ctx::<dyn DeliveryStore> {
             store: store.clone(),
             queue: queue.clone(),
@@ -70,6 +77,7 @@ impl World {
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
             sender: sender.clone(),
+            grants: grants.clone(),
             recipients: Arc::new(roster),
         };
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());
@@ -83,7 +91,7 @@ impl World {
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(Arc::new(accounts), chats_frontstage::plan)),
         };
-        Self { clock, store, queue, sender, outbound, chats, timers, pushes, chat_ctx }
+        Self { clock, store, queue, sender, grants, outbound, chats, timers, pushes, chat_ctx }
     }
 
     /// Works on an event of `events/<function>`. Returns the ids of the records that are handed back.

@@ -16,7 +16,8 @@ use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::{desk_account_id, sample_directory, visitor_account_id};
 use testkit::{
-    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask, ScriptedSender,
+    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask,
+    ScriptedSender,
 };
 use url::Url;
 use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
@@ -110,7 +111,7 @@ impl Exchange for Attempt {
             }
             Input::Start => self.push(),
             Input::Bound(RemoteStatus::Active) => self.push(),
-            Input::Bound(_) => Step::Finish(parked),
+            Input::Bound(_) | Input::Grant(_) => Step::Finish(parked),
             Input::Answered(Ok(answer)) => Step::Finish(self.read(&answer)),
             Input::Answered(Err(failure)) => Step::Finish(Outcome::Unanswered { retry_after: None, reason: failure.to_string() }),
         }
@@ -259,6 +260,7 @@ impl World {
             settle: SettleCtx { base, terms: registry.clone() },
             registry,
             sender: Arc::new(sender),
+            grants: Arc::new(InMemoryGrants::new()),
             recipients: Arc::new(Configured(directory.clone())),
         };
         Self {

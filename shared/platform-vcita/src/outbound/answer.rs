@@ -22,6 +22,8 @@ pub(super) enum Read {
     Refused(Refusal),
     /// The token was refused.
     Unauthorized(Unauthorized),
+    /// We may not do this (403).
+    Forbidden,
     /// It may or may not have been done, or cannot be for now: the attempt is over.
     Unusable(Outcome),
 }
@@ -31,18 +33,10 @@ pub(super) enum Read {
 pub(super) enum Unauthorized {
     /// The token is missing, unknown or expired, or nothing says more.
     Token,
-    /// The token is of another business or kind, or the app is not set up for it.
+    /// The token is good, but for another business or kind.
     Mismatch,
-}
-
-impl Unauthorized {
-    /// What the operator reads when renewing did not help. Both texts begin alike.
-    pub(super) const fn reason(self) -> &'static str {
-        match self {
-            Self::Token => "reauth required",
-            Self::Mismatch => "reauth required: business mismatch",
-        }
-    }
+    /// The directory or the business does not have the app: no token will do.
+    Configuration,
 }
 
 /// A refusal and the reasons given, whichever envelope they came in.
@@ -66,8 +60,13 @@ impl Refusal {
         })
     }
 
+    /// Whether a reason has this code.
+    pub(super) fn is_of(&self, code: &str) -> bool {
+        self.errors.iter().any(|e| e.code == code)
+    }
+
     pub(super) fn is_too_long(&self) -> bool {
-        self.errors.iter().any(|e| e.code == "too_long")
+        self.is_of("too_long")
     }
 
     /// The session or the channel is not active. No code says so: the text does (section 10).
@@ -121,7 +120,7 @@ pub(super) fn read(result: Result<HttpAnswer, CallFailure>, now: EpochMillis) ->
     let is_timeout = errors.iter().any(|e| e.code == "timeout");
     match status.as_u16() {
         401 => Read::Unauthorized(unauthorized(body.as_ref())),
-        403 => Read::Unusable(unanswered("reauth required: vcita answered 403")),
+        403 => Read::Forbidden,
         408 | 429 | 500..=599 => Read::Unusable(later(&answer, now)),
         200..=299 | 400..=499 if !is_timeout => Read::Refused(Refusal { status, errors }),
         _ => Read::Unusable(later(&answer, now)),
@@ -137,8 +136,13 @@ fn later(answer: &HttpAnswer, now: EpochMillis) -> Outcome {
 
 fn unauthorized(body: Option<&Value>) -> Unauthorized {
     let Some(body) = body else { return Unauthorized::Token };
-    let is_mismatch = body["errors"][0]["message"] == "Unauthorized" || body["error"] == "Unauthorized";
-    if is_mismatch { Unauthorized::Mismatch } else { Unauthorized::Token }
+    if body["errors"][0]["message"] == "Unauthorized" {
+        Unauthorized::Mismatch
+    } else if body["error"] == "Unauthorized" {
+        Unauthorized::Configuration
+    } else {
+        Unauthorized::Token
+    }
 }
 
 /// The reasons in any of the envelopes of section 3; none for an empty or an HTML body.
@@ -230,7 +234,7 @@ mod tests {
         for status in [400, 404, 405, 409, 410, 413, 422] {
             assert!(matches!(read(Ok(answer(status, "")), NOW), Read::Refused(_)), "{status}");
         }
-        assert_eq!(outcome(Ok(answer(403, ""))), unanswered("reauth required: vcita answered 403"));
+        assert!(matches!(read(Ok(answer(403, "")), NOW), Read::Forbidden));
         assert_eq!(outcome(Ok(answer(422, r#"{"errors":[{"code":"timeout"}]}"#))), unanswered("vcita answered 422"));
         assert_eq!(outcome(Err(CallFailure::Unreachable)), unanswered("could not connect"));
         assert_eq!(outcome(Err(CallFailure::NoAnswer)), unanswered("no answer in time"));
@@ -271,7 +275,7 @@ mod tests {
             (r#"{"message":"401 Unauthorized","status":"Failure"}"#, Unauthorized::Token),
             ("", Unauthorized::Token),
             (r#"{"success":false,"errors":[{"code":"unauthorized","message":"Unauthorized"}]}"#, Unauthorized::Mismatch),
-            (r#"{"error":"Unauthorized"}"#, Unauthorized::Mismatch),
+            (r#"{"error":"Unauthorized"}"#, Unauthorized::Configuration),
         ] {
             assert!(matches!(read(Ok(answer(401, body)), NOW), Read::Unauthorized(kind) if kind == expected), "{body}");
         }

@@ -112,6 +112,17 @@ pub(super) fn app_token(settings: &Settings, client_id: &str, client_secret: &st
     call(settings, Method::POST, "/oauth/service/token", &[], Some(&body))
 }
 
+/// P4 with what an earlier answer brought (section 8.5 step 3a).
+pub(super) fn refresh_token(settings: &Settings, client_id: &str, client_secret: &str, refresh: &str) -> HttpCall {
+    let body = json!({
+        "grant_type": "refresh_token",
+        "refresh_token": refresh,
+        "client_id": client_id,
+        "client_secret": client_secret,
+    });
+    call(settings, Method::POST, "/oauth/token", &[], Some(&body))
+}
+
 fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

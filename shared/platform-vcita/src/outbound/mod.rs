@@ -1,7 +1,10 @@
 //! Delivery to VCS: messages and receipts, each as a machine that says what to ask next.
 //!
-//! This module keeps the token and the time of an attempt; [`message`] and [`receipt`] decide what is asked for.
+//! This module keeps the time of an attempt and [`access`] its token; [`message`] and [`receipt`] decide what is asked for.
 
+mod access;
+#[cfg(test)]
+mod access_tests;
 mod answer;
 mod calls;
 mod contact;
@@ -19,13 +22,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
-use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
+use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
-use self::answer::{Read, Refusal, Unauthorized, unanswered};
+use self::access::{Access, Move};
+use self::answer::{Read, Refusal, unanswered};
 use self::message::MessageFlow;
 use self::receipt::ReceiptFlow;
-use self::token::{AppKey, Bearer, Token, Tokens};
-use crate::{ConfigProblem, Credentials, Secrets, Settings};
+use self::token::{Bearer, Memory};
+use crate::{ConfigProblem, Secrets, Settings};
 
 /// Longest duration of one attempt.
 const LEASE: Duration = Duration::from_secs(60);
@@ -39,7 +43,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// vcita as a recipient. One value serves all accounts; what it holds is their tokens.
 #[derive(Default)]
 pub struct Vcita {
-    tokens: Arc<Tokens>,
+    memory: Arc<Memory>,
 }
 
 impl Vcita {
@@ -79,7 +83,7 @@ impl Outbound for Vcita {
     }
 
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
-        match Attempt::new(&job, Arc::clone(&self.tokens)) {
+        match Attempt::new(&job, Arc::clone(&self.memory)) {
             Ok(attempt) => Box::new(attempt),
             Err(problem) => Box::new(Misconfigured(problem)),
         }
@@ -132,18 +136,10 @@ impl Flow {
     }
 }
 
-/// Where the token comes from.
-enum Access {
-    /// It is configured, and nothing can renew it.
-    Fixed(Bearer),
-    /// It is asked for with the app's id and secret.
-    App { key: AppKey, ask: Box<HttpCall> },
-}
-
 /// What the attempt waits for.
 enum Waiting {
     Start,
-    /// The answer to P5; then `call` is made with the token.
+    /// The token that `call` is made with.
     Token {
         call: HttpCall,
     },
@@ -159,45 +155,29 @@ enum Waiting {
 struct Attempt {
     flow: Flow,
     access: Access,
-    tokens: Arc<Tokens>,
     waiting: Waiting,
     /// When no further call may begin.
     last_call: EpochMillis,
-    /// A token has been refused once in this attempt.
-    is_renewed: bool,
 }
 
 impl Attempt {
-    fn new(job: &Job, tokens: Arc<Tokens>) -> Result<Self, ConfigProblem> {
+    fn new(job: &Job, memory: Arc<Memory>) -> Result<Self, ConfigProblem> {
         let settings = Settings::of(&job.account)?;
-        let secrets = Secrets::from_value(&job.secrets)?;
-        let access = match secrets.credentials {
-            Credentials::Token(token) => Access::Fixed(Bearer::new(token.expose()).ok_or_else(ConfigProblem::token)?),
-            Credentials::Service { client_id, client_secret } => Access::App {
-                key: AppKey::new(&settings.api_base, &client_id, client_secret.expose()),
-                ask: Box::new(calls::app_token(&settings, &client_id, client_secret.expose())),
-            },
-        };
+        let access = Access::new(&settings, Secrets::from_value(&job.secrets)?, memory)?;
         let flow = match job.delivery.key.content {
             // Only where visitors are in a chat is something said there; to this desk a message is a message.
             DeliveryContent::Message | DeliveryContent::Chat => Flow::Message(Box::new(MessageFlow::new(settings, job))),
             DeliveryContent::Receipt(status) => Flow::Receipt(Box::new(ReceiptFlow::new(settings, job, status))),
         };
         let last_call = EpochMillis::new(i64::MAX);
-        Ok(Self { flow, access, tokens, waiting: Waiting::Start, last_call, is_renewed: false })
+        Ok(Self { flow, access, waiting: Waiting::Start, last_call })
     }
 
     fn go(&mut self, next: Next, now: EpochMillis) -> Step {
         match next {
             Next::Ask(call) => {
-                let bearer = match &self.access {
-                    Access::Fixed(bearer) => Some(bearer.clone()),
-                    Access::App { key, .. } => self.tokens.get(key, now),
-                };
-                match bearer {
-                    Some(bearer) => self.ask(call, bearer, now),
-                    None => self.ask_token(call, now),
-                }
+                let next = self.access.token(now);
+                self.with_token(call, next, now)
             }
             Next::Bind { id, status, memo } => {
                 self.waiting = Waiting::Bound;
@@ -214,14 +194,15 @@ impl Attempt {
         self.call(complete, now)
     }
 
-    fn ask_token(&mut self, call: HttpCall, now: EpochMillis) -> Step {
-        match &self.access {
-            Access::Fixed(_) => Step::Finish(unanswered(Unauthorized::Token.reason())),
-            Access::App { ask, .. } => {
-                let ask = HttpCall::clone(ask);
+    /// Makes `call` if there is a token for it, or does what is needed to have one.
+    fn with_token(&mut self, call: HttpCall, next: Move, now: EpochMillis) -> Step {
+        match next {
+            Move::Use(bearer) => self.ask(call, bearer, now),
+            Move::Do(step) => {
                 self.waiting = Waiting::Token { call };
-                self.call(ask, now)
+                if let Step::Call(call) = step { self.call(call, now) } else { step }
             }
+            Move::End(outcome) => Step::Finish(outcome),
         }
     }
 
@@ -231,36 +212,6 @@ impl Attempt {
             return Step::Finish(unanswered("the attempt took too long"));
         }
         Step::Call(call)
-    }
-
-    fn token_answered(&mut self, call: HttpCall, result: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Step {
-        let body = match answer::read(result, now) {
-            Read::Success(body) => body,
-            Read::Unusable(outcome) => return Step::Finish(outcome),
-            Read::Refused(_) | Read::Unauthorized(_) => {
-                return Step::Finish(unanswered("reauth required: client id or secret refused"));
-            }
-        };
-        let Some(token) = Token::read(&body, now) else {
-            return Step::Finish(unanswered("vcita's token answer cannot be read"));
-        };
-        let bearer = token.bearer.clone();
-        if let Access::App { key, .. } = &self.access {
-            self.tokens.put(key.clone(), token);
-        }
-        self.ask(call, bearer, now)
-    }
-
-    /// Section 8.5: take the token that another exchange fetched meanwhile, or renew it, once.
-    fn unauthorized(&mut self, call: HttpCall, refused: &Bearer, kind: Unauthorized, now: EpochMillis) -> Step {
-        if let Access::App { key, .. } = &self.access {
-            self.tokens.refused(key, refused);
-            if !self.is_renewed {
-                self.is_renewed = true;
-                return self.go(Next::Ask(call), now);
-            }
-        }
-        Step::Finish(unanswered(kind.reason()))
     }
 }
 
@@ -272,12 +223,22 @@ impl Exchange for Attempt {
                 let next = self.flow.begin(now);
                 self.go(next, now)
             }
-            (Waiting::Token { call }, Input::Answered(result)) => self.token_answered(call, result, now),
+            (Waiting::Token { call }, input) => {
+                let next = self.access.resume(input, now);
+                self.with_token(call, next, now)
+            }
             (Waiting::Answer { call, bearer }, Input::Answered(result)) => {
                 let answer = match answer::read(result, now) {
                     Read::Success(body) => Ok(body),
                     Read::Refused(refusal) => Err(refusal),
-                    Read::Unauthorized(kind) => return self.unauthorized(call, &bearer, kind, now),
+                    Read::Unauthorized(kind) => {
+                        let next = self.access.unauthorized(bearer, kind, now);
+                        return self.with_token(call, next, now);
+                    }
+                    Read::Forbidden => {
+                        let next = self.access.forbidden(bearer, now);
+                        return self.with_token(call, next, now);
+                    }
                     Read::Unusable(outcome) => return Step::Finish(outcome),
                 };
                 let next = self.flow.answered(answer, now);
@@ -287,9 +248,7 @@ impl Exchange for Attempt {
                 let next = self.flow.bound(status, now);
                 self.go(next, now)
             }
-            (Waiting::Start | Waiting::Token { .. } | Waiting::Answer { .. } | Waiting::Bound | Waiting::Over, _) => {
-                Step::Finish(out_of_order())
-            }
+            (Waiting::Start | Waiting::Answer { .. } | Waiting::Bound | Waiting::Over, _) => Step::Finish(out_of_order()),
         }
     }
 }

@@ -27,8 +27,8 @@ use model::{
 };
 use ports::{
     AcceptOutcome, AckExpectation, AckOutcome, AckStore as _, AckWrite, DeliveryStore as _, DirectoryStore as _, EventStore as _,
-    Guard, InboundStore as _, LaneSelector, LaneStore as _, NewDelivery, OnceKey, PortError, ReceiptOutcome, Saved,
-    StatusStore as _, StoryStore as _, ThreadNote, Transition,
+    Grant, Grants as _, Guard, InboundStore as _, LaneSelector, LaneStore as _, NewDelivery, OnceKey, PortError, ReceiptOutcome,
+    Saved, StatusStore as _, StoryStore as _, ThreadNote, Transition,
 };
 use store_dynamodb::DynamoStore;
 use testkit::Emulator;
@@ -132,6 +132,14 @@ async fn store_meets_the_contract() {
     let connection = connection(&emulator);
     create_table(&Client::new(connection.config())).await;
     testkit::store_contract::run(Arc::new(DynamoStore::new(&connection, TABLE))).await;
+}
+
+#[tokio::test]
+async fn grants_meet_the_contract() {
+    let emulator = Emulator::start();
+    let connection = connection(&emulator);
+    create_table(&Client::new(connection.config())).await;
+    testkit::grants_contract::run(Arc::new(DynamoStore::new(&connection, TABLE))).await;
 }
 
 #[tokio::test]
@@ -239,6 +247,13 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), Vec::<String>::new());
     assert_eq!(store.guard(&[once("a"), once("b")], NOW).await.unwrap(), None);
     assert_eq!(calls.take(), ["TransactWriteItems"]);
+
+    assert_eq!(store.begin_renewal("app", 0, later, NOW).await.unwrap(), Saved::Yes);
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    assert_eq!(store.keep_grant("app", 0, &Grant::default()).await.unwrap(), Saved::Yes);
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    assert_eq!(store.grant("app").await.unwrap().unwrap().rev, 1);
+    assert_eq!(calls.take(), ["GetItem"]);
 
     let due = store.due(later, 10).await.unwrap();
     assert_eq!(calls.take(), ["Query"; 4]);
