@@ -45,7 +45,7 @@ LINK_ALL_PLATFORMS = {"outbound", "operator"}
 CALL_THEIR_PLATFORM = {"frontstage"}
 
 #: The functions that move chats.
-MOVE_CHATS = {"frontstage", "operator", "outbound", "website"}
+MOVE_CHATS = {"frontstage", "operator", "outbound", "vcita", "website"}
 
 #: The functions that know what browsers are offered: those that serve them, and the one that judges the settings.
 KNOW_WEB_SITES = {"operator", "website"}

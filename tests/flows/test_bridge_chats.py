@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from .conftest import Bridge, Simulator, running_stack, until
 from .test_chats import Chats, lines, wrong
@@ -65,7 +66,8 @@ def test_visitor_and_staff_talk_and_the_visitor_sees_all_of_it(chats: StaffChats
     uid = chats.bridge.staff(session, answer)
     chats.wait_status(tracking, "Answered")
     until(lambda: chats.texts(tracking) == [(1, False, first), (2, True, answer)], 30, "staff's answer")
-    assert chats.bridge.wait_status(uid, "sent") == ["sent"]
+    # The connector confirms whatever it is told.
+    assert chats.bridge.wait_status(uid, "received") == ["sent", "received"]
 
     chats.visitor.post("say", tracking_id=tracking, text=more)
     chats.bridge.wait_injected(more)
@@ -173,7 +175,7 @@ def test_chat_goes_from_an_agent_to_staff_with_its_transcript(chats: StaffChats,
     assert chats.hand_over(chat_id, "vcita/demo") == {"handed_over": True, "state": "waiting"}
     session = chats.bridge.wait_injected(first)["session_uid"]
     until(lambda: len(chats.said_to(session)) == 2, 30, "the transcript in vcita")
-    assert chats.said_to(session)[1].endswith(f": {answer}")
+    assert chats.said_to(session)[1] == f"Jana: {answer}"
     last = unique("Here I am")
     chats.bridge.staff(session, last)
     until(lambda: (3, True, last) in transcript(), 30, "staff's answer")
@@ -189,3 +191,92 @@ def test_hand_over_that_makes_no_sense_is_refused(chats: StaffChats) -> None:
     chats.visitor.post("stop", tracking_id=tracking)
     chats.wait_status(tracking, "Closed")
     assert chats.hand_over(chat_id, DESK)["error"]["code"] == "ChatClosed"
+
+
+def test_typing_crosses_both_ways(chats: StaffChats) -> None:
+    tracking, injected = chats.greeted(unique("Hello"))
+    session = injected["session_uid"]
+
+    def told() -> list[bool]:
+        """What staff is told of the visitor's typing, in order."""
+        typing = chats.bridge.vcs.get("state")["typing"]
+        return [one["typing"] for one in typing if one["session_uid"] == session]
+
+    chats.visitor.post("type", tracking_id=tracking, typing=True)
+    until(lambda: told() == [True], 20, "staff sees the visitor type")
+    chats.visitor.post("type", tracking_id=tracking, typing=True)
+    text = unique("Anybody?")
+    chats.visitor.post("say", tracking_id=tracking, text=text)
+    chats.bridge.wait_injected(text)
+    until(lambda: told() == [True, False], 20, "and stop, by the sentence, once")
+
+    assert chats.bridge.vcs.post("typing", session_uid=session, typing=True)["status"] == 204
+    until(lambda: chats.chat(tracking)["typing"], 10, "the visitor sees staff type")
+    # The visitor's side is told at most once in a second (FrontStage contract, 5.3).
+    until(lambda: chats.chat(tracking)["typing_ms_left"] < 8_500, 10, "more than a second since it was told")
+    assert chats.bridge.vcs.post("typing", session_uid=session, typing=False)["status"] == 204
+    until(lambda: not chats.chat(tracking)["typing"], 5, "and stop, before that expires")
+    chats.visitor.post("stop", tracking_id=tracking)
+
+
+def test_typing_that_means_no_session_is_404_and_words_of_other_routes_are_theirs(chats: StaffChats) -> None:
+    base = chats.bridge.vcita_base
+
+    def status(method: str, path: str, **more: Any) -> int:
+        return requests.request(method, f"{base}/{path}", timeout=30, **more).status_code
+
+    assert status("POST", "unknown/typing", json={"typing": True}) == 404
+    assert status("DELETE", "unknown/typing") == 405
+    assert status("POST", "unknown/typing", data="{") == 400
+    wrong_secret = base.rpartition("/")[0]
+    assert requests.post(f"{wrong_secret}/wrong/unknown/typing", json={"typing": True}, timeout=30).status_code == 404
+    # A4 for a message of this name: not known either, and never a session's typing.
+    unknown = requests.put(f"{base}/messages/typing", json={"status": "read", "channel_uid": "c"}, timeout=30)
+    assert unknown.status_code == 404
+
+
+def test_receipts_cross_both_ways(chats: StaffChats) -> None:
+    tracking, injected = chats.greeted(unique("Hello"))
+
+    def confirmed() -> list[bool]:
+        """Whether each sentence of the visitor is confirmed at the connector."""
+        told = chats.visitor.get("transcript", tracking_id=tracking)
+        sentences = told["sentences"] if isinstance(told, dict) else told
+        return [one.get("ConfirmedTime") is not None for one in sentences if not one["IsOutbound"]]
+
+    assert confirmed() == [False]
+    for status in ("received", "read"):
+        chats.bridge.vcs.post("message-status", message_uid=injected["message_uid"], status=status)
+    until(lambda: confirmed() == [True], 20, "the visitor's side hears that staff has it")
+
+    uid = chats.bridge.staff(injected["session_uid"], unique("Hi"))
+    assert chats.bridge.wait_status(uid, "received") == ["sent", "received"]
+    chats.visitor.post("stop", tracking_id=tracking)
+
+
+def test_staff_that_deletes_the_session_ends_the_chat_and_the_next_word_opens_another(chats: StaffChats) -> None:
+    tracking, injected = chats.greeted(unique("Hello"))
+    session = injected["session_uid"]
+    chats.bridge.staff(session, unique("Bye"))
+    chats.wait_status(tracking, "Answered")
+    chats.bridge.vcs.post("session-status", session_uid=session, status="inactive")
+    chats.bridge.vcs.post("session-status", session_uid=session, status="active")
+    assert chats.chat(tracking)["status"] == "Answered"
+    chats.bridge.vcs.post("session-status", session_uid=session, status="deleted")
+    chats.wait_status(tracking, "Closed")
+    assert chats.chat(tracking)["agent_name"] == "Demo salon", "who had it is still named"
+
+    text = unique("One more thing")
+    chats.visitor.post("say", tracking_id=tracking, text=text)
+    again = chats.bridge.wait_injected(text)
+    assert again["session_uid"] != session
+    chats.wait_status(tracking, "Waiting")
+    chats.visitor.post("stop", tracking_id=tracking)
+
+
+def test_visitor_sees_the_name_that_the_account_gives_its_staff(chats: StaffChats) -> None:
+    tracking, injected = chats.greeted(unique("Hello"))
+    answer = unique("Hi")
+    chats.bridge.staff(injected["session_uid"], answer)
+    assert chats.wait_status(tracking, "Answered")["agent_name"] == "Demo salon"
+    chats.visitor.post("stop", tracking_id=tracking)

@@ -313,6 +313,41 @@ class ChatBook:
         self.at_browser("browser: stops", "POST", "Stop", 200, json={})
 
 
+class StaffBook:
+    """Plays typing between a connector's visitor and vcita's staff."""
+
+    TRACKING = "staff-ledger"
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.entry = book.entry
+        self.visitor = Simulator(book.stack.info["simulators"]["staff_chat"])
+        self.visitor.post("behaviour", confirm="on_command", retry="manual", recover="manual")
+
+    def types(self) -> None:
+        """A chat of staff with an active session, and typing both ways."""
+        bridge, vcs = self.book.bridge, self.book.bridge.vcs
+        vcs.post("activation", mode="before_answer")
+        self.visitor.post("start", tracking_id=self.TRACKING, PartyName="Eva", text="staff, please")
+        self.book.empty_queues()
+        session = bridge.injected("staff, please")[0]["session_uid"]
+        with self.entry("chat of staff: visitor types", "frontstage-messages"):
+            self.visitor.post("type", tracking_id=self.TRACKING)
+        with self.entry("chat of staff: visitor types, again within 5 s", "frontstage-messages"):
+            self.visitor.post("type", tracking_id=self.TRACKING)
+        with self.entry("chat of staff: visitor's typing to vcita", "outbound-deliver"):
+            self.book.hand_over("deliver", "outbound-deliver")
+        assert [one["typing"] for one in vcs.get("state")["typing"] if one["session_uid"] == session] == [True]
+        # The function reads its accounts with its first request. The visitor's side is told at most once in a second.
+        vcs.post("typing", session_uid=session, typing=False)
+        time.sleep(1.1)
+        with self.entry("chat of staff: staff types (A5)", "vcita-typing"):
+            assert vcs.post("typing", session_uid=session, typing=True)["status"] == 204
+        with self.entry("chat of staff: staff types, again within 5 s (A5)", "vcita-typing"):
+            assert vcs.post("typing", session_uid=session, typing=True)["status"] == 204
+        vcs.post("activation", mode="auto", delay_ms=50)
+
+
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
     """What every scenario cost, each of them played once on warm functions."""
@@ -341,6 +376,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
             chats.talk()
             chats.end()
             chats.browse()
+            StaffBook(book).types()
         yield book.counts
 
 

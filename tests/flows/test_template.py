@@ -263,6 +263,7 @@ def test_routes():
         ("VcitaMessageUpdated", "/vcita/{app}/{secret}/messages/{message_uid}"),
         ("VcitaChannelUpdated", "/vcita/{app}/{secret}/channels/{channel_uid}"),
         ("VcitaSessionUpdated", "/vcita/{app}/{secret}/sessions/{session_uid}"),
+        ("VcitaTyping", "/vcita/{app}/{secret}/{session_uid}/typing"),
     }
 
 

@@ -1,17 +1,12 @@
-//! Chat timer queue: each message says that it is time to look at a chat, or that staff of another platform has something to
-//! say in one.
+//! Chat timer queue: each message says that it is time to look at a chat, or that staff of another platform did
+//! something in one.
 
-use app::chats::{ChatCtx, say, tick};
+use app::chats::{ChatCtx, say, staff_did, tick};
 use app::{Progress, SettleCtx};
 use lambda::RecordFailure;
-use model::{ChatTask, DeliverTask, EpochMillis, Platform};
-use serde::Deserialize;
+use model::{ChatTask, DeliverTask, EpochMillis, Platform, StaffTask};
 
-/// What the tasks of this queue have in common.
-#[derive(Deserialize)]
-struct Named {
-    task: String,
-}
+use crate::Named;
 
 /// Works on one queue message.
 ///
@@ -28,6 +23,12 @@ pub async fn handle(
         let task: DeliverTask = lambda::task(&body)?;
         let DeliverTask::V1 { lane, .. } = &task;
         return Ok((lane.recipient.platform(), say(&ctx, &settle, &task).await?));
+    }
+    if StaffTask::NAMES.contains(&task.as_str()) {
+        let task: StaffTask = lambda::task(&body)?;
+        let (StaffTask::HasV1 { account, .. } | StaffTask::EndedV1 { account, .. }) = &task;
+        staff_did(&ctx, &task).await?;
+        return Ok((account.platform(), Progress::default()));
     }
     let task: ChatTask = lambda::task(&body)?;
     tick(&ctx, &task).await?;

@@ -17,9 +17,16 @@ use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
 use ports::{DeliveryStore, DirectoryStore, Offers};
+use serde::Deserialize;
 use wire::{Outbound, Terms};
 
 use crate::sweep::SweepCtx;
+
+/// What the tasks of a queue that carries several kinds have in common.
+#[derive(Deserialize)]
+struct Named {
+    task: String,
+}
 
 /// Every platform as a recipient.
 pub struct Platforms {

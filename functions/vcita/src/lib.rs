@@ -4,16 +4,18 @@ pub mod channel_updated;
 pub mod message_created;
 pub mod message_updated;
 pub mod session_updated;
+pub mod typing;
 
 use std::sync::Arc;
 
 use app::AppError;
+use app::chats::ChatCtx;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use lambda::{Config, Metric, Metrics, Roster, Services};
 use model::{Account, AccountId, Platform};
 use platform_vcita::{MAX_BODY, Secrets, Settings, app_key, verify};
-use ports::{InboundStore, StatusStore};
+use ports::{InboundStore, StatusStore, ThreadStore};
 use wire::{RawRequest, Reply, Verified};
 
 /// What the handlers need. `S` is the part of the store that the route uses.
@@ -80,6 +82,14 @@ pub async fn connect_inbound(config: &Config) -> Ctx<dyn InboundStore> {
 pub async fn connect_status(config: &Config) -> Ctx<dyn StatusStore> {
     let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
     Ctx { base: services.ctx(|store| store), roster, function: config.function.clone() }
+}
+
+/// Connects what the route of typing needs, during INIT: it moves chats itself, as typing is worth nothing by the time a queue
+/// brings it.
+pub async fn connect_typing(config: &Config) -> (Ctx<dyn ThreadStore>, ChatCtx) {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
+    let chats = services.chats(&roster, chats_frontstage::plan);
+    (Ctx { base: services.ctx(|store| store), roster, function: config.function.clone() }, chats)
 }
 
 /// What VCS is told when a request did not happen (vcita contract, section 5, answer table). An unknown app and a wrong

@@ -5,13 +5,14 @@ use std::time::Duration;
 use futures_util::future::join;
 use model::{
     Account, AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey,
-    LaneKey, PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, step,
+    LaneKey, PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, TypingTask, step,
 };
 use ports::{LaneSelector, PortError, Saved, Transition, WorkItem};
 use serde_json::Value;
 use tracing::{error, info, warn};
-use wire::{Exchange, GrantSeen, GrantStep, Input, Job, Outcome, Step};
+use wire::{Exchange, GrantSeen, GrantStep, Input, Job, Outcome, Step, TypingJob};
 
+use crate::accept::messages_lane;
 use crate::settle::{amend, clear_head, leave_lane, stay};
 use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
 
@@ -24,6 +25,9 @@ const MOST_STEPS: usize = 512;
 /// Longest pause between the news that a thread is ready and the next attempt.
 const LONGEST_WAKE: Duration = Duration::from_secs(15);
 
+/// From this age on it is of no use to anybody that a visitor typed (vcita contract, section 8.4).
+const TYPING_LASTS: Duration = Duration::from_secs(10);
+
 /// What one task brought about: the source of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -35,6 +39,8 @@ pub struct Progress {
     pub failed: u32,
     /// Attempts that ended because the platform does not let us in for the account.
     pub unauthorised: u32,
+    /// Recipients who were not told that somebody types.
+    pub typing_lost: u32,
 }
 
 /// Does what the head of a lane needs at this moment: an attempt, a repeated push, a settlement that was interrupted,
@@ -122,6 +128,38 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
         return Ok(progress);
     }
     Err(PortError::Busy.into())
+}
+
+/// Tells another platform's staff that a visitor types, or has stopped, if their thread is ready and the news is not old: once,
+/// whatever comes of it. No lane waits for it, and nothing is stored. `until` bounds the time it may take.
+pub async fn tell_typing(ctx: &OutboundCtx, task: &TypingTask, until: EpochMillis) -> Progress {
+    let TypingTask::V1 { recipient, .. } = task;
+    match try_tell_typing(ctx, task, until).await {
+        Ok(None) => Progress::default(),
+        Ok(Some(outcome)) => {
+            info!(account.id = %recipient, "{recipient} told of typing: {}", name(&outcome));
+            let is_told = matches!(outcome, Outcome::Acknowledged { .. } | Outcome::Pushed { .. });
+            Progress { typing_lost: u32::from(!is_told), ..Progress::default() }
+        }
+        Err(error) => {
+            warn!(account.id = %recipient, "{recipient} not told of typing: {error}");
+            Progress { typing_lost: 1, ..Progress::default() }
+        }
+    }
+}
+
+async fn try_tell_typing(ctx: &OutboundCtx, task: &TypingTask, until: EpochMillis) -> Result<Option<Outcome>, AppError> {
+    let TypingTask::V1 { conversation, recipient, is_typing, at } = task;
+    let base = &ctx.settle.base;
+    if base.clock.now().since(*at) >= TYPING_LASTS {
+        return Ok(None);
+    }
+    let Some((account, secrets)) = ctx.recipients.find(recipient).await? else { return Ok(None) };
+    let lane = messages_lane(*conversation, recipient.clone());
+    let Some(thread) = base.store.thread(&lane).await? else { return Ok(None) };
+    let job = TypingJob { account, secrets, thread, is_typing: *is_typing };
+    let Some(exchange) = ctx.registry.outbound(recipient.platform()).typing(job) else { return Ok(None) };
+    run(ctx, exchange, &lane, until).await.map(Some)
 }
 
 /// The timer of an attempt: ends it if it is still running after its deadline.

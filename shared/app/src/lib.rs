@@ -27,7 +27,7 @@ use wire::{Outbound, Terms};
 pub use accept::{Accepted, accept_desk, accept_visitor};
 pub use acknowledge::{Acknowledged, acknowledge};
 pub use configure::{AccountDocument, AccountRules, ConfigureError, Document, configure};
-pub use deliver::{Progress, check_ack, deliver};
+pub use deliver::{Progress, check_ack, deliver, tell_typing};
 pub use error::AppError;
 pub use hand_out::{HandOutCtx, hand_out};
 pub use replay::{Replayed, replay};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus};
-use ports::{LaneSelector, ReceiptOutcome, Saved, StatusStore, ThreadNote};
+use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus, StaffTask};
+use ports::{LaneSelector, NotedReceipt, ReceiptOutcome, Saved, StatusStore, ThreadNote};
 
 use crate::accept::messages_lane;
 use crate::{AppError, Ctx};
@@ -18,7 +18,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20 * 60);
 /// Lanes that are woken at once when an installation becomes active; the rest looks again by itself.
 const MOST_WAITING: usize = 1000;
 
-/// Stores the status of a thread, and wakes what waits for it, in order.
+/// Stores the status of a thread, and wakes what waits for it, in order. If it is gone for good and its conversation is a chat,
+/// that ends as if the desk had ended it: whether it is one is found out where chats are known.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
@@ -28,7 +29,17 @@ pub async fn note_thread(
     thread: &str,
     status: RemoteStatus,
 ) -> Result<ThreadNote, AppError> {
-    let note = ctx.store.note_thread(account, thread, status, ctx.clock.now(), PARK_STATUS).await?;
+    let now = ctx.clock.now();
+    let note = ctx.store.note_thread(account, thread, status, now, PARK_STATUS).await?;
+    let ended = match &note {
+        ThreadNote::Noted(conversation) if status == RemoteStatus::Deleted => Some((*conversation, now)),
+        // Whoever says it again may not have been heard to the end the first time.
+        ThreadNote::Gone { conversation, since } if status == RemoteStatus::Deleted => Some((*conversation, *since)),
+        ThreadNote::Noted(_) | ThreadNote::Gone { .. } | ThreadNote::Parked => None,
+    };
+    if let Some((conversation, at)) = ended {
+        ctx.queue.staff(&StaffTask::EndedV1 { account: account.clone(), conversation, at }).await?;
+    }
     if let ThreadNote::Noted(conversation) = &note {
         let lane = messages_lane(*conversation, account.clone());
         ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None }, Duration::ZERO)]).await?;
@@ -66,7 +77,8 @@ pub async fn note_installation(
     Ok(saved)
 }
 
-/// Stores what a desk reports about a message it was given. Ranks only rise.
+/// Stores what a desk reports about a message it was given. Ranks only rise. If the message is a sentence of a chat that the
+/// desk's people have been shown, the chat hears of it.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
@@ -77,7 +89,13 @@ pub async fn note_receipt(
     status: ReceiptStatus,
 ) -> Result<ReceiptOutcome, AppError> {
     let delivery = DeliveryKey { message, recipient: account.clone(), content: DeliveryContent::Message };
-    Ok(ctx.store.note_receipt(&delivery, status).await?)
+    let NotedReceipt { outcome, sentence } = ctx.store.note_receipt(&delivery, status).await?;
+    // No news, too: whoever says it again may not have been heard to the end the first time.
+    if let (ReceiptStatus::Delivered | ReceiptStatus::Read, Some(sentence)) = (status, sentence) {
+        let conversation = message.conversation();
+        ctx.queue.staff(&StaffTask::HasV1 { account: account.clone(), conversation, sentence }).await?;
+    }
+    Ok(outcome)
 }
 
 /// Whether `account` has been given this message, or is about to be.

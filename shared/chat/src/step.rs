@@ -19,6 +19,9 @@ use crate::{
 const TYPING_LASTS: Duration = Duration::from_secs(10);
 /// The other side is told at most once in this time (5.3).
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
+/// Another platform's staff is told at most once in this time that the visitor types. And while the visitor still sees for this
+/// long that staff types, saying so again changes nothing.
+const STAFF_TYPING_PAUSE: Duration = Duration::from_secs(5);
 
 /// Does what `event` means to `chat` at `now`; `None` is the chat of a thread that has none.
 ///
@@ -247,6 +250,7 @@ impl<'a> Turn<'a> {
     }
 
     fn close(&mut self, reason: CloseReason, at: EpochMillis) {
+        self.end_typing_to_staff();
         let attended_by = match &self.chat.state {
             State::Answered { by } => Some(by.clone()),
             State::Pilot | State::Icr { .. } | State::Waiting { .. } | State::Alerting { .. } | State::Closed { .. } => None,
@@ -288,6 +292,7 @@ impl<'a> Turn<'a> {
 
     /// Gives the chat to a desk (rows 10 to 12, and the hand-over from one desk to another).
     fn give_to(&mut self, desk: &Desk) {
+        self.end_typing_to_staff();
         let before = self.chat.state.clone();
         let left = self.chat.desk.replace(desk.clone());
         match before {
@@ -387,8 +392,15 @@ impl<'a> Turn<'a> {
                 Ok(())
             }
             Event::DeskTypes { from, is_typing } => {
-                let listener = self.visitor().filter(|_| self.attended_by(from));
-                self.types(Direction::Outbound, *is_typing, listener);
+                match from {
+                    Attendant::Staff(staff) if self.attended_by(from) || self.waits_for(&staff.account) => {
+                        self.staff_types(*is_typing);
+                    }
+                    Attendant::Agent(_) if self.attended_by(from) => {
+                        self.types(Direction::Outbound, *is_typing, self.visitor());
+                    }
+                    Attendant::Staff(_) | Attendant::Agent(_) => {}
+                }
                 Ok(())
             }
             Event::DeskSpeaks { from, said } => self.desk_speaks(from, said),
@@ -592,6 +604,9 @@ impl<'a> Turn<'a> {
         };
         let sentence = said.draft.said(direction, counter, speaker, self.now);
         self.chat.slots.keep(&sentence);
+        if direction == Direction::Inbound {
+            self.end_typing_to_staff();
+        }
         // The other side learns from the sentence itself that its writer has finished (5.3).
         self.typing(direction).until = None;
         if kind == SentenceKind::Text {
@@ -666,9 +681,44 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Row 35 where the listener is another platform's staff. They are not told of what is renewed all the time, but always of
+    /// the end.
+    fn types_to_staff(&mut self, to: Party, is_typing: bool) {
+        let now = self.now;
+        if !is_typing {
+            self.end_typing_to_staff();
+        } else if self.chat.typing.inbound.told_at.is_none_or(|at| now.since(at) >= STAFF_TYPING_PAUSE) {
+            self.chat.typing.inbound = TypingFlag { until: Some(now.plus(TYPING_LASTS)), told_at: Some(now) };
+            self.effects.push(Effect::Typing { to, is_typing });
+        }
+    }
+
+    /// Tells another platform's staff, who was told that the visitor types, that this is over: once. What they see may not
+    /// end by itself.
+    fn end_typing_to_staff(&mut self) {
+        if let Some(to @ Party::Staff(_)) = self.listener()
+            && self.chat.typing.inbound.until.take().is_some()
+        {
+            self.effects.push(Effect::Typing { to, is_typing: false });
+        }
+    }
+
+    /// Row 36 for staff elsewhere, who may type before their first word. A chat whose visitor sees it for long enough is left as
+    /// it is.
+    fn staff_types(&mut self, is_typing: bool) {
+        let lasts = self.chat.typing.outbound.until.is_some_and(|until| self.now.plus(STAFF_TYPING_PAUSE) < until);
+        if !(is_typing && lasts) {
+            self.types(Direction::Outbound, is_typing, self.visitor());
+        }
+    }
+
     /// Rows 35 and 36 (5.3).
     fn types(&mut self, direction: Direction, is_typing: bool, listener: Option<Party>) {
         let Some(to) = listener else { return };
+        if matches!(to, Party::Staff(_)) {
+            self.types_to_staff(to, is_typing);
+            return;
+        }
         let now = self.now;
         let flag = self.typing(direction);
         if flag.told_at.is_some_and(|at| now.since(at) < TYPING_PAUSE) {
@@ -833,12 +883,16 @@ impl<'a> Turn<'a> {
         if self.chat.is_closed() {
             return Err(Refusal::ChatClosed);
         }
+        let mut speaker = None;
         let is_new_face = match from {
             Attendant::Agent(agent) if self.recognise(agent) => false,
-            Attendant::Staff(staff) if self.waits_for(&staff.account) || self.attended_by(from) => self.face(staff),
+            Attendant::Staff(staff) if self.waits_for(&staff.account) || self.attended_by(from) => {
+                speaker = staff.name.as_deref();
+                self.face(staff)
+            }
             Attendant::Agent(_) | Attendant::Staff(_) => return Err(Refusal::NotYourChat),
         };
-        let sentence = self.store(said, Direction::Outbound, sender, None);
+        let sentence = self.store(said, Direction::Outbound, sender, speaker);
         if is_new_face {
             self.tell_visitor();
         }

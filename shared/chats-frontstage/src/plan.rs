@@ -28,7 +28,7 @@ pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) 
         .and_then(|id| directory.accounts.get(id))
         .filter(|desk| desk.tenant == account.tenant && is_desk(desk));
     let own_desk = desk_account.and_then(desk_settings);
-    let desk = desk_account.map(|desk| desk_plan(&desk.id, own_desk.as_ref()));
+    let desk = desk_account.map(|desk| desk_plan(desk, own_desk.as_ref()));
     let mut others = Vec::new();
     let mut other_desks = BTreeMap::new();
     let scripted = chat.script.iter().flat_map(Script::targets).map(|(_, target)| target);
@@ -39,7 +39,7 @@ pub fn plan(directory: &Directory, gateway: &AccountId, at: Option<&AccountId>) 
             continue;
         };
         let own = desk_settings(named);
-        others.push(desk_plan(id, own.as_ref()));
+        others.push(desk_plan(named, own.as_ref()));
         other_desks.extend(own.map(|own| (id.clone(), own)));
     }
     let mut policy = chat.policy(own_desk.as_ref().map(|desk| desk.max_signal_duration));
@@ -64,12 +64,13 @@ fn named<'a>(targets: impl Iterator<Item = &'a Target>, own: Option<&AccountId>)
 }
 
 /// A desk; without settings it is another platform's.
-fn desk_plan(id: &AccountId, own: Option<&DeskSettings>) -> DeskPlan {
+fn desk_plan(desk: &Account, own: Option<&DeskSettings>) -> DeskPlan {
     DeskPlan {
-        account: id.clone(),
+        account: desk.id.clone(),
         agents: own.map(DeskSettings::views),
         // When another platform's staff is there is not known here: the chat waits for them.
         is_open: own.is_none_or(|desk| desk.is_open),
+        staff_name: desk.staff_name().map(str::to_owned),
     }
 }
 

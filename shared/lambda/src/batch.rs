@@ -100,6 +100,7 @@ pub async fn run_batch(
                 metrics.count(Some(platform), Metric::Retried, progress.retried);
                 metrics.count(Some(platform), Metric::Failed, progress.failed);
                 metrics.count(Some(platform), Metric::Unauthorised, progress.unauthorised);
+                metrics.count(Some(platform), Metric::TypingLost, progress.typing_lost);
             }
             Ok(None) => metrics.count(None, Metric::Poison, 1),
             Err(()) => {
@@ -212,7 +213,9 @@ mod tests {
 
         fn meet(self) -> Result<(Platform, Progress), RecordFailure> {
             match self {
-                Self::Done => Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0, unauthorised: 1 })),
+                Self::Done => {
+                    Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0, unauthorised: 1, typing_lost: 3 }))
+                }
                 Self::Fails => Err(AppError::Internal("fails on purpose").into()),
                 // Unlike `panic!` it does not fill the test's output.
                 Self::Panics => std::panic::resume_unwind(Box::new("panics on purpose")),
@@ -307,6 +310,7 @@ mod tests {
                 ("Delivered", 2.0 * done),
                 ("Retried", done),
                 ("Unauthorised", done),
+                ("TypingLost", 3.0 * done),
             ];
             let mut metrics: BTreeMap<String, f64> =
                 all.into_iter().filter(|(_, value)| *value > 0.0).map(|(name, value)| (name.to_owned(), value)).collect();

@@ -31,6 +31,8 @@ pub enum Metric {
     PushesParked,
     /// Attempts that ended because the platform does not let us in for the account.
     Unauthorised,
+    /// Recipients who were not told that somebody types.
+    TypingLost,
 }
 
 impl Metric {
@@ -47,6 +49,7 @@ impl Metric {
             Self::PushesGivenUp => "PushesGivenUp",
             Self::PushesParked => "PushesParked",
             Self::Unauthorised => "Unauthorised",
+            Self::TypingLost => "TypingLost",
         }
     }
 
@@ -62,7 +65,8 @@ impl Metric {
             | Self::AuthFailures
             | Self::PushesGivenUp
             | Self::PushesParked
-            | Self::Unauthorised => "Count",
+            | Self::Unauthorised
+            | Self::TypingLost => "Count",
         }
     }
 }

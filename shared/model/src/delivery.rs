@@ -298,6 +298,9 @@ pub struct Delivery {
     pub receipt: Option<ReceiptStatus>,
     /// What was reported back to the message's origin.
     pub reported: Option<ReceiptStatus>,
+    /// The sentence of a chat that the message is, by its id there: whoever is shown the message has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<String>,
 }
 
 impl Delivery {
@@ -314,6 +317,7 @@ impl Delivery {
             reference: None,
             receipt: None,
             reported: None,
+            sentence: None,
         }
     }
 }

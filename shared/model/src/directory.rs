@@ -59,6 +59,15 @@ pub struct Account {
     pub settings: serde_json::Value,
 }
 
+impl Account {
+    /// How visitors see whoever of this account's people answers them, where the account says so: `staff_name` in its settings,
+    /// whatever the platform.
+    #[must_use]
+    pub fn staff_name(&self) -> Option<&str> {
+        self.settings.get("staff_name").and_then(serde_json::Value::as_str).filter(|name| !name.is_empty())
+    }
+}
+
 /// Everything that is configured, as one function holds it in memory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Directory {

@@ -26,5 +26,5 @@ pub use ids::{AccountId, ConversationId, IdError, MessageId, Platform, Slug, Ten
 pub use inbound::{Acknowledgement, DeskMessage, VisitorMessage};
 pub use message::{Author, Content, EventKey, Message, MessageDetails};
 pub use policy::{AckMode, DeliveryPolicy};
-pub use task::{AckTask, ChatTask, DeadTask, DeliverTask, PushTask};
+pub use task::{AckTask, ChatTask, DeadTask, DeliverTask, PushTask, StaffTask, TypingTask};
 pub use time::EpochMillis;

@@ -26,6 +26,60 @@ impl DeliverTask {
     pub const V1_NAME: &str = "deliver.v1";
 }
 
+/// Deliver queue: tell another platform's staff that a visitor is typing, or has stopped. Worth nothing once it is old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum TypingTask {
+    /// What they are told.
+    #[serde(rename = "typing.v1")]
+    V1 {
+        /// Where the visitor is.
+        conversation: ConversationId,
+        /// Whose staff is told.
+        recipient: AccountId,
+        /// Whether the visitor is typing, or has stopped.
+        is_typing: bool,
+        /// When that happened.
+        at: EpochMillis,
+    },
+}
+
+impl TypingTask {
+    /// The word in `task` of [`Self::V1`], by which a queue that carries other tasks too tells it from them.
+    pub const V1_NAME: &str = "typing.v1";
+}
+
+/// Queue of chats: what another platform's staff did in a chat, beside writing in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum StaffTask {
+    /// They have been shown a sentence of the visitor.
+    #[serde(rename = "staff-has.v1")]
+    HasV1 {
+        /// Whose staff.
+        account: AccountId,
+        /// The conversation that is the chat.
+        conversation: ConversationId,
+        /// The id of the sentence.
+        sentence: String,
+    },
+    /// They ended the conversation.
+    #[serde(rename = "staff-ended.v1")]
+    EndedV1 {
+        /// Whose staff.
+        account: AccountId,
+        /// The conversation, which may be a chat or not.
+        conversation: ConversationId,
+        /// When: a chat that began later is another one.
+        at: EpochMillis,
+    },
+}
+
+impl StaffTask {
+    /// The words in `task` of all its variants.
+    pub const NAMES: [&str; 2] = ["staff-has.v1", "staff-ended.v1"];
+}
+
 /// Ack queue: has this attempt been acknowledged?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task")]
@@ -122,6 +176,27 @@ mod tests {
         let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"frontstage/gw","kind":"chat"},"entry":null}"#;
         let task: DeliverTask = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
+    }
+
+    #[test]
+    fn typing_task_text_is_stable() {
+        let text = r#"{"task":"typing.v1","conversation":"00112233445566778899","recipient":"vcita/demo","is_typing":true,"at":1767225600000}"#;
+        let task: TypingTask = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
+        assert_eq!(serde_json::to_value(&task).unwrap()["task"], TypingTask::V1_NAME);
+    }
+
+    #[test]
+    fn staff_task_text_is_stable() {
+        let texts = [
+            r#"{"task":"staff-has.v1","account":"vcita/demo","conversation":"00112233445566778899","sentence":"s-1"}"#,
+            r#"{"task":"staff-ended.v1","account":"vcita/demo","conversation":"00112233445566778899","at":1767225600000}"#,
+        ];
+        for (text, name) in texts.into_iter().zip(StaffTask::NAMES) {
+            let task: StaffTask = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&task).unwrap(), text);
+            assert_eq!(serde_json::to_value(&task).unwrap()["task"], name);
+        }
     }
 
     #[test]

@@ -23,16 +23,25 @@ pub enum Route {
     Channel(ChannelUid),
     /// `PUT /sessions/{session_uid}`: status of a session.
     Session(SessionUid),
+    /// `POST` or `PUT /{session_uid}/typing`: staff types.
+    Typing(SessionUid),
 }
 
 impl Route {
-    /// The one method of the route.
+    /// The methods of the route, as `Allow` lists them. Nobody says which one typing has (section 13, row 4).
     #[must_use]
-    pub const fn method(&self) -> Method {
+    pub const fn allow(&self) -> &'static str {
         match self {
-            Self::Messages => Method::POST,
-            Self::Message(_) | Self::Channel(_) | Self::Session(_) => Method::PUT,
+            Self::Messages => "POST",
+            Self::Message(_) | Self::Channel(_) | Self::Session(_) => "PUT",
+            Self::Typing(_) => "POST, PUT",
         }
+    }
+
+    /// Whether the route has this method.
+    #[must_use]
+    pub fn takes(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
 }
 
@@ -75,6 +84,8 @@ pub fn route(request: &RawRequest) -> Result<Option<Route>, WireError> {
         ["messages", uid] => Some(Route::Message(decoded(uid, "message_uid")?)),
         ["channels", uid] => Some(Route::Channel(decoded(uid, "channel_uid")?)),
         ["sessions", uid] => Some(Route::Session(decoded(uid, "session_uid")?)),
+        // After those above: their words are no session's uid (section 5, routing detail).
+        [uid, "typing"] => Some(Route::Typing(decoded(uid, "session_uid")?)),
         _ => None,
     })
 }
@@ -156,11 +167,30 @@ mod tests {
         assert_eq!(at("/messages/a%2Fb%2B%3D%25"), Ok(Some(Route::Message("a/b+=%".parse().unwrap()))));
         assert_eq!(at("/channels/c-1"), Ok(Some(Route::Channel("c-1".parse().unwrap()))));
         assert_eq!(at("/sessions/%E2%82%AC"), Ok(Some(Route::Session("€".parse().unwrap()))));
-        for none in ["", "/channels", "/sessions", "/messages/a/b", "/x/typing", "/events"] {
+        assert_eq!(at("/s%2F1/typing"), Ok(Some(Route::Typing("s/1".parse().unwrap()))));
+        for none in ["", "/channels", "/sessions", "/messages/a/b", "/typing", "/x/typing/y", "/x/typed", "/events"] {
             assert_eq!(at(none), Ok(None), "{none}");
         }
-        assert_eq!(Route::Messages.method(), Method::POST);
-        assert_eq!(Route::Channel("c".parse().unwrap()).method(), Method::PUT);
+    }
+
+    #[test]
+    fn words_of_other_routes_are_no_session_that_types() {
+        let at = |tail: &str| route(&request(&format!("/vcita/demo/{CURRENT}{tail}")));
+        assert_eq!(at("/messages/typing"), Ok(Some(Route::Message("typing".parse().unwrap()))));
+        assert_eq!(at("/channels/typing"), Ok(Some(Route::Channel("typing".parse().unwrap()))));
+        assert_eq!(at("/sessions/typing"), Ok(Some(Route::Session("typing".parse().unwrap()))));
+    }
+
+    #[test]
+    fn routes_have_the_methods_of_the_contract() {
+        let session = || "s".parse().unwrap();
+        for (route, taken) in [
+            (Route::Messages, [true, false, false]),
+            (Route::Session(session()), [false, true, false]),
+            (Route::Typing(session()), [true, true, false]),
+        ] {
+            assert_eq!([Method::POST, Method::PUT, Method::PATCH].map(|method| route.takes(&method)), taken, "{route:?}");
+        }
     }
 
     #[test]

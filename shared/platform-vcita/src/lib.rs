@@ -27,4 +27,4 @@ pub use ids::{
 pub use outbound::Vcita;
 pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
 pub use status::{MessageNews, Reported};
-pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage};
+pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage, StaffTyping};

@@ -75,6 +75,9 @@ pub struct Settings {
     pub text_cap: usize,
     /// Where its token comes from, unless one is configured.
     pub token_source: TokenSource,
+    /// What visitors of chats see as the name of whoever answers; `None` names nobody. Where it is used:
+    /// [`Account::staff_name`].
+    pub staff_name: Option<String>,
 }
 
 /// The settings as they are written.
@@ -97,6 +100,7 @@ struct Written {
     text_cap: usize,
     #[serde(default)]
     token_source: TokenSource,
+    staff_name: Option<String>,
 }
 
 fn default_api_base() -> String {
@@ -144,6 +148,10 @@ impl Settings {
         if !(1..=100_000).contains(&written.text_cap) {
             return Err(problem("text_cap must be 1 to 100000"));
         }
+        // As long as an agent's name may be.
+        if written.staff_name.as_ref().is_some_and(|name| !(1..=160).contains(&name.encode_utf16().count())) {
+            return Err(problem("staff_name must have 1 to 160 characters"));
+        }
         Ok(Self {
             business_uid: written.business_uid,
             channel_uid,
@@ -154,6 +162,7 @@ impl Settings {
             status_vocabulary: written.status_vocabulary,
             text_cap: written.text_cap,
             token_source: written.token_source,
+            staff_name: written.staff_name,
         })
     }
 }
@@ -290,6 +299,14 @@ mod tests {
         assert_eq!(settings.status_vocabulary, StatusVocabulary::Extended);
         assert_eq!(settings.text_cap, 4096);
         assert_eq!(settings.token_source, TokenSource::Service);
+        assert_eq!(settings.staff_name, None);
+    }
+
+    #[test]
+    fn staff_name_is_what_the_chats_read() {
+        let account = account(json!({"business_uid": "b", "channel_uid": "c", "staff_name": "Salon Iris"}));
+        assert_eq!(Settings::of(&account).unwrap().staff_name.as_deref(), Some("Salon Iris"));
+        assert_eq!(account.staff_name(), Some("Salon Iris"));
     }
 
     #[test]
@@ -307,6 +324,8 @@ mod tests {
             (json!({"typing_path": "/a?b"}), "typing_path"),
             (json!({"activation_timeout_seconds": 0}), "activation_timeout_seconds"),
             (json!({"text_cap": 0}), "text_cap"),
+            (json!({"staff_name": ""}), "staff_name"),
+            (json!({"staff_name": "x".repeat(161)}), "staff_name"),
             (json!({"status_vocabulary": "all"}), "all"),
             (json!({"token_source": "both"}), "both"),
             (json!({"bussiness_uid": "x"}), "bussiness_uid"),

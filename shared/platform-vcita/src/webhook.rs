@@ -1,4 +1,4 @@
-//! What vcita tells us (section 5, A1 to A4). Only a verified request can be read.
+//! What vcita tells us (section 5, A1 to A5). Only a verified request can be read.
 
 use model::{Content, DeskMessage, EpochMillis, ReceiptStatus, RemoteStatus};
 use serde_json::{Map, Value};
@@ -39,6 +39,15 @@ pub struct MessageUpdate {
     pub channel_uid: ChannelUid,
     /// Its new status.
     pub status: MessageNews,
+}
+
+/// A5: staff types, or has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffTyping {
+    /// The session they type in.
+    pub session_uid: SessionUid,
+    /// Whether they are typing.
+    pub is_typing: bool,
 }
 
 /// A3: staff wrote a message.
@@ -89,6 +98,18 @@ impl SessionUpdate {
         let Route::Session(session_uid) = routed(request)? else { return Err(WireError::NoRoute) };
         let body = Body::read(request)?;
         Ok(Self { session_uid, status: status::session(body.text("status")?) })
+    }
+}
+
+impl StaffTyping {
+    /// Reads `POST` or `PUT /{session_uid}/typing`.
+    ///
+    /// # Errors
+    /// [`WireError`] with the reply to give.
+    pub fn parse(request: &Verified<RawRequest>) -> Result<Self, WireError> {
+        let Route::Typing(session_uid) = routed(request)? else { return Err(WireError::NoRoute) };
+        let body = Body::read(request)?;
+        Ok(Self { session_uid, is_typing: body.flag("typing")? })
     }
 }
 
@@ -172,8 +193,8 @@ impl StaffMessage {
 fn routed(request: &Verified<RawRequest>) -> Result<Route, WireError> {
     let request = request.get();
     let found = route(request)?.ok_or(WireError::NoRoute)?;
-    if request.method != found.method() {
-        return Err(WireError::WrongMethod { allow: if matches!(found, Route::Messages) { "POST" } else { "PUT" } });
+    if !found.takes(&request.method) {
+        return Err(WireError::WrongMethod { allow: found.allow() });
     }
     if request.body.len() > MAX_BODY {
         return Err(WireError::TooLarge);
@@ -193,14 +214,17 @@ impl Body {
         }
     }
 
+    fn given(&self, field: &'static str) -> Result<&Value, WireError> {
+        let given = self.0.get(field).filter(|value| !value.is_null());
+        given.ok_or(WireError::Invalid { code: ErrorCode::MissingField, message: "is missing", field: Some(field) })
+    }
+
     fn text(&self, field: &'static str) -> Result<&str, WireError> {
-        match self.0.get(field) {
-            Some(Value::String(text)) => Ok(text),
-            None | Some(Value::Null) => {
-                Err(WireError::Invalid { code: ErrorCode::MissingField, message: "is missing", field: Some(field) })
-            }
-            Some(_) => Err(invalid("must be a text", Some(field))),
-        }
+        self.given(field)?.as_str().ok_or_else(|| invalid("must be a text", Some(field)))
+    }
+
+    fn flag(&self, field: &'static str) -> Result<bool, WireError> {
+        self.given(field)?.as_bool().ok_or_else(|| invalid("must be true or false", Some(field)))
     }
 
     fn uid<T: std::str::FromStr<Err = UidProblem>>(&self, field: &'static str) -> Result<T, WireError> {
@@ -285,6 +309,34 @@ mod tests {
     fn unknown_status_is_kept_as_it_came() {
         let update = SessionUpdate::parse(&request(Method::PUT, "/sessions/s-1", r#"{"status":"paused"}"#)).unwrap();
         assert_eq!(update.status, Reported::Other("paused".to_owned()));
+    }
+
+    #[test]
+    fn typing_is_read_with_either_method() {
+        for method in [Method::POST, Method::PUT] {
+            for is_typing in [true, false] {
+                let body = json!({"typing": is_typing, "more": 1}).to_string();
+                let typing = StaffTyping::parse(&request(method.clone(), "/s-1/typing", body)).unwrap();
+                assert_eq!(typing, StaffTyping { session_uid: "s-1".parse().unwrap(), is_typing });
+            }
+        }
+    }
+
+    #[test]
+    fn typing_that_is_no_boolean_is_400() {
+        for (body, code, message) in [
+            (r"{}", ErrorCode::MissingField, "is missing"),
+            (r#"{"typing":null}"#, ErrorCode::MissingField, "is missing"),
+            (r#"{"typing":"true"}"#, ErrorCode::Invalid, "must be true or false"),
+            (r#"{"typing":1}"#, ErrorCode::Invalid, "must be true or false"),
+        ] {
+            let error = StaffTyping::parse(&request(Method::POST, "/s-1/typing", body)).unwrap_err();
+            assert_eq!(error, WireError::Invalid { code, message, field: Some("typing") }, "{body}");
+        }
+        let error = StaffTyping::parse(&request(Method::PATCH, "/s-1/typing", r#"{"typing":true}"#)).unwrap_err();
+        assert_eq!(error, WireError::WrongMethod { allow: "POST, PUT" });
+        let error = StaffTyping::parse(&request(Method::PUT, "/messages/typing", r#"{"typing":true}"#)).unwrap_err();
+        assert_eq!(error, WireError::NoRoute);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, Chat, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, Conversation, ConversationId, DeliverTask, EpochMillis, Message};
+use model::{AccountId, ChatTask, Conversation, ConversationId, DeliverTask, EpochMillis, Message, TypingTask};
 
-use crate::{Guard, GuardRefusal, NewDelivery, Offer, PortError, ResultChange, StoredResult};
+use crate::{Guard, GuardRefusal, NewDelivery, Offer, OwedReceipt, PortError, ResultChange, StoredResult};
 
 /// One sequence of what somebody is told, numbered from 1 without gaps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,6 +176,9 @@ pub struct ChatChange {
     pub agents: Vec<AgentChange>,
     /// What another platform's staff is told.
     pub relay: Option<Relay>,
+    /// The receipt for a sentence that another platform's staff wrote. Nothing of it is stored where the sentence's delivery
+    /// is not there, or the same or more was reported of it before.
+    pub receipt: Option<OwedReceipt>,
     /// Filled-in forms, each of them once.
     pub results: Vec<ResultChange>,
     /// Conditions; looked at before everything else.
@@ -389,4 +392,10 @@ pub trait ChatTimers: Send + Sync {
     /// # Errors
     /// [`PortError::Unavailable`] if it was not taken.
     async fn relay(&self, task: &DeliverTask) -> Result<(), PortError>;
+
+    /// Lets another platform's staff be told that a visitor is typing, or has stopped.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`] if it was not taken: then they are not told.
+    async fn typing(&self, task: &TypingTask) -> Result<(), PortError>;
 }

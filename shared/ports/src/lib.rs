@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{AckTask, DeadTask, DeliverTask, EpochMillis, Platform, Slug};
+use model::{AckTask, DeadTask, DeliverTask, EpochMillis, Platform, Slug, StaffTask};
 use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
@@ -31,8 +31,8 @@ pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushSta
 pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, ReceiptOutcome, Saved,
-    StatusStore, Store, StoryStore, ThreadNote, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt, OnceKey, Opened,
+    OwedReceipt, ReceiptOutcome, Saved, StatusStore, Store, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 /// Why a backing service did not do what it was asked.
@@ -91,6 +91,12 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// [`PortError::Unavailable`] if it was not taken.
     async fn ack_check(&self, task: &AckTask, delay: Duration) -> Result<(), PortError>;
+
+    /// Says on the queue of chats what another platform's staff did.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`] if it was not taken.
+    async fn staff(&self, task: &StaffTask) -> Result<(), PortError>;
 
     /// Sends an entry to the dead-letter queue.
     ///

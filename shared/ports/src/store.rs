@@ -52,7 +52,7 @@ pub struct Opened {
 }
 
 /// A delivery to create with a message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDelivery {
     /// The delivery.
     pub delivery: Delivery,
@@ -205,7 +205,12 @@ pub enum ThreadNote {
     /// It stands for this conversation; the status was stored.
     Noted(ConversationId),
     /// It stands for this conversation and is gone for good; nothing was stored.
-    Gone(ConversationId),
+    Gone {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Since when.
+        since: EpochMillis,
+    },
     /// Nobody knows it yet; the status is kept for a while, for the binding that may be under way.
     Parked,
 }
@@ -219,6 +224,26 @@ pub enum ReceiptOutcome {
     NoNews,
     /// There is no such delivery.
     Unknown,
+}
+
+/// What came of a receipt from a recipient, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedReceipt {
+    /// What came of it.
+    pub outcome: ReceiptOutcome,
+    /// [`Delivery::sentence`], if the delivery exists.
+    pub sentence: Option<String>,
+}
+
+/// A receipt that a chat owes to whoever wrote one of its sentences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedReceipt {
+    /// The delivery by which the sentence came into the chat.
+    pub of: DeliveryKey,
+    /// What it says.
+    pub status: ReceiptStatus,
+    /// Its own delivery.
+    pub new: NewDelivery,
 }
 
 /// Who is connected.
@@ -320,6 +345,24 @@ pub trait DeliveryStore: Send + Sync {
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
     async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError>;
+
+    /// The thread that stands for the lane's conversation on the recipient's platform, as it was last heard of; `None` if
+    /// none was bound.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError>;
+}
+
+/// What a platform's thread stands for.
+#[async_trait]
+pub trait ThreadStore: Send + Sync {
+    /// The conversation that a thread of the account was bound to, whatever became of the thread since; `None` if nobody
+    /// bound it.
+    ///
+    /// # Errors
+    /// [`PortError`] when it cannot be read.
+    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError>;
 }
 
 /// Lanes that are due.
@@ -372,7 +415,7 @@ pub trait StatusStore: DeliveryStore + EventStore + LaneStore {
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
-    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError>;
+    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<NotedReceipt, PortError>;
 }
 
 /// The operator looks, under any name that a configured account uses, and puts back what failed.
@@ -393,9 +436,9 @@ pub trait StoryStore: DirectoryStore + EventStore {
 }
 
 /// Everything that is kept: what an adapter has to be.
-pub trait Store: InboundStore + AckStore + StatusStore + StoryStore {}
+pub trait Store: InboundStore + AckStore + StatusStore + StoryStore + ThreadStore {}
 
-impl<T: InboundStore + AckStore + StatusStore + StoryStore> Store for T {}
+impl<T: InboundStore + AckStore + StatusStore + StoryStore + ThreadStore> Store for T {}
 
 /// A conversation with all that happened in it.
 #[derive(Debug, Clone, Default)]

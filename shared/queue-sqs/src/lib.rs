@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use model::{AckTask, ChatTask, DeadTask, DeliverTask, LaneKind, PushTask};
+use model::{AckTask, ChatTask, DeadTask, DeliverTask, LaneKind, PushTask, StaffTask, TypingTask};
 use ports::{ChatTimers, PortError, PushQueue, Queue};
 use serde::Serialize;
 
@@ -102,6 +102,10 @@ impl Queue for SqsQueue {
         send_one(&self.client, &self.urls.ack, body(task)?, delay).await
     }
 
+    async fn staff(&self, task: &StaffTask) -> Result<(), PortError> {
+        send_one(&self.client, &self.urls.chat, body(task)?, Duration::ZERO).await
+    }
+
     async fn dead(&self, task: &DeadTask) -> Result<(), PortError> {
         send_one(&self.client, &self.urls.dead, body(task)?, Duration::ZERO).await
     }
@@ -130,6 +134,10 @@ impl ChatTimers for SqsChatTimers {
     }
 
     async fn relay(&self, task: &DeliverTask) -> Result<(), PortError> {
+        send_one(&self.client, &self.urls.deliver, body(task)?, Duration::ZERO).await
+    }
+
+    async fn typing(&self, task: &TypingTask) -> Result<(), PortError> {
         send_one(&self.client, &self.urls.deliver, body(task)?, Duration::ZERO).await
     }
 }
@@ -233,6 +241,13 @@ mod tests {
         let said = DeliverTask::V1 { lane: chat_lane, entry: None };
         queue.deliver(&[(task(24), Duration::ZERO), (said.clone(), Duration::ZERO)]).await.unwrap();
         SqsChatTimers::of(&queue).relay(&task(25)).await.unwrap();
+        let conversation = sample_lane_key().conversation;
+        let at = model::EpochMillis::new(1_767_225_600_000);
+        let recipient = sample_lane_key().recipient;
+        let types = TypingTask::V1 { conversation, recipient: recipient.clone(), is_typing: true, at };
+        SqsChatTimers::of(&queue).typing(&types).await.unwrap();
+        let ended = StaffTask::EndedV1 { account: recipient, conversation, at };
+        queue.staff(&ended).await.unwrap();
         let lane = model::LaneKey { conversation: "00112233445566778899".parse().unwrap(), ..sample_lane_key() };
         let entry = model::LaneEntry { seq: 7, receipt: None };
         let ack = AckTask::V1 { lane: lane.clone(), entry, attempt: 1 };
@@ -253,12 +268,15 @@ mod tests {
                 bodies.extend(batch.into_iter().filter_map(|message| message.body));
             }
         };
-        let delivered: Vec<DeliverTask> =
-            receive(&urls.deliver).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let (typing, delivered): (Vec<String>, Vec<String>) =
+            receive(&urls.deliver).await.into_iter().partition(|body| body.contains("typing.v1"));
+        assert_eq!(typing.iter().map(|body| serde_json::from_str(body).unwrap()).collect::<Vec<TypingTask>>(), [types]);
+        let delivered: Vec<DeliverTask> = delivered.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
         assert_eq!(delivered.len(), 26);
-        let of_chats: Vec<DeliverTask> =
-            receive(&urls.chat).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
-        assert_eq!(of_chats, [said]);
+        let (of_staff, of_chats): (Vec<String>, Vec<String>) =
+            receive(&urls.chat).await.into_iter().partition(|body| body.contains("staff-ended.v1"));
+        assert_eq!(of_staff.iter().map(|body| serde_json::from_str(body).unwrap()).collect::<Vec<StaffTask>>(), [ended]);
+        assert_eq!(of_chats.iter().map(|body| serde_json::from_str(body).unwrap()).collect::<Vec<DeliverTask>>(), [said]);
         assert!((1..=25).all(|seq| delivered.contains(&task(seq))));
         // The second timer is still under way.
         assert_eq!(

@@ -12,9 +12,9 @@ use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace
 use futures_util::future::{try_join, try_join_all};
 use model::{AccountId, ConversationId, EpochMillis};
 use ports::{
-    AgentChange, AgentSeen, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, PortError, PushClaim,
-    PushLease, PushNext, PushState, PushStates, ResultChange, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead,
-    StreamKey, StreamPage, StreamRead,
+    AgentChange, AgentSeen, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal, OwedReceipt, PortError,
+    PushClaim, PushLease, PushNext, PushState, PushStates, ResultChange, SaidBefore, Saved, StoredResult, StreamEntry,
+    StreamHead, StreamKey, StreamPage, StreamRead,
 };
 
 use crate::DynamoStore;
@@ -26,7 +26,7 @@ use crate::chat_items::{
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
 use crate::keys::{self, Item, Key, Range};
 use crate::results::{ResultItem, result_marks, result_put};
-use crate::store::{conversation_of, guard_changes, mark, refusal, relay_changes, saved};
+use crate::store::{conversation_of, guard_changes, mark, receipt_changes, refusal, relay_changes, saved};
 use crate::table::{Outcome, Table, Verdict};
 
 /// How long an entry of a stream is kept (FrontStage contract, 10.3).
@@ -616,6 +616,8 @@ struct Write<'a> {
     before: Option<Listing>,
     /// Places that are noted already, where there are too many of them.
     noted: HashMap<Key, Vec<String>>,
+    /// The receipt, as long as it may be owed.
+    receipt: Option<&'a OwedReceipt>,
 }
 
 impl<'a> Write<'a> {
@@ -651,7 +653,7 @@ impl<'a> Write<'a> {
             chat.insert(keys::DUE_AT.to_owned(), number(at.millis()));
         }
         let before = change.expected_rev.map(|_| before.unwrap_or_else(|| Listing::from(&change.record)));
-        Ok(Self { change, chat, agents, said, confirmed, before, noted: HashMap::new() })
+        Ok(Self { change, chat, agents, said, confirmed, before, noted: HashMap::new(), receipt: change.receipt.as_ref() })
     }
 
     /// What has a condition first, in the order in which it is looked at; then whatever has none.
@@ -673,6 +675,9 @@ impl<'a> Write<'a> {
             // The first time wins.
             confirm.set_if_absent(attribute::CONFIRMED_AT, value(at)?);
             changes.push(confirm.if_present());
+        }
+        if let Some(receipt) = self.receipt {
+            changes.extend(receipt_changes(receipt)?);
         }
         if let Some(relay) = &self.change.relay {
             changes.extend(relay_changes(relay)?);
@@ -726,6 +731,14 @@ impl<'a> Write<'a> {
         }
         // A confirmation of what is not there is none.
         self.confirmed.retain(|_| !verdicts.next().is_some_and(|verdict| verdict.is_refusal()));
+        if let Some(owed) = self.receipt {
+            let of = receipt_changes(owed)?.len();
+            // Nobody is told less than before, nor of what is not there.
+            if verdicts.by_ref().take(of).filter(Verdict::is_refusal).count() > 0 {
+                self.receipt = None;
+                is_wiser = true;
+            }
+        }
         if self.change.relay.is_some()
             && let Some(Verdict::Refused(found)) = verdicts.next()
         {

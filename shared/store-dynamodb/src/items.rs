@@ -418,6 +418,8 @@ pub(crate) struct DeliveryItem {
     receipt: Option<ReceiptStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<ReceiptStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sentence: Option<String>,
 }
 
 impl Entity for DeliveryItem {
@@ -525,6 +527,7 @@ impl From<&Delivery> for DeliveryItem {
             reference: from.reference.clone(),
             receipt: from.receipt,
             reported: from.reported,
+            sentence: from.sentence.clone(),
         }
     }
 }
@@ -543,6 +546,7 @@ impl TryFrom<DeliveryItem> for Delivery {
             reference: item.reference,
             receipt: item.receipt,
             reported: item.reported,
+            sentence: item.sentence,
         })
     }
 }

@@ -6,7 +6,7 @@
 //! | message | `CONV#{conversation}` | `MSG#{seq}` | batch read |
 //! | the rest of a long message | `CONV#{conversation}` | `MSG#{seq}#PART#{n}` | batch read |
 //! | delivery | `CONV#{conversation}` | `DLV#{account}#{entry}` | batch read, update on its `rev` |
-//! | lane of a recipient | `CONV#{conversation}` | `LANE#{account}#{kind}` | batch read, update on its content |
+//! | lane of a recipient | `CONV#{conversation}` | `LANE#{account}#{kind}` | batch read, get, update on its content |
 //! | story of a delivery | `CONV#{conversation}` | `STORY#{account}#{entry}#{at}#{mark}` | appended only |
 //! | everything of a conversation | `CONV#{conversation}` | all of them | query |
 //! | platform event: which message is it? | `EVENT#{account}#{part}...` | `EVENT` | batch read, put if absent |

@@ -11,7 +11,7 @@
 //!
 //! | Operation | Calls |
 //! |---|---|
-//! | `open`, `work` of an entry, `event` | 1 batch or single read |
+//! | `open`, `work` of an entry, `event`, `thread`, `conversation_of` | 1 batch or single read |
 //! | `work` of a lane's head | 1 read and 1 batch read |
 //! | `work` of a message above 320 KB | 1 batch read more, of the parts of its content |
 //! | `accept`, `acknowledge`, `save`, `guard`, `requeue`, `configure` | 1 transaction |
@@ -31,7 +31,7 @@
 //! | `save`, `tell` | 1 transaction |
 //! | `save` by a store that has not read the chat, when its place in the lists changes | 1 transaction more |
 //! | `save` of a sentence whose id was used 50 times, every 25 times from then on | 1 transaction more |
-//! | `save` that confirms or releases what is not there | 1 transaction more |
+//! | `save` that confirms or releases what is not there, or owes a receipt of it | 1 transaction more |
 //! | `reserve`, `reserve_pushed` | 1 update; 2 after a day and a half of silence |
 //! | `read` | 1 query; 1 read more when the page is full and does not begin with the next number |
 //! | `head`, and `read` of a place that has expired | 1 read, and 1 query or as many as halve what has expired |

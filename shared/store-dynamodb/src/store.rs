@@ -11,8 +11,8 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, OnceKey, Opened, PortError,
-    ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt, OnceKey, Opened,
+    OwedReceipt, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 use crate::DynamoStore;
@@ -259,6 +259,19 @@ impl DeliveryStore for DynamoStore {
         }
         Err(PortError::Busy)
     }
+
+    async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError> {
+        let item = self.table.get(&Key::lane(lane)).await?;
+        Ok(item.map(items::lane).transpose()?.and_then(|lane| lane.remote))
+    }
+}
+
+#[async_trait]
+impl ThreadStore for DynamoStore {
+    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError> {
+        let item: Option<ThreadItem> = self.table.get(&Key::thread(account, thread)).await?.map(from_item).transpose()?;
+        Ok(item.and_then(|item| item.conversation))
+    }
 }
 
 #[async_trait]
@@ -323,7 +336,8 @@ impl StatusStore for DynamoStore {
                 }
             };
             if known_status == RemoteStatus::Deleted {
-                return Ok(ThreadNote::Gone(lane.conversation));
+                let since = known.as_ref().map_or(now, |known| known.changed_at);
+                return Ok(ThreadNote::Gone { conversation: lane.conversation, since });
             }
             let note =
                 note.if_is(attribute::CONVERSATION, Some(value(lane.conversation)?)).if_not(attribute::STATUS, deleted.clone());
@@ -366,16 +380,18 @@ impl StatusStore for DynamoStore {
         Ok(saved(&self.table.make(note).await?))
     }
 
-    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError> {
+    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<NotedReceipt, PortError> {
         // `rev` stays: a worker that has read the delivery does not write this attribute.
         let mut note = Change::update(Key::delivery(delivery));
         note.set(attribute::RECEIPT, value(status)?);
         let lower = status.lower().map(value).collect::<Result<_, _>>()?;
-        Ok(match self.table.make(note.if_present().if_absent_or_one_of(attribute::RECEIPT, lower)).await? {
-            Made::Yes(_) => ReceiptOutcome::Stored,
-            Made::No(Some(_)) => ReceiptOutcome::NoNews,
-            Made::No(None) => ReceiptOutcome::Unknown,
-        })
+        let note = note.if_present().if_absent_or_one_of(attribute::RECEIPT, lower).returning_all();
+        let (outcome, item) = match self.table.make(note).await? {
+            Made::Yes(item) => (ReceiptOutcome::Stored, item),
+            Made::No(Some(item)) => (ReceiptOutcome::NoNews, Some(item)),
+            Made::No(None) => (ReceiptOutcome::Unknown, None),
+        };
+        Ok(NotedReceipt { outcome, sentence: item.map(delivery_of).transpose()?.and_then(|delivery| delivery.sentence) })
     }
 }
 
@@ -489,6 +505,18 @@ pub(crate) fn relay_changes(relay: &Relay) -> Result<Vec<Change>, PortError> {
     let place = Change::put(Key::conversation(conversation.id), item).if_place(number(conversation.last_seq), visitor);
     let mut changes = vec![place];
     changes.extend(message_changes(&relay.messages, &relay.deliveries)?);
+    Ok(changes)
+}
+
+/// The receipt that a chat's change owes: first what was reported of the sentence's delivery, on what was before, then the rest.
+/// Its `rev` counts on, so that a worker that has read it does not report less.
+pub(crate) fn receipt_changes(owed: &OwedReceipt) -> Result<Vec<Change>, PortError> {
+    let mut said = Change::update(Key::delivery(&owed.of));
+    said.set(attribute::REPORTED, value(owed.status)?);
+    said.increment(attribute::REV);
+    let lower = owed.status.lower().map(value).collect::<Result<_, _>>()?;
+    let mut changes = vec![said.if_present().if_absent_or_one_of(attribute::REPORTED, lower), delivery_put(&owed.new)?];
+    changes.extend(lane_appends(std::slice::from_ref(&owed.new))?);
     Ok(changes)
 }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask};
+use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask, TypingTask};
 use ports::{
     AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard,
     GuardRefusal, HandOut, HandOuts, HandedOut, ListedResult, Offer, Offers, PortError, PushClaim, PushLease, PushNext,
@@ -110,6 +110,9 @@ impl Data {
             && let Err(found) = messages.relay(relay)
         {
             return ChatSaved::Stale(found);
+        }
+        if let Some(receipt) = &change.receipt {
+            messages.owe(receipt);
         }
         for load in &change.agents {
             self.load(conversation, load);
@@ -664,6 +667,7 @@ pub struct ManualTimers {
     clock: Arc<dyn Clock>,
     waiting: Mutex<Vec<(EpochMillis, ChatTask)>>,
     relayed: Mutex<Vec<DeliverTask>>,
+    typing: Mutex<Vec<TypingTask>>,
     faults: Faults,
 }
 
@@ -671,7 +675,7 @@ impl ManualTimers {
     /// Timers whose delays run on `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, waiting: Mutex::default(), relayed: Mutex::default(), faults: Faults::default() }
+        Self { clock, waiting: Mutex::default(), relayed: Mutex::default(), typing: Mutex::default(), faults: Faults::default() }
     }
 
     /// What goes wrong in the calls to come.
@@ -709,10 +713,17 @@ impl ManualTimers {
         std::mem::take(&mut *self.relayed.lock().unwrap())
     }
 
+    /// Takes out what other platforms' staff is told of typing, in the order in which it happened.
+    #[must_use]
+    pub fn typing(&self) -> Vec<TypingTask> {
+        std::mem::take(&mut *self.typing.lock().unwrap())
+    }
+
     /// Loses everything, as a crash between storing and sending would.
     pub fn forget_all(&self) {
         self.waiting.lock().unwrap().clear();
         self.relayed.lock().unwrap().clear();
+        self.typing.lock().unwrap().clear();
     }
 }
 
@@ -725,6 +736,10 @@ impl ChatTimers for ManualTimers {
 
     async fn relay(&self, task: &DeliverTask) -> Result<(), PortError> {
         self.faults.apply("timers", || self.relayed.lock().unwrap().push(task.clone()))
+    }
+
+    async fn typing(&self, task: &TypingTask) -> Result<(), PortError> {
+        self.faults.apply("timers", || self.typing.lock().unwrap().push(task.clone()))
     }
 }
 

@@ -15,12 +15,12 @@ use chat::{
 };
 use model::{
     AccountId, Author, Content, Conversation, ConversationId, Delivery, DeliveryContent, DeliveryKey, EpochMillis, EventKey,
-    LaneEntry, LaneKey, LaneKind, Memo, Message, MessageId, TenantId, Visitor,
+    LaneEntry, LaneKey, LaneKind, Memo, Message, MessageId, ReceiptStatus, TenantId, Visitor,
 };
 use ports::{
     AcceptOutcome, Acceptance, AgentChange, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, Chats, Guard, GuardRefusal,
-    LaneSelector, NewDelivery, OnceKey, PortError, Relay, StaffView, Store, StreamEntry, StreamHead, StreamKey, StreamPage,
-    StreamRead,
+    LaneSelector, NewDelivery, OnceKey, OwedReceipt, PortError, Relay, StaffView, Store, StreamEntry, StreamHead, StreamKey,
+    StreamPage, StreamRead,
 };
 use serde_json::json;
 
@@ -104,7 +104,8 @@ pub async fn run_beside(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
     relay_to_a_conversation_that_is_further_is_stale_and_stores_nothing(chats.clone(), store.clone()).await;
     relay_of_a_lost_change_stores_nothing(chats.clone(), store.clone()).await;
     relay_waits_behind_what_waits(chats.clone(), store.clone()).await;
-    staffs_answer_in_a_chat_waits_in_a_lane_of_its_own(chats, store).await;
+    staffs_answer_in_a_chat_waits_in_a_lane_of_its_own(chats.clone(), store.clone()).await;
+    receipt_is_owed_once_and_never_for_less(chats, store).await;
 }
 
 /// Ids of one case.
@@ -232,6 +233,7 @@ impl Case {
             told: Vec::new(),
             agents: Vec::new(),
             relay: None,
+            receipt: None,
             results: Vec::new(),
             guards: Vec::new(),
             now: self.now,
@@ -1302,4 +1304,48 @@ pub async fn staffs_answer_in_a_chat_waits_in_a_lane_of_its_own(chats: Arc<dyn C
     assert_eq!((item.delivery, item.message), (delivery, acceptance.message));
     let due = store.due(case.now, 1_000).await.unwrap();
     assert!(due.contains(&(key.lane(), case.now)));
+}
+
+/// A receipt for what staff wrote is stored with the change, in the lane of receipts; the same or less is not reported again, nor
+/// anything of what is not there, and the change is stored all the same.
+pub async fn receipt_is_owed_once_and_never_for_less(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
+    let case = Case::with_chat(chats).await;
+    let to = staff();
+    let Relay { conversation, mut messages, .. } = relay_of(&case, &to, PLACE..=PLACE);
+    let mut message = messages.remove(0);
+    (message.author, message.origin) = (Author::Desk, to.clone());
+    let of = DeliveryKey { message: message.id, recipient: case.gateway.clone(), content: DeliveryContent::Chat };
+    let said = NewDelivery { delivery: Delivery::queued(of.clone(), case.tenant.clone(), case.now), due_at: case.now };
+    let (events, guards) = (Vec::new(), Vec::new());
+    let acceptance = Acceptance { conversation, may_create: true, message, events, deliveries: vec![said], guards };
+    assert_eq!(store.accept(&acceptance).await.unwrap(), AcceptOutcome::Stored);
+
+    let owed = |of: &DeliveryKey, status| {
+        let key = DeliveryKey { message: of.message, recipient: to.clone(), content: DeliveryContent::Receipt(status) };
+        let delivery = Delivery::queued(key, case.tenant.clone(), case.now);
+        OwedReceipt { of: of.clone(), status, new: NewDelivery { delivery, due_at: case.later(SOON) } }
+    };
+    let other = DeliveryKey { message: MessageId::new(case.id, PLACE + 9).unwrap(), ..of.clone() };
+    let delivered = owed(&of, ReceiptStatus::Delivered);
+    let lane = delivered.new.delivery.key.lane();
+    assert_eq!(lane.kind, LaneKind::Receipts);
+    let receipt = |status| LaneEntry { seq: PLACE, receipt: Some(status) };
+    for (receipt_now, expected) in [
+        (owed(&other, ReceiptStatus::Delivered), vec![]),
+        (delivered.clone(), vec![receipt(ReceiptStatus::Delivered)]),
+        (delivered, vec![receipt(ReceiptStatus::Delivered)]),
+        (owed(&of, ReceiptStatus::Sent), vec![receipt(ReceiptStatus::Delivered)]),
+        (owed(&of, ReceiptStatus::Read), vec![receipt(ReceiptStatus::Delivered), receipt(ReceiptStatus::Read)]),
+    ] {
+        let mut change = case.next().await;
+        change.receipt = Some(receipt_now);
+        let rev = change.record.chat.rev;
+        assert_eq!(case.save(&change).await, ChatSaved::Yes);
+        assert_eq!(case.stored(case.id).await.chat.rev, rev);
+        assert_eq!(pending(&*store, &lane, case.now).await, expected);
+    }
+    let said = store.work(&of.lane(), LaneSelector::Head, None, case.now).await.unwrap().unwrap().delivery;
+    assert_eq!((said.reported, said.rev), (Some(ReceiptStatus::Read), 2), "a worker that has read it before is too late");
+    let item = store.work(&lane, LaneSelector::Head, None, case.now).await.unwrap().unwrap();
+    assert_eq!((item.lane.due_at, item.message.id), (Some(case.later(SOON)), of.message));
 }

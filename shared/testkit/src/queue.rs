@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{AckTask, DeadTask, DeliverTask, EpochMillis};
+use model::{AckTask, DeadTask, DeliverTask, EpochMillis, StaffTask};
 use ports::{Clock, PortError, Queue};
 
 use crate::{Fault, Faults};
@@ -19,6 +19,8 @@ pub enum QueuedTask {
     Deliver(DeliverTask),
     /// In the ack queue.
     Ack(AckTask),
+    /// In the queue of chats.
+    Staff(StaffTask),
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +144,10 @@ impl Queue for InMemoryQueue {
 
     async fn ack_check(&self, task: &AckTask, delay: Duration) -> Result<(), PortError> {
         self.send(vec![(QueuedTask::Ack(task.clone()), delay)])
+    }
+
+    async fn staff(&self, task: &StaffTask) -> Result<(), PortError> {
+        self.send(vec![(QueuedTask::Staff(task.clone()), Duration::ZERO)])
     }
 
     async fn dead(&self, task: &DeadTask) -> Result<(), PortError> {

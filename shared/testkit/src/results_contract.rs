@@ -247,6 +247,7 @@ async fn result_is_stored_with_its_chat_or_not_at_all(case: &Case) {
             confirmed,
             told,
             relay: None,
+            receipt: None,
             agents,
             results,
             guards,

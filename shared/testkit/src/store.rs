@@ -13,8 +13,9 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, LaneSelector, LaneStore, NewDelivery, Opened, PortError,
-    ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt,
+    Opened, OwedReceipt, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition,
+    WorkItem,
 };
 
 /// Operations done so far, refused ones included.
@@ -44,7 +45,7 @@ enum Kind {
 /// What is known of a platform's thread.
 #[derive(Debug)]
 enum Thread {
-    Bound { lane: LaneKey, status: RemoteStatus },
+    Bound { lane: LaneKey, status: RemoteStatus, changed_at: EpochMillis },
     Parked { status: RemoteStatus, expires_at: EpochMillis },
 }
 
@@ -138,6 +139,15 @@ impl Data {
             self.append(delivery);
         }
         Ok(())
+    }
+
+    fn owe(&mut self, owed: &OwedReceipt) {
+        let Some(said) = self.deliveries.get_mut(&owed.of) else { return };
+        if owed.status.supersedes(said.reported) {
+            said.reported = Some(owed.status);
+            said.rev += 1;
+            self.append(&owed.new);
+        }
     }
 
     fn acknowledge(&mut self, ack: &AckWrite) -> AckOutcome {
@@ -240,10 +250,10 @@ impl Data {
         let status = match self.threads.get(&name) {
             Some(Thread::Parked { status, expires_at }) if *expires_at > thread.changed_at => *status,
             // Bound before, by a worker whose answer was lost: what was heard since then is not forgotten.
-            Some(Thread::Bound { lane: same, status }) if same == lane => *status,
+            Some(Thread::Bound { lane: same, status, .. }) if same == lane => *status,
             Some(Thread::Parked { .. } | Thread::Bound { .. }) | None => thread.status,
         };
-        self.threads.insert(name, Thread::Bound { lane: lane.clone(), status });
+        self.threads.insert(name, Thread::Bound { lane: lane.clone(), status, changed_at: thread.changed_at });
         let lane = self.lanes.entry(lane.clone()).or_insert_with(|| Lane::empty(lane.clone()));
         lane.remote = Some(RemoteThread { status, ..thread.clone() });
         status
@@ -259,9 +269,12 @@ impl Data {
     ) -> ThreadNote {
         let name = (account.clone(), id.to_owned());
         match self.threads.get_mut(&name) {
-            Some(Thread::Bound { lane, status: RemoteStatus::Deleted }) => ThreadNote::Gone(lane.conversation),
-            Some(Thread::Bound { lane, status: known }) => {
+            Some(Thread::Bound { lane, status: RemoteStatus::Deleted, changed_at }) => {
+                ThreadNote::Gone { conversation: lane.conversation, since: *changed_at }
+            }
+            Some(Thread::Bound { lane, status: known, changed_at }) => {
                 *known = status;
+                *changed_at = now;
                 let current = self.lanes.get_mut(lane).and_then(|lane| lane.remote.as_mut()).filter(|thread| thread.id == id);
                 if let Some(thread) = current {
                     thread.status = status;
@@ -277,13 +290,16 @@ impl Data {
         }
     }
 
-    fn note_receipt(&mut self, key: &DeliveryKey, status: ReceiptStatus) -> ReceiptOutcome {
-        let Some(delivery) = self.deliveries.get_mut(key) else { return ReceiptOutcome::Unknown };
+    fn note_receipt(&mut self, key: &DeliveryKey, status: ReceiptStatus) -> NotedReceipt {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return NotedReceipt { outcome: ReceiptOutcome::Unknown, sentence: None };
+        };
+        let sentence = delivery.sentence.clone();
         if !status.supersedes(delivery.receipt) {
-            return ReceiptOutcome::NoNews;
+            return NotedReceipt { outcome: ReceiptOutcome::NoNews, sentence };
         }
         delivery.receipt = Some(status);
-        ReceiptOutcome::Stored
+        NotedReceipt { outcome: ReceiptOutcome::Stored, sentence }
     }
 
     fn due(&self, now: EpochMillis, limit: usize) -> Vec<(LaneKey, EpochMillis)> {
@@ -344,6 +360,11 @@ impl InMemoryStore {
     }
 
     /// What a change of a chat brings along, in the same breath as the change.
+    /// Stores the receipt of a chat's change.
+    pub(crate) fn owe(&self, owed: &OwedReceipt) {
+        self.data.lock().unwrap().owe(owed);
+    }
+
     pub(crate) fn relay(&self, relay: &Relay) -> Result<(), Option<Box<Conversation>>> {
         self.data.lock().unwrap().relay(relay)
     }
@@ -521,6 +542,20 @@ impl DeliveryStore for InMemoryStore {
     async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
         self.write("bind", |data| data.bind(lane, thread))
     }
+
+    async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError> {
+        self.read("thread", |data| data.lanes.get(lane).and_then(|lane| lane.remote.clone()))
+    }
+}
+
+#[async_trait]
+impl ThreadStore for InMemoryStore {
+    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError> {
+        self.read("conversation_of", |data| match data.threads.get(&(account.clone(), thread.to_owned())) {
+            Some(Thread::Bound { lane, .. }) => Some(lane.conversation),
+            Some(Thread::Parked { .. }) | None => None,
+        })
+    }
 }
 
 #[async_trait]
@@ -573,7 +608,7 @@ impl StatusStore for InMemoryStore {
         })
     }
 
-    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<ReceiptOutcome, PortError> {
+    async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<NotedReceipt, PortError> {
         self.write("note_receipt", |data| data.note_receipt(delivery, status))
     }
 }

@@ -13,8 +13,8 @@ use model::{
     RemoteThread, Route, RouteWhen, StoryEntry, StoryEvent, Tenant, TenantId,
 };
 use ports::{
-    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, Guard, GuardRefusal, LaneSelector, NewDelivery, OnceKey,
-    PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckWrite, Guard, GuardRefusal, LaneSelector, NewDelivery,
+    NotedReceipt, OnceKey, PortError, ReceiptOutcome, Saved, Store, ThreadNote, Transition, WorkItem,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -81,6 +81,8 @@ pub async fn run(store: Arc<dyn Store>) {
         replaced_thread_does_not_speak_for_the_lane,
         installation_note_is_kept_until_deleted,
         receipt_note_only_rises,
+        receipt_note_names_the_sentence,
+        bound_thread_is_found_from_both_sides,
         receipt_note_is_not_lost_by_a_save,
         due_lanes_are_found_oldest_first,
         postponed_lane_is_not_due,
@@ -1062,7 +1064,7 @@ pub async fn deleted_thread_stays_deleted(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
     case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Active)).await.unwrap();
     assert_eq!(case.note("t-1", RemoteStatus::Deleted).await, ThreadNote::Noted(case.id));
-    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Gone(case.id));
+    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Gone { conversation: case.id, since: case.now });
     assert_eq!(case.thread_status().await, Some(RemoteStatus::Deleted));
     // The conversation gets another thread.
     case.store.bind(&case.lane_key(), &case.thread("t-2", RemoteStatus::Active)).await.unwrap();
@@ -1076,7 +1078,11 @@ pub async fn replaced_thread_does_not_speak_for_the_lane(store: Arc<dyn Store>) 
     let current = case.thread("t-2", RemoteStatus::Active);
     case.store.bind(&case.lane_key(), &current).await.unwrap();
     let note = case.note("t-1", RemoteStatus::Deleted).await;
-    assert!(!matches!(note, ThreadNote::Noted(other) | ThreadNote::Gone(other) if other != case.id), "{note:?}");
+    let of_another = match note {
+        ThreadNote::Noted(other) | ThreadNote::Gone { conversation: other, .. } => other != case.id,
+        ThreadNote::Parked => false,
+    };
+    assert!(!of_another, "{note:?}");
     assert_eq!(case.lane().await.remote, Some(current));
 }
 
@@ -1126,21 +1132,57 @@ pub async fn receipt_note_only_rises(store: Arc<dyn Store>) {
         (ReceiptStatus::Read, Stored, ReceiptStatus::Read),
         (ReceiptStatus::Delivered, NoNews, ReceiptStatus::Read),
     ] {
-        assert_eq!(case.store.note_receipt(&case.key(1), status).await.unwrap(), outcome, "{status}");
+        assert_eq!(case.store.note_receipt(&case.key(1), status).await.unwrap().outcome, outcome, "{status}");
         assert_eq!(case.delivery(1).await.receipt, Some(kept), "{status}");
     }
     let unknown = case.store.note_receipt(&case.key(9), ReceiptStatus::Read).await.unwrap();
-    assert_eq!(unknown, ReceiptOutcome::Unknown);
+    let nothing = NotedReceipt { outcome: ReceiptOutcome::Unknown, sentence: None };
+    assert_eq!(unknown, nothing);
     let foreign = DeliveryKey { recipient: case.visitor.clone(), ..case.key(1) };
-    assert_eq!(case.store.note_receipt(&foreign, ReceiptStatus::Read).await.unwrap(), ReceiptOutcome::Unknown);
+    assert_eq!(case.store.note_receipt(&foreign, ReceiptStatus::Read).await.unwrap(), nothing);
     assert_eq!(case.store.story(case.id).await.unwrap().deliveries.len(), 1);
+}
+
+/// Whoever reports about a message of a chat is told which sentence it is, news or not.
+pub async fn receipt_note_names_the_sentence(store: Arc<dyn Store>) {
+    let case = Case::new(store);
+    let mut acceptance = case.acceptance(1);
+    acceptance.deliveries[0].delivery.sentence = Some("s-1 ěšč".to_owned());
+    assert_eq!(case.store.accept(&acceptance).await.unwrap(), AcceptOutcome::Stored);
+    assert_eq!(case.work(1).await.delivery.sentence.as_deref(), Some("s-1 ěšč"));
+    for outcome in [ReceiptOutcome::Stored, ReceiptOutcome::NoNews] {
+        let noted = case.store.note_receipt(&case.key(1), ReceiptStatus::Delivered).await.unwrap();
+        assert_eq!(noted, NotedReceipt { outcome, sentence: Some("s-1 ěšč".to_owned()) });
+    }
+}
+
+/// A thread leads to its conversation from the binding on, and the lane knows it; nobody else's does.
+pub async fn bound_thread_is_found_from_both_sides(store: Arc<dyn Store>) {
+    let case = Case::with_messages(store, 1).await;
+    let found = async |account: &AccountId, id: &str| case.store.conversation_of(account, id).await.unwrap();
+    assert_eq!(case.store.thread(&case.lane_key()).await.unwrap(), None);
+    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Parked);
+    assert_eq!(found(&case.desk, "t-1").await, None, "parked only");
+    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
+    assert_eq!(found(&case.desk, "t-1").await, Some(case.id));
+    assert_eq!((found(&case.visitor, "t-1").await, found(&case.desk, "t-2").await), (None, None));
+    // What was heard before the binding counts.
+    let thread = case.store.thread(&case.lane_key()).await.unwrap();
+    assert_eq!(thread, Some(case.thread("t-1", RemoteStatus::Active)));
+    let current = case.thread("t-2", RemoteStatus::Active);
+    case.store.bind(&case.lane_key(), &current).await.unwrap();
+    assert_eq!(case.store.thread(&case.lane_key()).await.unwrap(), Some(current));
+    assert_eq!(found(&case.desk, "t-1").await, Some(case.id), "also after another one took its place");
+    let elsewhere = LaneKey { recipient: case.visitor.clone(), ..case.lane_key() };
+    assert_eq!(case.store.thread(&elsewhere).await.unwrap(), None);
 }
 
 /// A report that comes while a worker has the delivery in hand outlives the worker's change, or makes it a conflict.
 pub async fn receipt_note_is_not_lost_by_a_save(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
     let read = case.work(1).await;
-    assert_eq!(case.store.note_receipt(&case.key(1), ReceiptStatus::Read).await.unwrap(), ReceiptOutcome::Stored);
+    let noted = case.store.note_receipt(&case.key(1), ReceiptStatus::Read).await.unwrap();
+    assert_eq!(noted.outcome, ReceiptOutcome::Stored);
     let state = DeliveryState::Sent { at: case.now };
     case.store.save(&case.change(read, state, StoryEvent::Parked)).await.unwrap();
     assert_eq!(case.delivery(1).await.receipt, Some(ReceiptStatus::Read));

@@ -33,6 +33,19 @@ pub struct Job {
     pub installation: Option<RemoteStatus>,
 }
 
+/// Everything that telling somebody about typing may look at.
+#[derive(Clone)]
+pub struct TypingJob {
+    /// Who is told.
+    pub account: Account,
+    /// Their secrets as stored, for the platform's crate to read.
+    pub secrets: Value,
+    /// Their thread.
+    pub thread: RemoteThread,
+    /// Whether the visitor is typing, or has stopped.
+    pub is_typing: bool,
+}
+
 /// What an exchange is resumed with.
 #[derive(Debug)]
 pub enum Input {
@@ -212,4 +225,11 @@ pub trait Outbound: Terms {
 
     /// Begins an attempt.
     fn exchange(&self, job: Job) -> Box<dyn Exchange>;
+
+    /// Tells the account's people that a visitor is typing, or has stopped: one attempt, and soon over. `None` if the platform
+    /// has no way to say it, or the thread is not ready.
+    fn typing(&self, job: TypingJob) -> Option<Box<dyn Exchange>> {
+        let _ = job;
+        None
+    }
 }

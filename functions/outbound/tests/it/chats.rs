@@ -7,15 +7,15 @@ use app::chats::{Asking, Enters, HandedOver, VisitorAct, conversation_of, hand_o
 use chat::{Attendant, ChatVisitor, Draft, SentenceKind, State};
 use model::{
     AccountId, ChatTask, Content, ConversationId, DeliverTask, DeliveryContent, DeliveryKey, DeliveryState, DeskMessage,
-    EventKey, MessageId, ReceiptStatus,
+    EventKey, LaneKey, LaneKind, Memo, MessageId, ReceiptStatus, RemoteStatus, RemoteThread,
 };
-use ports::{InboundStore, StreamKey};
+use ports::{DeliveryStore as _, InboundStore, StreamKey};
 use serde_json::{Value, json};
 use testkit::fixtures::NOW;
 use testkit::fixtures::desk_account_id;
 use testkit::{Fault, QueuedTask, events};
 
-use crate::world::{CHAT_TIMER, World};
+use crate::world::{CHAT_TIMER, DELIVER, World};
 
 /// What an alert lasts at the desk of the events.
 const ALERT: Duration = Duration::from_secs(30);
@@ -211,4 +211,52 @@ async fn lane_of_no_chat_is_done() {
     let world = World::new();
     assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());
     assert_eq!(world.chats.counts().writes, 0);
+}
+
+#[tokio::test]
+async fn sentence_that_staff_has_is_confirmed_to_the_connector_once() {
+    let world = World::new();
+    given_staff_message(&world, "I am here").await;
+    for case in ["staff_has", "staff_has"] {
+        assert_eq!(world.run(CHAT_TIMER, case).await, none());
+        assert_eq!(told_visitor(&world, "SE_CHAT_CONFIRM"), 1);
+    }
+}
+
+#[tokio::test]
+async fn end_by_staff_closes_the_chat_once() {
+    let world = World::new();
+    let (conversation, _) = given_staff_message(&world, "Bye").await;
+    let before = told_visitor(&world, "Closed");
+    for case in ["staff_ended", "staff_ended"] {
+        assert_eq!(world.run(CHAT_TIMER, case).await, none());
+        assert!(matches!(state(&world, conversation), State::Closed { .. }));
+        assert_eq!(told_visitor(&world, "Closed"), before + 1);
+    }
+    let world = World::new();
+    assert_eq!(world.run(CHAT_TIMER, "staff_ended").await, none(), "of no chat");
+    assert_eq!(world.chats.counts().writes, 0);
+}
+
+#[tokio::test]
+async fn typing_is_one_call_to_the_active_session_and_never_handed_back() {
+    let world = World::new();
+    assert_eq!(world.run(DELIVER, "typing").await, none(), "no session");
+    let lane =
+        LaneKey { conversation: "a9c059b9ceb251993726".parse().unwrap(), recipient: desk_account_id(), kind: LaneKind::Messages };
+    let thread = RemoteThread { id: "s-1".into(), status: RemoteStatus::Active, changed_at: NOW, memo: Memo::new() };
+    world.store.bind(&lane, &thread).await.unwrap();
+    world.store.forget_operations();
+    world.sender.answer_empty(200);
+    assert_eq!(world.run(DELIVER, "typing").await, none());
+    assert_eq!(world.sender.lines(), ["POST /business/communication/v1/sessions/typing"]);
+    assert_eq!(world.store.operations(), ["thread"]);
+    world.sender.answer_empty(503);
+    assert_eq!(world.run(DELIVER, "typing").await, none());
+    world.store.fail_next(1);
+    assert_eq!(world.run(DELIVER, "typing").await, none());
+    world.clock.advance(Duration::from_secs(10));
+    assert_eq!(world.run(DELIVER, "typing").await, none());
+    assert_eq!(world.sender.lines().len(), 2);
+    assert_eq!(world.dead_letters(), json!([]));
 }

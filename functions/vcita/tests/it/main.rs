@@ -8,4 +8,5 @@ mod messages;
 mod refusals;
 mod states;
 mod statuses;
+mod typing;
 mod world;

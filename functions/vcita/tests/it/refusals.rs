@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{Fault, events};
 
-use crate::world::{CHANNEL_UPDATED, FUNCTIONS, MESSAGE_CREATED, MESSAGE_UPDATED, SECRET, SESSION_UPDATED, World};
+use crate::world::{CHANNEL_UPDATED, FUNCTIONS, MESSAGE_CREATED, MESSAGE_UPDATED, SECRET, SESSION_UPDATED, TYPING, World};
 
 /// The error envelope of the contract.
 fn error(code: &str, message: &str, field: Option<&str>) -> Value {
@@ -74,6 +74,11 @@ async fn body_that_cannot_be_used_is_the_contracts_error_and_nothing_is_stored()
         (MESSAGE_CREATED, "unknown_channel", 404, error("invalid", "is not known", Some("channel_uid"))),
         (MESSAGE_CREATED, "unknown_recipient", 404, error("invalid", "is not known", Some("external_uid"))),
         (MESSAGE_UPDATED, "unknown_message", 404, error("invalid", "is not known", Some("message_uid"))),
+        (TYPING, "malformed", 400, error("invalid", "is not JSON", None)),
+        (TYPING, "missing_field", 400, error("missing_field", "is missing", Some("typing"))),
+        (TYPING, "wrong_type", 400, error("invalid", "must be true or false", Some("typing"))),
+        (TYPING, "not_utf8", 400, error("invalid", "is not UTF-8", Some("session_uid"))),
+        (TYPING, "unknown_session", 404, error("invalid", "is not known", Some("session_uid"))),
     ];
     let updated = [MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED].into_iter().flat_map(|function| {
         [
@@ -106,7 +111,11 @@ async fn other_method_is_405_with_allow() {
     for function in FUNCTIONS {
         let world = World::new().await;
         let answer = world.send(function, "wrong_method").await;
-        let allow = if function == MESSAGE_CREATED { "POST" } else { "PUT" };
+        let allow = match function {
+            MESSAGE_CREATED => "POST",
+            TYPING => "POST, PUT",
+            _ => "PUT",
+        };
         World::assert_empty(&answer, 405, function);
         assert_eq!(answer.headers["allow"], allow, "{function}");
         assert_eq!(world.store.operations(), [""; 0], "{function}");

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use model::{DeliverTask, EpochMillis, Memo, ReceiptStatus, RemoteStatus, RemoteThread};
+use model::{DeliverTask, EpochMillis, Memo, ReceiptStatus, RemoteStatus, RemoteThread, StaffTask};
 use ports::{DeliveryStore as _, InboundStore as _};
 use testkit::fixtures::{NOW, desk_account_id};
 use testkit::{QueuedTask, events};
 
-use crate::world::{CHANNEL, CHANNEL_UPDATED, MESSAGE_UPDATED, SESSION_UPDATED, World};
-
-const SESSION: &str = "5e551000-0a1b-4c2d-8e3f-000000000001";
+use crate::world::{CHANNEL, CHANNEL_UPDATED, MESSAGE_UPDATED, SESSION, SESSION_UPDATED, World};
 
 impl World {
     fn receipt(&self) -> Option<ReceiptStatus> {
@@ -87,4 +85,19 @@ async fn status_of_a_session_nobody_knows_yet_is_parked_for_the_binding_under_wa
     let thread = RemoteThread { id, status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
     let bound = world.store.bind(&events::delivery_key(1).lane(), &thread).await.unwrap();
     assert_eq!(bound, RemoteStatus::Active);
+}
+
+#[tokio::test]
+async fn session_that_is_deleted_is_told_to_the_queue_of_chats_and_again_when_it_is_said_again() {
+    let world = World::new().await;
+    let mut event: serde_json::Value = events::event(SESSION_UPDATED, "ok");
+    event["body"] = r#"{"status":"deleted"}"#.into();
+    let ended =
+        QueuedTask::Staff(StaffTask::EndedV1 { account: desk_account_id(), conversation: events::conversation(1).id, at: NOW });
+    World::assert_empty(&world.send_event(SESSION_UPDATED, event.clone()).await, 204, "deleted");
+    assert_eq!(world.queue.waiting()[0], (NOW, ended.clone()));
+    world.clock.advance(Duration::from_secs(5));
+    World::assert_empty(&world.send_event(SESSION_UPDATED, event).await, 204, "deleted again");
+    let said_again = world.queue.waiting().pop().unwrap();
+    assert_eq!(said_again, (NOW.plus(Duration::from_secs(5)), ended), "with the time of the first");
 }

@@ -2,24 +2,31 @@
 
 use std::sync::Arc;
 
-use lambda::{HttpHandler, Roster};
-use model::{Directory, Platform};
-use ports::{InboundStore, StatusStore};
+use app::chats::ChatCtx;
+use lambda::{HttpHandler, Roster, RosterPlans};
+use model::{Directory, Memo, Platform, RemoteStatus, RemoteThread};
+use ports::{DeliveryStore as _, InboundStore, StatusStore, ThreadStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
-use testkit::{FixedDice, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, events};
-use vcita_functions::{Ctx, channel_updated, message_created, message_updated, render, session_updated};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events,
+};
+use vcita_functions::{Ctx, channel_updated, message_created, message_updated, render, session_updated, typing};
 
 pub(crate) const MESSAGE_CREATED: &str = "vcita-message-created";
 pub(crate) const MESSAGE_UPDATED: &str = "vcita-message-updated";
 pub(crate) const CHANNEL_UPDATED: &str = "vcita-channel-updated";
 pub(crate) const SESSION_UPDATED: &str = "vcita-session-updated";
-pub(crate) const FUNCTIONS: [&str; 4] = [MESSAGE_CREATED, MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED];
+pub(crate) const TYPING: &str = "vcita-typing";
+pub(crate) const FUNCTIONS: [&str; 5] = [MESSAGE_CREATED, MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED, TYPING];
 
 /// The path secret of the events.
 pub(crate) const SECRET: &str = "7a1e0c94d25b4f63b8e95d107c3fa286";
 /// The channel of the events.
 pub(crate) const CHANNEL: &str = "0d6a6c58-2d1e-4f53-9a5b-6f2a6f5b1c77";
+
+/// The session of the events, bound to Eva's conversation.
+pub(crate) const SESSION: &str = "5e551000-0a1b-4c2d-8e3f-000000000001";
 
 /// What the gateway is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +43,9 @@ pub(crate) struct World {
     pub(crate) secrets: Arc<InMemorySecrets>,
     inbound: Ctx<dyn InboundStore>,
     status: Ctx<dyn StatusStore>,
+    thread: Ctx<dyn ThreadStore>,
+    pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) chat_ctx: ChatCtx,
 }
 
 impl World {
@@ -43,6 +53,10 @@ impl World {
     pub(crate) async fn new() -> Self {
         let world = Self::before_init();
         events::given_messages(&*world.store, 1).await;
+        let lane = events::delivery_key(1).lane();
+        let changed_at = testkit::fixtures::NOW;
+        let known = RemoteThread { id: SESSION.to_owned(), status: RemoteStatus::Active, changed_at, memo: Memo::new() };
+        world.store.bind(&lane, &known).await.unwrap();
         assert_eq!(world.send(MESSAGE_CREATED, "secret_wrong").await.status, 404);
         world.store.forget_operations();
         world
@@ -50,7 +64,7 @@ impl World {
 
     /// The functions when INIT could not read anything, and nobody has written.
     pub(crate) fn before_init() -> Self {
-        Self::with_directory(&events::configured())
+        Self::with_directory(&events::configured_with_chats())
     }
 
     /// The same, with other accounts.
@@ -69,8 +83,18 @@ impl World {
         let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Vcita]);
         let (roster, function) = (Arc::new(roster), "vcita".to_owned());
         let inbound = Ctx { base: base.with(store.clone() as _), roster: roster.clone(), function: function.clone() };
-        let status = Ctx { base: base.with(store.clone() as _), roster, function };
-        Self { clock, store, queue, secrets, inbound, status }
+        let status = Ctx { base: base.with(store.clone() as _), roster: roster.clone(), function: function.clone() };
+        let thread = Ctx { base: base.with(store.clone() as _), roster: roster.clone(), function };
+        let now: Arc<dyn ports::Clock> = Arc::new(clock.clone());
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let chat_ctx = ChatCtx {
+            chats: chats.clone(),
+            timers: Arc::new(ManualTimers::new(now.clone())),
+            pushes: Arc::new(InMemoryPushQueue::new(now.clone())),
+            clock: now,
+            plans: Arc::new(RosterPlans::new(roster, chats_frontstage::plan)),
+        };
+        Self { clock, store, queue, secrets, inbound, status, thread, chats, chat_ctx }
     }
 
     /// Answers an event of `events/<function>`.
@@ -80,11 +104,13 @@ impl World {
 
     pub(crate) async fn send_event(&self, function: &str, event: Value) -> Answer {
         let (inbound, ctx) = (self.inbound.clone(), self.status.clone());
+        let (thread, chats) = (self.thread.clone(), self.chat_ctx.clone());
         let handler: Box<HttpHandler> = match function {
             MESSAGE_CREATED => Box::new(move |request| Box::pin(message_created::handle(inbound.clone(), request))),
             MESSAGE_UPDATED => Box::new(move |request| Box::pin(message_updated::handle(ctx.clone(), request))),
             CHANNEL_UPDATED => Box::new(move |request| Box::pin(channel_updated::handle(ctx.clone(), request))),
             SESSION_UPDATED => Box::new(move |request| Box::pin(session_updated::handle(ctx.clone(), request))),
+            TYPING => Box::new(move |request| Box::pin(typing::handle(thread.clone(), chats.clone(), request))),
             other => panic!("no function {other}"),
         };
         let event = serde_json::from_value(event).unwrap();

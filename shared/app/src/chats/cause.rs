@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chat::{Agent, ChatId, Desk, Direction, Draft, Effect, SentenceId, TrackingId};
+use chat::{Agent, ChatId, Desk, Direction, Effect, SentenceId, TrackingId};
 use model::{Account, AccountId, ConversationId, EpochMillis};
 use ports::{ChatRecord, StreamKey};
 
-use super::{AgentAct, ChatCtx, ChatPlan, FilledForm, VisitorAct};
+use super::{AgentAct, ChatCtx, ChatPlan, FilledForm, StaffAct, VisitorAct};
 use crate::AppError;
 
 /// Why a turn happens.
@@ -16,8 +16,8 @@ pub(super) enum Cause<'a> {
     Visitor { account: &'a Account, tracking: &'a TrackingId, act: &'a VisitorAct },
     /// An agent did something.
     Agent { desk: &'a AccountId, agent: &'a Agent, chat: ChatId, act: &'a AgentAct },
-    /// Another platform's staff said something.
-    Staff { account: &'a AccountId, conversation: ConversationId, draft: &'a Draft },
+    /// Another platform's staff did something.
+    Staff { account: &'a AccountId, conversation: ConversationId, act: &'a StaffAct },
     /// Somebody gives the chat to another desk, which is the account `to`.
     HandOver { chat: ChatId, to: &'a AccountId, desk: &'a Desk },
     /// A form was filled in for a chat of a gateway.
@@ -51,7 +51,8 @@ impl Cause<'_> {
             Self::Visitor { act: VisitorAct::Confirms(id), .. } => Some((Direction::Outbound, id)),
             Self::Agent { act: AgentAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
             Self::Agent { act: AgentAct::Confirms(id), .. } => Some((Direction::Inbound, id)),
-            Self::Staff { draft, .. } => Some((Direction::Outbound, draft.id())),
+            Self::Staff { act: StaffAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
+            Self::Staff { act: StaffAct::Has(id), .. } => Some((Direction::Inbound, id)),
             Self::Visitor {
                 act:
                     VisitorAct::Request { .. }
@@ -71,11 +72,17 @@ impl Cause<'_> {
                     | AgentAct::Types { .. },
                 ..
             }
+            | Self::Staff { act: StaffAct::Types { .. } | StaffAct::Ends { .. }, .. }
             | Self::HandOver { .. }
             | Self::Form { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => None,
         }
+    }
+
+    /// Whether it is about a chat that was over before this one began.
+    pub(super) fn is_past(&self, read: &ChatRecord) -> bool {
+        matches!(self, Self::Staff { act: StaffAct::Ends { at }, .. } if *at < read.chat.waiting_from)
     }
 
     /// The account that it gives the chat to.

@@ -112,6 +112,7 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
         let (read, said) = found.map_or((None, SaidBefore::default()), |(read, said)| (Some(read), said));
         let now = ctx.clock.now();
         let tried = match cause.plan(ctx, read.as_ref()).await? {
+            Some(_) if read.as_ref().is_some_and(|read| cause.is_past(read)) => Tried::Done(turned(End::refused(None))),
             Some(plan) if !is_early(cause, read.as_ref(), now) => {
                 let mut turn = Turn::new(ctx, &plan, now, read, &taken);
                 turn.run(cause, said).await?;
@@ -301,8 +302,10 @@ impl Commit<'_> {
         if turn.needs_timer {
             set_timer(self.ctx, record.chat.conversation(), record.chat.timer_at, now).await;
         }
-        if let Some(relay) = &change.relay {
-            staff::announce(self.ctx, relay).await;
+        let relayed = change.relay.iter().flat_map(|relay| &relay.deliveries);
+        staff::announce(self.ctx, relayed.chain(change.receipt.iter().map(|owed| &owed.new))).await;
+        if let Some((to, is_typing)) = &turn.typing {
+            staff::announce_typing(self.ctx, record.chat.conversation(), to, *is_typing, now).await;
         }
         let answers = if self.asking.is_async { Vec::new() } else { answers };
         let freed = change.agents.iter().find_map(|load| match load {
@@ -329,6 +332,7 @@ impl Commit<'_> {
         let confirmed = self.cause.sentence().map_or_else(Vec::new, |(direction, id)| {
             turn.confirmed.iter().map(|(counter, at)| (direction, id.clone(), *counter, *at)).collect()
         });
+        let receipt = turn.arrived.as_ref().and_then(|arrived| staff::receipt(&record, arrived, turn.now));
         ChatChange {
             record,
             expected_rev,
@@ -338,6 +342,7 @@ impl Commit<'_> {
             told: told.iter().cloned().chain(unused.entries(turn.now)).collect(),
             agents: turn.loads(),
             relay: None,
+            receipt,
             results: turn.results(),
             guards: guards(self.asking, kept),
             now: turn.now,

@@ -42,7 +42,7 @@ pub use list::{agent_list, gateway_configuration, gateway_list, read_stream, tel
 pub use push::{PushCtx, PushTarget, Pushed, push, sweep_pushes};
 pub use registers::{ReadRegister, Register, note_asked, sweep_registers};
 pub use rules::{PrepareError, prepare};
-pub use staff::{HandedOver, hand_over, say};
+pub use staff::{HandedOver, hand_over, say, staff_did, staff_types};
 pub use time::{sweep, tick};
 pub use visit::{agent_event, ask_gate, visitor_event};
 
@@ -113,6 +113,8 @@ pub struct DeskPlan {
     pub agents: Option<Vec<AgentView>>,
     /// Whether it is within opening hours.
     pub is_open: bool,
+    /// How visitors see another platform's staff, if they are told a name. Agents of our own have theirs.
+    pub staff_name: Option<String>,
 }
 
 /// The words of those who are told something. No I/O.
@@ -319,4 +321,23 @@ pub enum AgentAct {
     Speaks(Draft),
     /// `CS_CHAT_CONFIRM`.
     Confirms(SentenceId),
+}
+
+/// What another platform's staff does in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StaffAct {
+    /// They write.
+    Speaks(Draft),
+    /// They type, or have stopped.
+    Types {
+        /// Whether they are typing.
+        is_typing: bool,
+    },
+    /// They have been shown a sentence of the visitor.
+    Has(SentenceId),
+    /// They end the conversation.
+    Ends {
+        /// When they did.
+        at: EpochMillis,
+    },
 }

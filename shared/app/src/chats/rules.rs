@@ -192,6 +192,7 @@ pub async fn prepare(
         expected_rev: None,
         bind: None,
         relay: None,
+        receipt: None,
         results: Vec::new(),
         sentences: Vec::new(),
         confirmed: Vec::new(),

@@ -6,18 +6,18 @@
 
 use std::ops::RangeInclusive;
 
-use chat::{ChatId, CloseReason, Desk, Direction, Draft, Effect, Party, Sentence, SentenceKind, State};
+use chat::{ChatId, CloseReason, Desk, Direction, Draft, Effect, Party, Sentence, SentenceId, SentenceKind, State};
 use model::{
-    AccountId, Author, Content, Conversation, DeliverTask, Delivery, DeliveryContent, DeliveryEvent, DeliveryKey, EpochMillis,
-    Memo, Message, MessageDetails, MessageId, StoryEntry, Visitor, step,
+    AccountId, Author, Content, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryEvent, DeliveryKey,
+    EpochMillis, Memo, Message, MessageDetails, MessageId, ReceiptStatus, StaffTask, StoryEntry, TypingTask, Visitor, step,
 };
-use ports::{ChatRecord, LaneSelector, NewDelivery, PortError, Relay, Saved, StaffView, WorkItem};
+use ports::{ChatRecord, LaneSelector, NewDelivery, OwedReceipt, PortError, Relay, Saved, StaffView, WorkItem};
 use tracing::{info, warn};
 
 use super::cause::Cause;
 use super::commit::{End, Turned, carry_out};
 use super::turn::desk_of;
-use super::{Asking, ChatCtx, ChatOutcome, Handled, desk};
+use super::{Asking, ChatCtx, ChatOutcome, Handled, StaffAct, desk};
 use crate::settle::{clear_head, leave_lane, stay};
 use crate::{AppError, Progress, SWEEP_GRACE, SettleCtx};
 
@@ -66,7 +66,7 @@ impl Notice {
             Effect::Status { to: Party::Staff(to), state, .. } if has(to) > 0 => {
                 Some(Self { to: to.clone(), what: What::Event(news_of(state)?) })
             }
-            // Staff sees what it writes itself, and vendors have no way to say the rest.
+            // Staff sees what it writes itself; typing and confirmations are no messages; vendors have no way to say the rest.
             Effect::Deliver { .. }
             | Effect::Status { .. }
             | Effect::Echo { .. }
@@ -89,20 +89,33 @@ impl Notice {
 
     /// The texts it becomes; `before` holds the sentences that it asks for.
     pub(super) fn words(&self, before: &[Sentence], chat: ChatId, now: EpochMillis) -> Vec<Words> {
-        let words = |text, origin_id, sent_at| Words { to: self.to.clone(), text, origin_id, sent_at };
+        let words = |text, newest: &Sentence| Words {
+            to: self.to.clone(),
+            text,
+            origin_id: newest.id.as_str().to_owned(),
+            sent_at: newest.sent_at,
+            // Staff confirms what the visitor says, and nothing that was said to the visitor.
+            sentence: (newest.direction == Direction::Inbound).then(|| newest.id.as_str().to_owned()),
+        };
         match &self.what {
-            What::Said(sentence) => vec![words(line(sentence), sentence.id.as_str().to_owned(), sentence.sent_at)],
+            What::Said(sentence) => vec![words(line(sentence), sentence)],
             What::Before(_) => {
                 let told: Vec<_> = before.iter().filter(|sentence| is_for_staff(sentence)).collect();
                 let pieces = told.chunks(told.len().div_ceil(MESSAGES).max(1));
                 let piece = |piece: &[&Sentence]| {
                     let newest = piece.last()?;
                     let lines: Vec<_> = piece.iter().map(|sentence| line(sentence)).collect();
-                    Some(words(lines.join("\n"), newest.id.as_str().to_owned(), newest.sent_at))
+                    Some(words(lines.join("\n"), newest))
                 };
                 pieces.filter_map(piece).collect()
             }
-            What::Event(text) => vec![words((*text).to_owned(), chat.to_string(), now)],
+            What::Event(text) => vec![Words {
+                to: self.to.clone(),
+                text: (*text).to_owned(),
+                origin_id: chat.to_string(),
+                sent_at: now,
+                sentence: None,
+            }],
         }
     }
 }
@@ -114,6 +127,8 @@ pub(super) struct Words {
     text: String,
     origin_id: String,
     sent_at: EpochMillis,
+    /// The sentence that staff has with it.
+    sentence: Option<String>,
 }
 
 /// Whether staff is told a sentence at all: they have a list of messages and nothing else.
@@ -179,11 +194,11 @@ pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: 
         is_chat: true,
     };
     let (mut messages, mut deliveries) = (Vec::new(), Vec::new());
-    for Words { to, text, origin_id, sent_at } in words {
+    for Words { to, text, origin_id, sent_at, sentence } in words {
         conversation.last_seq = conversation.next_seq(now);
         let id = MessageId::new(conversation.id, conversation.last_seq).ok_or(AppError::Internal("conversation is full"))?;
         let key = DeliveryKey { message: id, recipient: to, content: DeliveryContent::Message };
-        let delivery = Delivery::queued(key, conversation.tenant.clone(), now);
+        let delivery = Delivery { sentence, ..Delivery::queued(key, conversation.tenant.clone(), now) };
         deliveries.push(NewDelivery { delivery, due_at: now.plus(SWEEP_GRACE) });
         messages.push(Message {
             id,
@@ -202,9 +217,9 @@ pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: 
 }
 
 /// Says that something waits for staff. What cannot be said is as good as lost, and the sweep finds the lanes.
-pub(super) async fn announce(ctx: &ChatCtx, relay: &Relay) {
+pub(super) async fn announce(ctx: &ChatCtx, deliveries: impl Iterator<Item = &NewDelivery>) {
     let mut lanes = Vec::new();
-    for new in &relay.deliveries {
+    for new in deliveries {
         let key = &new.delivery.key;
         let lane = key.lane();
         // Those behind it go when their turn comes.
@@ -217,6 +232,70 @@ pub(super) async fn announce(ctx: &ChatCtx, relay: &Relay) {
         }
         lanes.push(lane);
     }
+}
+
+/// The receipt for a sentence that staff wrote, which the visitor has. What is confirmed here is that it was shown (contract,
+/// 5.2): whether it was read, nobody on this side says. `None` if the sentence is no message of theirs.
+pub(super) fn receipt(record: &ChatRecord, arrived: &(AccountId, SentenceId), now: EpochMillis) -> Option<OwedReceipt> {
+    let (to, id) = arrived;
+    let message: MessageId = id.as_str().parse().ok().filter(|id: &MessageId| id.conversation() == record.chat.conversation())?;
+    let status = ReceiptStatus::Delivered;
+    let key = DeliveryKey { message, recipient: to.clone(), content: DeliveryContent::Receipt(status) };
+    let of = DeliveryKey { message, recipient: record.chat.gateway.clone(), content: DeliveryContent::Chat };
+    let delivery = Delivery::queued(key, record.chat.tenant.clone(), now);
+    Some(OwedReceipt { of, status, new: NewDelivery { delivery, due_at: now.plus(SWEEP_GRACE) } })
+}
+
+/// Lets staff be told that the visitor types, or has stopped. Worth no second try.
+pub(super) async fn announce_typing(
+    ctx: &ChatCtx,
+    conversation: ConversationId,
+    to: &AccountId,
+    is_typing: bool,
+    at: EpochMillis,
+) {
+    let task = TypingTask::V1 { conversation, recipient: to.clone(), is_typing, at };
+    if let Err(error) = ctx.timers.typing(&task).await {
+        warn!(conversation.id = %conversation, "{to} is not told of typing in {conversation}: {error}");
+    }
+}
+
+/// Lets the visitor of a chat see that the staff of this account types, or has stopped. Where the chat is not theirs, or the
+/// conversation is none, nothing happens.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored.
+pub async fn staff_types(
+    ctx: &ChatCtx,
+    account: &AccountId,
+    conversation: ConversationId,
+    is_typing: bool,
+) -> Result<(), AppError> {
+    act(ctx, account, conversation, &StaffAct::Types { is_typing }).await.map(drop)
+}
+
+/// Does in a chat what its staff did. Safe to run twice and with tasks that are long out of date: of a sentence the first
+/// confirmation stands, and a chat that began after the end is another one.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
+pub async fn staff_did(ctx: &ChatCtx, task: &StaffTask) -> Result<(), AppError> {
+    let (account, conversation, act_of) = match task {
+        StaffTask::HasV1 { account, conversation, sentence } => {
+            // Only what a sentence's id was is stored as one.
+            let Ok(id) = sentence.clone().try_into() else { return Ok(()) };
+            (account, conversation, StaffAct::Has(id))
+        }
+        StaffTask::EndedV1 { account, conversation, at } => (account, conversation, StaffAct::Ends { at: *at }),
+    };
+    act(ctx, account, *conversation, &act_of).await.map(drop)
+}
+
+/// One turn of a chat for its staff.
+async fn act(ctx: &ChatCtx, account: &AccountId, conversation: ConversationId, act: &StaffAct) -> Result<Handled, AppError> {
+    let turned = carry_out(ctx, &Cause::Staff { account, conversation, act }, &Asking::default()).await?;
+    desk::offer_after(ctx, &turned).await;
+    handled(turned)
 }
 
 /// Says what heads a lane of [`model::LaneKind::Chat`] in its chat, and settles the delivery: sent, or rejected with the chat's
@@ -289,14 +368,11 @@ async fn speak(ctx: &ChatCtx, item: &WorkItem) -> Result<Option<String>, AppErro
         Ok(draft) => draft,
         Err(error) => return Ok(Some(error.to_string())),
     };
-    let cause = Cause::Staff { account: &message.origin, conversation: message.id.conversation(), draft: &draft };
-    let turned = match carry_out(ctx, &cause, &Asking::default()).await {
-        Ok(turned) => turned,
-        Err(error @ AppError::TooLarge { .. }) => return Ok(Some(error.to_string())),
-        Err(error) => return Err(error),
-    };
-    desk::offer_after(ctx, &turned).await;
-    Ok(handled(turned)?.refusal.map(|refusal| refusal.as_str().to_owned()))
+    match act(ctx, &message.origin, message.id.conversation(), &StaffAct::Speaks(draft)).await {
+        Ok(handled) => Ok(handled.refusal.map(|refusal| refusal.as_str().to_owned())),
+        Err(error @ AppError::TooLarge { .. }) => Ok(Some(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// What came of a turn that nothing guards.

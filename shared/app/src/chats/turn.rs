@@ -7,7 +7,7 @@ use chat::desk::{AgentView, choose, occupancy};
 use chat::gate::{GateAsk, GateThen, Occupancy, Signal};
 use chat::{
     Agent, AgentId, AttachedForm, Attendant, Chat, ChatVisitor, Confirm, Decision, Desk, Effect, Event, Known, Party, Refusal,
-    Returning, Said, Sentence, SentenceKind, Staff, Start, State,
+    Returning, Said, Sentence, SentenceId, SentenceKind, Staff, Start, State,
 };
 use model::{AccountId, EpochMillis};
 use ports::{AgentChange, Bind, BoundBefore, ChatRecord, PortError, ResultChange, SaidBefore, StreamKey};
@@ -17,7 +17,7 @@ use super::cause::Cause;
 use super::desk::seen;
 use super::rules::{self, Given};
 use super::staff::{Notice, view_of};
-use super::{AgentAct, ChatCtx, ChatPlan, DeskPlan, Enters, FilledForm, Listener, VisitorAct, forms};
+use super::{AgentAct, ChatCtx, ChatPlan, DeskPlan, Enters, FilledForm, Listener, StaffAct, VisitorAct, forms};
 use crate::AppError;
 
 /// Somebody who has a stream.
@@ -116,6 +116,10 @@ pub(super) struct Turn<'a> {
     pub(super) told: Vec<Told>,
     /// What another platform's staff is told.
     pub(super) notices: Vec<Notice>,
+    /// Which staff is told that the visitor types, or has stopped.
+    pub(super) typing: Option<(AccountId, bool)>,
+    /// The sentence of another platform's staff that the visitor has.
+    pub(super) arrived: Option<(AccountId, SentenceId)>,
     pub(super) sentences: Vec<Sentence>,
     /// Counters of sentences that are confirmed, and when.
     pub(super) confirmed: Vec<(u64, EpochMillis)>,
@@ -155,6 +159,8 @@ impl<'a> Turn<'a> {
             read,
             told: Vec::new(),
             notices: Vec::new(),
+            typing: None,
+            arrived: None,
             sentences: Vec::new(),
             confirmed: Vec::new(),
             refusal: None,
@@ -259,9 +265,15 @@ impl<'a> Turn<'a> {
                     AgentAct::Confirms(id) => Event::DeskConfirms(confirms(id)),
                 }
             }
-            Cause::Staff { account, draft, .. } => {
-                let from = Attendant::Staff(Staff { account: (*account).clone(), name: None });
-                Event::DeskSpeaks { from, said: says(draft) }
+            Cause::Staff { account, act, .. } => {
+                let name = self.plan.desk_of(account).and_then(|desk| desk.staff_name.clone());
+                let staff = Staff { account: (*account).clone(), name };
+                match act {
+                    StaffAct::Speaks(draft) => Event::DeskSpeaks { from: Attendant::Staff(staff), said: says(draft) },
+                    StaffAct::Types { is_typing } => Event::DeskTypes { from: Attendant::Staff(staff), is_typing: *is_typing },
+                    StaffAct::Has(id) => Event::DeskConfirms(confirms(id)),
+                    StaffAct::Ends { .. } => Event::StaffCloses(staff),
+                }
             }
             Cause::HandOver { desk, .. } => Event::HandOver((*desk).clone()),
             Cause::Form { gateway, filled, .. } => Event::FormFilled(self.fill(gateway, filled, Filling::Replaces).await?),
@@ -414,13 +426,15 @@ impl<'a> Turn<'a> {
                 self.work.push_back(Work::Script(Some(sentence.text)));
             }
             Effect::RunWaitingRules { from, seen } => self.work.push_back(Work::WaitingRules { from, seen }),
+            Effect::Typing { to: Party::Staff(to), is_typing } => self.typing = Some((to, is_typing)),
+            Effect::Confirmed { to: Party::Staff(to), id, .. } => self.arrived = Some((to, id)),
             // Staff elsewhere has all of it.
             Effect::Transcript { .. }
             // The turn went on with the chat already.
             | Effect::Bind(_)
             // What the gate says is answered without a chat.
             | Effect::Respond { .. }
-            // To a script, or nothing that staff elsewhere could be told; everybody else has a stream.
+            // To a script, or nothing that staff elsewhere is told here; everybody else has a stream.
             | Effect::Status { .. }
             | Effect::Echo { .. }
             | Effect::Deliver { .. }

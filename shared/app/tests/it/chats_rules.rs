@@ -19,7 +19,7 @@ fn skill(project: &str) -> Skill {
     Skill { project: project.parse().unwrap(), language: None }
 }
 
-fn script_of(when: ScriptWhen, nodes: Value) -> Script {
+pub(crate) fn script_of(when: ScriptWhen, nodes: Value) -> Script {
     let robot = Robot { id: None, name: "Robin".into() };
     Script::new(robot, when, serde_json::from_value(nodes).unwrap()).unwrap()
 }
@@ -42,7 +42,7 @@ async fn scripted(when: ScriptWhen) -> World {
     let world = World::staffed(Policy::default()).await;
     world.configure(|plan| {
         plan.script = Some(menu(when));
-        plan.others = vec![DeskPlan { account: "vcita/demo".parse().unwrap(), agents: None, is_open: true }];
+        plan.others = vec![DeskPlan { account: "vcita/demo".parse().unwrap(), agents: None, is_open: true, staff_name: None }];
     });
     world
 }
@@ -214,7 +214,7 @@ async fn row_14_rule_gives_the_chat_to_another_platforms_staff_once() {
     let world = waiting(json!([{"after": 30, "hand_over": "vcita/demo"}])).await;
     world.configure(|plan| {
         plan.waiting_rules = serde_json::from_value(json!([{"after": 30, "hand_over": "vcita/demo"}])).unwrap();
-        plan.others = vec![DeskPlan { account: "vcita/demo".parse().unwrap(), agents: None, is_open: true }];
+        plan.others = vec![DeskPlan { account: "vcita/demo".parse().unwrap(), agents: None, is_open: true, staff_name: None }];
     });
     world.wait(29 * SECOND).await;
     assert!(matches!(world.chat("t").desk, Some(Desk::Agents(_))));
@@ -240,7 +240,12 @@ async fn row_14_rule_gives_the_chat_to_another_desk_of_our_own_whose_agents_are_
     };
     world.configure(|plan| {
         plan.waiting_rules = serde_json::from_value(json!([{"after": 30, "hand_over": "frontstage/desk-2"}])).unwrap();
-        plan.others = vec![DeskPlan { account: "frontstage/desk-2".parse().unwrap(), agents: Some(vec![view]), is_open: true }];
+        plan.others = vec![DeskPlan {
+            account: "frontstage/desk-2".parse().unwrap(),
+            agents: Some(vec![view]),
+            is_open: true,
+            staff_name: None,
+        }];
     });
     log_in(&world.ctx, &second, &clara.id, &clara.workplace).await.unwrap();
     world.wait(20 * SECOND).await;

@@ -19,18 +19,18 @@ use crate::world::{self, World};
 const A_WHILE: Duration = Duration::from_secs(150);
 
 /// The visitor's side with our own agents, and the other platform's.
-struct Bridge {
-    chats: chats_world::World,
-    desk: World,
+pub(crate) struct Bridge {
+    pub(crate) chats: chats_world::World,
+    pub(crate) desk: World,
 }
 
 impl Bridge {
     /// Chats go to staff.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Policy::default())
     }
 
-    fn with(policy: Policy) -> Self {
+    pub(crate) fn with(policy: Policy) -> Self {
         let bridge = Self::of_agents(policy.clone());
         bridge.chats.configure(|plan| {
             plan.policy = policy;
@@ -43,7 +43,7 @@ impl Bridge {
     }
 
     /// Chats go to our own agents.
-    fn of_agents(policy: Policy) -> Self {
+    pub(crate) fn of_agents(policy: Policy) -> Self {
         let desk = World::new();
         let chats = chats_world::World::beside(desk.clock.clone(), desk.store.clone(), policy);
         chats.configure_at(&desk_account_id(), |plan| plan.desk.as_mut().unwrap().agents = None);
@@ -51,7 +51,7 @@ impl Bridge {
     }
 
     /// Works on whatever is on a queue; tasks of chats go where their queue would bring them.
-    async fn work(&self) {
+    pub(crate) async fn work(&self) {
         for _ in 0..100 {
             for task in self.chats.timers.relayed() {
                 self.desk.queue.push(self.desk.clock.now(), QueuedTask::Deliver(task));
@@ -63,6 +63,7 @@ impl Bridge {
             for task in due {
                 match &task {
                     QueuedTask::Deliver(DeliverTask::V1 { lane, .. }) if lane.kind == LaneKind::Chat => self.say(task).await,
+                    QueuedTask::Staff(done) => app::chats::staff_did(&self.chats.ctx, done).await.unwrap(),
                     QueuedTask::Deliver(_) | QueuedTask::Ack(_) => self.desk.run(task).await,
                 }
             }
@@ -79,7 +80,7 @@ impl Bridge {
     }
 
     /// Lets the sweep find what was lost.
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let end = self.desk.clock.now().plus(A_WHILE);
         while self.desk.clock.now() < end {
             self.work().await;
@@ -90,38 +91,38 @@ impl Bridge {
     }
 
     /// What staff has been told, in order; a repetition appears again.
-    async fn told_staff(&self) -> Vec<String> {
+    pub(crate) async fn told_staff(&self) -> Vec<String> {
         self.work().await;
         self.desk.texts_at(&desk_account_id())
     }
 
     /// A message of the conversation, to be answered by staff.
-    fn any_message(&self) -> MessageId {
+    pub(crate) fn any_message(&self) -> MessageId {
         let conversation = self.chats.chat("t").conversation();
         self.desk.store.peek(conversation).messages[0].id
     }
 
     /// Staff writes; the delivery into the chat.
-    async fn staff_says(&self, id: &str, text: &str) -> DeliveryKey {
+    pub(crate) async fn staff_says(&self, id: &str, text: &str) -> DeliveryKey {
         let message = self.desk.staff_says(self.any_message(), id, text).await.message;
         // What comes after it is not at the same place of the conversation.
         self.desk.clock.advance(SECOND);
         DeliveryKey { message, recipient: visitor_account_id(), content: DeliveryContent::Chat }
     }
 
-    fn receipts(&self) -> Vec<DeliveryContent> {
+    pub(crate) fn receipts(&self) -> Vec<DeliveryContent> {
         self.desk.receipts_at(&desk_account_id())
     }
 
     /// A chat of staff in which Eva has said hello.
-    async fn greeted(&self) {
+    pub(crate) async fn greeted(&self) {
         self.chats.visitor("t", start()).await;
         self.chats.visitor("t", says("s-1", "Hello")).await;
         assert_eq!(self.told_staff().await, ["Hello"]);
         self.chats.told().await;
     }
 
-    async fn hand_over(&self, to: &AccountId) -> HandedOver {
+    pub(crate) async fn hand_over(&self, to: &AccountId) -> HandedOver {
         hand_over(&self.chats.ctx, self.chats.chat("t").id, to).await.unwrap()
     }
 }
@@ -520,7 +521,8 @@ async fn row_11_chat_that_comes_back_from_staff_waits_in_the_default_project() {
     let own: AccountId = "frontstage/desk-2".parse().unwrap();
     let sales = chat::Desk::Agents(chat::Skill { project: "sales".parse().unwrap(), language: None });
     bridge.chats.configure_at(&own, |plan| {
-        plan.desk = Some(app::chats::DeskPlan { account: own.clone(), agents: Some(Vec::new()), is_open: true });
+        plan.desk =
+            Some(app::chats::DeskPlan { account: own.clone(), agents: Some(Vec::new()), is_open: true, staff_name: None });
         plan.skill = None;
         plan.policy.default_desk = Some(sales.clone());
     });

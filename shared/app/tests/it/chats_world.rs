@@ -279,7 +279,7 @@ impl World {
             policy: Policy::default(),
             gate: GateRules::default(),
             skill: Some(skill.clone()),
-            desk: Some(DeskPlan { account: self.desk.clone(), agents, is_open: true }),
+            desk: Some(DeskPlan { account: self.desk.clone(), agents, is_open: true, staff_name: None }),
             others: Vec::new(),
             script: None,
             waiting_rules: WaitingRules::default(),

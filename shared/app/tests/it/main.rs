@@ -9,6 +9,7 @@ mod chats_races;
 mod chats_registers;
 mod chats_rows;
 mod chats_rules;
+mod chats_signs;
 mod chats_staff;
 mod chats_talk;
 mod chats_world;

@@ -133,6 +133,10 @@ impl DeliveryStore for Interrupted {
     async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
         self.world.store.bind(lane, thread).await
     }
+
+    async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError> {
+        self.world.store.thread(lane).await
+    }
 }
 
 #[tokio::test]

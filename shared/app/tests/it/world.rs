@@ -20,7 +20,7 @@ use testkit::{
     ScriptedSender,
 };
 use url::Url;
-use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
+use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms, TypingJob};
 
 /// What the invented recipients do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,33 @@ impl Outbound for Recipient {
         let park = self.park_next.load(Ordering::SeqCst);
         Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, job })
     }
+
+    fn typing(&self, job: TypingJob) -> Option<Box<dyn Exchange>> {
+        (job.thread.status == RemoteStatus::Active).then(|| Box::new(Typing(job)) as Box<dyn Exchange>)
+    }
+}
+
+/// One call, whatever comes of it.
+struct Typing(TypingJob);
+
+impl Exchange for Typing {
+    fn resume(&mut self, input: Input, _: EpochMillis) -> Step {
+        match input {
+            Input::Answered(Ok(answer)) if answer.status.is_success() => Step::Finish(Outcome::Acknowledged { reference: None }),
+            Input::Answered(_) => Step::Finish(Outcome::Unanswered { retry_after: None, reason: "no".into() }),
+            _ => Step::Call(call(&json!({"session": self.0.thread.id, "typing": self.0.is_typing}))),
+        }
+    }
+}
+
+fn call(body: &Value) -> HttpCall {
+    HttpCall {
+        method: http::Method::POST,
+        url: Url::parse("https://recipient.example/push").unwrap(),
+        headers: http::HeaderMap::new(),
+        body: body.to_string().into(),
+        timeout: Duration::from_secs(10),
+    }
 }
 
 struct Attempt {
@@ -120,14 +147,7 @@ impl Exchange for Attempt {
 
 impl Attempt {
     fn push(&self) -> Step {
-        let body = json!({"delivery": self.job.delivery.key.to_string(), "text": self.job.message.content.text});
-        Step::Call(HttpCall {
-            method: http::Method::POST,
-            url: Url::parse("https://recipient.example/push").unwrap(),
-            headers: http::HeaderMap::new(),
-            body: body.to_string().into(),
-            timeout: Duration::from_secs(10),
-        })
+        Step::Call(call(&json!({"delivery": self.job.delivery.key.to_string(), "text": self.job.message.content.text})))
     }
 
     fn read(&self, answer: &HttpAnswer) -> Outcome {
@@ -195,6 +215,8 @@ pub(crate) struct World {
     pub(crate) directory: Directory,
     /// Every push that reached a recipient: delivery and text, in order.
     pub(crate) arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>>,
+    /// Every call that told the desk of typing, whatever the answer: thread, and whether the visitor types.
+    pub(crate) typing: Arc<Mutex<Vec<(String, bool)>>>,
     answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>>,
     /// Whether the visitor's connector polls for its messages.
     pub(crate) polls: Arc<AtomicBool>,
@@ -221,9 +243,15 @@ impl World {
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>> = Arc::default();
         let answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>> = Arc::default();
-        let (log, script) = (arrived.clone(), answers.clone());
+        let typing: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+        let (log, script, typed) = (arrived.clone(), answers.clone(), typing.clone());
         let sender = ScriptedSender::responding(move |call| {
             let body: Value = serde_json::from_slice(&call.body).unwrap();
+            if let Some(session) = body["session"].as_str() {
+                typed.lock().unwrap().push((session.to_owned(), body["typing"].as_bool().unwrap()));
+                let planned = script.lock().unwrap().get_mut(&desk_account_id()).and_then(Vec::pop);
+                return Ok(ScriptedSender::json(if planned.is_none() { 200 } else { 500 }, &json!({})));
+            }
             let key: DeliveryKey = body["delivery"].as_str().unwrap().parse().unwrap();
             let mut script = script.lock().unwrap();
             let planned = script.get_mut(&key.recipient).filter(|list| !list.is_empty()).map(|list| list.remove(0));
@@ -272,6 +300,7 @@ impl World {
             outbound,
             directory,
             arrived,
+            typing,
             answers,
             polls,
             park_next,
@@ -373,6 +402,7 @@ impl World {
         let result = match &task {
             QueuedTask::Deliver(task) => app::deliver(&self.outbound, task, until).await,
             QueuedTask::Ack(task) => app::check_ack(&self.outbound.settle, task).await,
+            QueuedTask::Staff(_) => panic!("no chats are here"),
         };
         match result {
             Ok(done) => {

@@ -17,6 +17,9 @@ use crate::Settings;
 /// Bound on one whole call (section 10).
 pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Bound on a call that is not worth waiting for (section 4, V10).
+pub(super) const TYPING_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Everything but the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -94,6 +97,12 @@ pub(super) fn inject_message(settings: &Settings, message: &Injection<'_>) -> Ht
         body["created_at"] = Value::String(at.strftime("%Y-%m-%d %H:%M:%S").to_string());
     }
     call(settings, Method::POST, &format!("{}/messages", settings.common_prefix), &[], Some(&body))
+}
+
+/// V10.
+pub(super) fn tell_typing(settings: &Settings, session: &str, is_typing: bool) -> HttpCall {
+    let body = json!({"session_uid": session, "typing": is_typing});
+    HttpCall { timeout: TYPING_TIMEOUT, ..call(settings, Method::POST, &settings.typing_path, &[], Some(&body)) }
 }
 
 /// V9. `None` if no path can carry the uid: `.` and `..` mean something else in one.

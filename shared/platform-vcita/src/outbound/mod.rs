@@ -15,6 +15,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod token;
+mod typing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +23,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
-use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
+use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Step, Terms, TypingJob};
 
 use self::access::{Access, Move};
 use self::answer::{Read, Refusal, unanswered};
 use self::message::MessageFlow;
 use self::receipt::ReceiptFlow;
 use self::token::{Bearer, Memory};
+use self::typing::TypingFlow;
 use crate::{ConfigProblem, Secrets, Settings};
 
 /// Longest duration of one attempt.
@@ -88,6 +90,14 @@ impl Outbound for Vcita {
             Err(problem) => Box::new(Misconfigured(problem)),
         }
     }
+
+    fn typing(&self, job: TypingJob) -> Option<Box<dyn Exchange>> {
+        // Section 8.4: only in a session that can send.
+        (job.thread.status == RemoteStatus::Active).then(|| match Attempt::typing(&job, Arc::clone(&self.memory)) {
+            Ok(attempt) => Box::new(attempt) as Box<dyn Exchange>,
+            Err(problem) => Box::new(Misconfigured(problem)),
+        })
+    }
 }
 
 /// An attempt that cannot begin. The delivery waits: the operator's mistake is not the message's fault.
@@ -111,6 +121,7 @@ enum Next {
 enum Flow {
     Message(Box<MessageFlow>),
     Receipt(Box<ReceiptFlow>),
+    Typing(Box<TypingFlow>),
 }
 
 impl Flow {
@@ -118,6 +129,7 @@ impl Flow {
         match self {
             Self::Message(flow) => flow.begin(now),
             Self::Receipt(flow) => flow.begin(),
+            Self::Typing(flow) => flow.begin(),
         }
     }
 
@@ -125,13 +137,14 @@ impl Flow {
         match self {
             Self::Message(flow) => flow.answered(answer, now),
             Self::Receipt(flow) => flow.answered(answer),
+            Self::Typing(_) => TypingFlow::answered(answer),
         }
     }
 
     fn bound(&mut self, status: RemoteStatus, now: EpochMillis) -> Next {
         match self {
             Self::Message(flow) => flow.bound(status, now),
-            Self::Receipt(_) => Next::Finish(out_of_order()),
+            Self::Receipt(_) | Self::Typing(_) => Next::Finish(out_of_order()),
         }
     }
 }
@@ -169,8 +182,23 @@ impl Attempt {
             DeliveryContent::Message | DeliveryContent::Chat => Flow::Message(Box::new(MessageFlow::new(settings, job))),
             DeliveryContent::Receipt(status) => Flow::Receipt(Box::new(ReceiptFlow::new(settings, job, status))),
         };
-        let last_call = EpochMillis::new(i64::MAX);
-        Ok(Self { flow, access, waiting: Waiting::Start, last_call })
+        Ok(Self::with(flow, access))
+    }
+
+    /// One call, after those for a token if there is none. A token that is refused is not renewed for this.
+    fn typing(job: &TypingJob, memory: Arc<Memory>) -> Result<Self, ConfigProblem> {
+        let settings = Settings::of(&job.account)?;
+        let access = Access::new(&settings, Secrets::from_value(&job.secrets)?, memory)?;
+        Ok(Self::with(Flow::Typing(Box::new(TypingFlow::new(&settings, job))), access))
+    }
+
+    const fn with(flow: Flow, access: Access) -> Self {
+        Self { flow, access, waiting: Waiting::Start, last_call: EpochMillis::new(i64::MAX) }
+    }
+
+    /// Worth no waiting and no renewal: it is over before they are.
+    const fn is_typing(&self) -> bool {
+        matches!(self.flow, Flow::Typing(_))
     }
 
     fn go(&mut self, next: Next, now: EpochMillis) -> Step {
@@ -200,10 +228,23 @@ impl Attempt {
             Move::Use(bearer) => self.ask(call, bearer, now),
             Move::Do(step) => {
                 self.waiting = Waiting::Token { call };
-                if let Step::Call(call) = step { self.call(call, now) } else { step }
+                match step {
+                    Step::Call(mut call) => {
+                        if self.is_typing() {
+                            call.timeout = calls::TYPING_TIMEOUT;
+                        }
+                        self.call(call, now)
+                    }
+                    Step::Grant(_) | Step::Bind { .. } | Step::Finish(_) => step,
+                }
             }
             Move::End(outcome) => Step::Finish(outcome),
         }
+    }
+
+    /// Goes on after the token was refused.
+    fn refused(&mut self, call: HttpCall, next: Move, now: EpochMillis) -> Step {
+        if self.is_typing() { Step::Finish(unanswered("vcita refused the token")) } else { self.with_token(call, next, now) }
     }
 
     fn call(&mut self, call: HttpCall, now: EpochMillis) -> Step {
@@ -233,11 +274,11 @@ impl Exchange for Attempt {
                     Read::Refused(refusal) => Err(refusal),
                     Read::Unauthorized(kind) => {
                         let next = self.access.unauthorized(bearer, kind, now);
-                        return self.with_token(call, next, now);
+                        return self.refused(call, next, now);
                     }
                     Read::Forbidden => {
                         let next = self.access.forbidden(bearer, now);
-                        return self.with_token(call, next, now);
+                        return self.refused(call, next, now);
                     }
                     Read::Unusable(outcome) => return Step::Finish(outcome),
                 };

@@ -13,7 +13,9 @@ use model::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use testkit::InMemoryGrants;
-use wire::{CallFailure, Exchange, GrantSeen, GrantStep, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms as _};
+use wire::{
+    CallFailure, Exchange, GrantSeen, GrantStep, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms as _, TypingJob,
+};
 
 use super::Vcita;
 
@@ -1166,4 +1168,78 @@ proptest! {
             };
         }
     }
+}
+
+fn typing(status: RemoteStatus, is_typing: bool) -> TypingJob {
+    let Job { account, secrets, thread, .. } = message_with(status);
+    TypingJob { account, secrets, thread: thread.unwrap(), is_typing }
+}
+
+/// The call of V10, which must be this one.
+fn typing_call(step: Step, bearer: &str, is_typing: bool) {
+    let Step::Call(call) = step else { panic!("not a call: {step:?}") };
+    assert_eq!(call.url.as_str(), "https://api.vcita.biz/business/communication/v1/sessions/typing");
+    assert_eq!((call.method.as_str(), call.timeout), ("POST", Duration::from_secs(2)));
+    assert_eq!(call.headers[AUTHORIZATION], bearer);
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(body, json!({"session_uid": SESSION, "typing": is_typing}));
+}
+
+fn answered(status: u16) -> Input {
+    let status = StatusCode::from_u16(status).unwrap();
+    Input::Answered(Ok(HttpAnswer { status, headers: HeaderMap::new(), body: Bytes::from_static(b"{}") }))
+}
+
+#[test]
+fn typing_is_one_call_of_two_seconds() {
+    for is_typing in [true, false] {
+        let mut exchange = Vcita::new().typing(typing(RemoteStatus::Active, is_typing)).unwrap();
+        typing_call(exchange.resume(Input::Start, NOW), "Bearer tok", is_typing);
+        let Step::Finish(outcome) = exchange.resume(answered(200), NOW) else { panic!() };
+        assert_eq!(outcome, Outcome::Acknowledged { reference: None });
+    }
+}
+
+#[test]
+fn typing_goes_to_active_sessions_only() {
+    for status in
+        [RemoteStatus::Pending, RemoteStatus::Inactive, RemoteStatus::Blocked, RemoteStatus::Failed, RemoteStatus::Deleted]
+    {
+        assert!(Vcita::new().typing(typing(status, true)).is_none(), "{status:?}");
+    }
+}
+
+#[test]
+fn typing_that_is_refused_is_over() {
+    for status in [400, 401, 404, 422, 429, 500] {
+        let mut exchange = Vcita::new().typing(typing(RemoteStatus::Active, true)).unwrap();
+        typing_call(exchange.resume(Input::Start, NOW), "Bearer tok", true);
+        let Step::Finish(outcome) = exchange.resume(answered(status), NOW) else { panic!("{status}") };
+        assert!(!matches!(outcome, Outcome::Acknowledged { .. }), "{status}");
+    }
+}
+
+#[test]
+fn typing_gets_a_token_in_two_seconds_and_renews_none() {
+    let vcita = Vcita::new();
+    let job = || {
+        let mut job = typing(RemoteStatus::Active, true);
+        job.secrets = with_app(message()).secrets;
+        job
+    };
+    let token = || {
+        let body = json!({"access_token": "one", "expires_in": 3600}).to_string();
+        Input::Answered(Ok(HttpAnswer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() }))
+    };
+    let asks = |step: Step| {
+        let Step::Call(call) = step else { panic!("not a call: {step:?}") };
+        assert_eq!((call.url.path(), call.timeout), ("/oauth/service/token", Duration::from_secs(2)));
+    };
+    let mut exchange = vcita.typing(job()).unwrap();
+    asks(exchange.resume(Input::Start, NOW));
+    typing_call(exchange.resume(token(), NOW), "Bearer one", true);
+    let Step::Finish(_) = exchange.resume(answered(401), NOW) else { panic!("a refused token is not renewed for this") };
+    // But it is forgotten.
+    let mut exchange = vcita.typing(job()).unwrap();
+    asks(exchange.resume(Input::Start, NOW));
 }

@@ -76,6 +76,7 @@ fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
         told: Vec::new(),
         agents: Vec::new(),
         relay: None,
+        receipt: None,
         results: Vec::new(),
         guards: Vec::new(),
         now: NOW,

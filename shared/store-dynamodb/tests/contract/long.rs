@@ -150,6 +150,7 @@ fn change(record: &ChatRecord, expected_rev: Option<u64>) -> ChatChange {
     ChatChange {
         bind: None,
         relay: None,
+        receipt: None,
         results: Vec::new(),
         record: record.clone(),
         expected_rev,

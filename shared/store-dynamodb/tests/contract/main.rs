@@ -223,7 +223,7 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(store.save(&leave).await.unwrap(), Saved::Yes);
     assert_eq!(calls.take(), ["TransactWriteItems"]);
 
-    assert_eq!(store.note_receipt(&delivery, ReceiptStatus::Read).await.unwrap(), ReceiptOutcome::Stored);
+    assert_eq!(store.note_receipt(&delivery, ReceiptStatus::Read).await.unwrap().outcome, ReceiptOutcome::Stored);
     assert_eq!(calls.take(), ["UpdateItem"]);
 
     let thread = RemoteThread { id: "s-1".to_owned(), status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
