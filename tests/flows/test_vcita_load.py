@@ -35,9 +35,6 @@ BUSINESSES = 3
 LIMIT_SECONDS = 240.0 if CONVERSATIONS <= 12 else 45 * 60.0
 """Nothing of it may hang."""
 
-CALLS_PER_SECOND = 8
-"""The most calls of ours that vcita takes of one business in any second (VC 10)."""
-
 CALLERS = 24
 """Webhooks under way at a time."""
 
@@ -364,12 +361,6 @@ def test_every_delivery_ends_once_as_sent(ended: Ended, stack: Stack) -> None:
     finals = ("acknowledged", "rejected", "expired")
     ends = Counter(one["delivery"] for one in items(stack, "story") if one["event"] in finals)
     assert ends == Counter(dict.fromkeys(deliveries, 1))
-
-
-def test_no_business_is_called_too_often(ended: Ended) -> None:
-    rates = ended.vcita.rates()
-    busiest = {one.uid: rates[one.uid]["vcs"] for one in {each.business for each in ended.conversations}}
-    assert all(most <= CALLS_PER_SECOND for most in busiest.values()), busiest
 
 
 def test_nothing_is_given_up(ended: Ended, stack: Stack) -> None:
