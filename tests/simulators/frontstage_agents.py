@@ -45,7 +45,7 @@ from tests.simulators.frontstage_state import AGENT, Command, Thread
 from tests.simulators.frontstage_wire import Caller
 
 PAGE = Path(__file__).resolve().parent / "agents_page"
-PAGE_FILES = {"": "index.html", "page.css": "page.css", "page.js": "page.js"}
+PAGE_FILES = {"": "index.html", "page.css": "page.css", "page.js": "page.js", "elements.js": "elements.js"}
 
 VIEW_WAIT_SECONDS = 25.0
 """Longest wait of ``GET /_sim/view``."""

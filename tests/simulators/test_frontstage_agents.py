@@ -281,7 +281,8 @@ def test_visitor_and_agent_talk_through_the_fake(agents: Simulator, chat: Simula
 
 
 def test_page_is_served_with_a_strict_policy(agents: Simulator) -> None:
-    for path, kind in (("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "javascript")):
+    scripts = ("/page.js", "/elements.js")
+    for path, kind in (("/", "text/html"), ("/page.css", "text/css"), *((script, "javascript") for script in scripts)):
         answer = requests.get(agents.url + path, timeout=5)
         assert (answer.status_code, kind in answer.headers["Content-Type"]) == (200, True)
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -290,7 +291,7 @@ def test_page_is_served_with_a_strict_policy(agents: Simulator) -> None:
 
 
 def test_page_has_no_inline_code_and_writes_text_as_text() -> None:
-    html, script = (PAGE / "index.html").read_text(), (PAGE / "page.js").read_text()
+    html, script = (PAGE / "index.html").read_text(), "".join((PAGE / f"{name}.js").read_text() for name in ("page", "elements"))
     assert re.findall(r"<script(?![^>]* src=)", html) == []
     assert re.findall(r"\son\w+\s*=|style=|javascript:|<style", html) == []
     assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|DOMParser|srcdoc", script) == []

@@ -663,7 +663,9 @@ def test_wrong_fault_is_400_with_words(vcs: Simulator, fault: Any, words: str) -
 
 
 def test_staff_page_is_served_with_a_policy_and_for_nobody_else(vcs: Simulator) -> None:
-    for path, kind in (("", "text/html"), ("/page.js", "javascript"), ("/page.css", "text/css"), ("/desk.css", "text/css")):
+    scripts, sheets = ("/page.js", "/elements.js"), ("/page.css", "/desk.css")
+    kinds = {"": "text/html"} | dict.fromkeys(scripts, "javascript") | dict.fromkeys(sheets, "text/css")
+    for path, kind in kinds.items():
         answer = requests.get(f"{vcs.url}/_sim/staff{path}", timeout=5)
         assert answer.status_code == 200
         assert kind in answer.headers["Content-Type"]

@@ -112,8 +112,9 @@ PAGE_FILES = {
     "": PAGE / "index.html",
     "/page.js": PAGE / "page.js",
     "/page.css": PAGE / "page.css",
-    # What a conversation looks like is said once.
+    # What a conversation looks like, and how elements are made, is said once.
     "/desk.css": PAGE.with_name("agents_page") / "page.css",
+    "/elements.js": PAGE.with_name("agents_page") / "elements.js",
 }
 """The page for the staff member, below ``/_sim/staff``."""
 

@@ -1,5 +1,5 @@
 // The agent's page. It shows what GET /_sim/view tells and posts what the person does; every text becomes a text node.
-"use strict";
+import { clockTime, keep, make, part, say } from "./elements.js";
 
 const WAIT_SECONDS = 20;
 const RETRY_MS = 1000;
@@ -47,48 +47,6 @@ const state = {
 };
 
 // ---------------------------------------------------------------------------------------------------------- elements
-
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-function say(element, text) {
-  // Only a real change is written: a screen reader would speak again, a selection would be lost.
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// Keeps the children of `parent` in step with `items`, reusing elements by key so that focus and selection stay.
-function keep(parent, items, keyOf, create, update) {
-  const present = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  let before = parent.firstElementChild;
-  for (const item of items) {
-    const key = String(keyOf(item));
-    let element = present.get(key);
-    if (element) present.delete(key);
-    else {
-      element = create(item);
-      element.dataset.key = key;
-    }
-    update(element, item);
-    if (element === before) before = before.nextElementSibling;
-    else parent.insertBefore(element, before);
-  }
-  for (const gone of present.values()) gone.remove();
-}
-
-const part = (element, name) => element.querySelector(`.${name}`);
-
-function clockTime(text) {
-  const moment = new Date(text);
-  return Number.isNaN(moment.getTime()) ? "" : moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-}
 
 function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
