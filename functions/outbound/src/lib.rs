@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use app::chats::ChatCtx;
 use app::{Ctx, OutboundCtx, Registry, SettleCtx, TermsRegistry};
-use lambda::{BatchCtx, Config, Services};
+use lambda::{BatchCtx, Config, Services, SystemSleeper};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
-use ports::{DeliveryStore, DirectoryStore, Offers};
+use ports::{DeliveryStore, DirectoryStore, Offers, OutboundStore};
 use serde::Deserialize;
 use wire::{Outbound, Terms};
 
@@ -106,10 +106,20 @@ pub async fn connect_outbound(config: &Config) -> (OutboundCtx, BatchCtx) {
     let (services, recipients) = Services::connect_reading(config, &Platform::ALL).await;
     let registry = Arc::new(Platforms::new(config));
     let (settle, batch) = settle(config, &services, registry.clone());
-    let sender = Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets)));
-    let (heard, grants) = (services.pushes(), services.grants());
-    let offers = services.ctx::<dyn Offers>(|store| store).store;
-    (OutboundCtx { settle, acks: services.ctx(|store| store), offers, heard, registry, sender, grants, recipients }, batch)
+    let outbound = OutboundCtx {
+        settle,
+        acks: services.ctx(|store| store),
+        offers: services.ctx::<dyn Offers>(|store| store).store,
+        heard: services.pushes(),
+        registry,
+        sender: Arc::new(HttpSender::new(TargetPolicy::new(config.allow_loopback_targets))),
+        grants: services.grants(),
+        paces: services.paces(),
+        sleeper: Arc::new(SystemSleeper),
+        side: services.ctx::<dyn OutboundStore>(|store| store).store,
+        recipients,
+    };
+    (outbound, batch)
 }
 
 fn settle(config: &Config, services: &Services, terms: Arc<dyn TermsRegistry>) -> (SettleCtx, BatchCtx) {

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::accept::messages_lane;
+use crate::pace::{Paced, put_off};
+use crate::settle::{amend, clear_head, leave_lane, stay};
+use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
 use futures_util::future::join;
 use model::{
     Account, AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey,
@@ -11,10 +15,6 @@ use ports::{LaneSelector, PortError, Saved, Transition, WorkItem};
 use serde_json::Value;
 use tracing::{error, info, warn};
 use wire::{Exchange, GrantSeen, GrantStep, Input, Job, Outcome, Step, TypingJob};
-
-use crate::accept::messages_lane;
-use crate::settle::{amend, clear_head, leave_lane, stay};
-use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
 
 /// How often a change is tried again after somebody else changed the same delivery or lane.
 const RACES: usize = 8;
@@ -41,6 +41,10 @@ pub struct Progress {
     pub unauthorised: u32,
     /// Recipients who were not told that somebody types.
     pub typing_lost: u32,
+    /// Accounts whose platform is called no more for a while, because it failed too often.
+    pub paused: u32,
+    /// Installations found to be gone for good.
+    pub uninstalled: u32,
 }
 
 /// Does what the head of a lane needs at this moment: an attempt, a repeated push, a settlement that was interrupted,
@@ -49,9 +53,10 @@ pub struct Progress {
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
 pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) -> Result<Progress, AppError> {
-    let DeliverTask::V1 { lane, entry } = task;
+    let DeliverTask::V1 { lane, entry, .. } = task;
     let recipient = ctx.recipients.find(&lane.recipient).await?;
     let outbound = ctx.registry.outbound(lane.recipient.platform());
+    let mut paced = Paced::new(outbound, &lane.recipient, recipient.as_ref());
     let installation = recipient.as_ref().and_then(|(account, _)| outbound.installation(account));
     let mut which = entry.map_or(LaneSelector::Head, LaneSelector::Entry);
     let base = &ctx.settle.base;
@@ -122,8 +127,13 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
                 },
             }
         }
+        if let Some(busy_until) = paced.begin(ctx).await? {
+            put_off(ctx, task, &item, busy_until).await?;
+            return Ok(Progress::default());
+        }
         let Some(claimed) = claim(&ctx.settle, &item, change, now).await? else { continue };
-        let mut progress = attempt(ctx, claimed, found, &policy, until).await?;
+        let mut progress = attempt(ctx, claimed, found, &policy, until, &mut paced).await?;
+        progress.paused += paced.stopped;
         progress.retried += u32::from(matches!(change.state, DeliveryState::Sending { attempt: 2.., pushes: 1, .. }));
         return Ok(progress);
     }
@@ -157,9 +167,15 @@ async fn try_tell_typing(ctx: &OutboundCtx, task: &TypingTask, until: EpochMilli
     let Some((account, secrets)) = ctx.recipients.find(recipient).await? else { return Ok(None) };
     let lane = messages_lane(*conversation, recipient.clone());
     let Some(thread) = base.store.thread(&lane).await? else { return Ok(None) };
-    let job = TypingJob { account, secrets, thread, is_typing: *is_typing };
+    let found = (account, secrets);
+    let mut paced = Paced::new(ctx.registry.outbound(recipient.platform()), recipient, Some(&found));
+    // News that would have to wait is none.
+    if paced.begin(ctx).await?.is_some() {
+        return Ok(None);
+    }
+    let job = TypingJob { account: found.0, secrets: found.1, thread, is_typing: *is_typing };
     let Some(exchange) = ctx.registry.outbound(recipient.platform()).typing(job) else { return Ok(None) };
-    run(ctx, exchange, &lane, until).await.map(Some)
+    run(ctx, exchange, &lane, until, &mut paced).await.map(Some)
 }
 
 /// The timer of an attempt: ends it if it is still running after its deadline.
@@ -306,15 +322,19 @@ async fn attempt(
     found: (Account, Value),
     policy: &DeliveryPolicy,
     until: EpochMillis,
+    paced: &mut Paced,
 ) -> Result<Progress, AppError> {
     let lane = item.lane.key.clone();
-    let exchange = ctx.registry.outbound(lane.recipient.platform()).exchange(job(&item, found));
-    let (outcome, ()) = join(run(ctx, exchange, &lane, until), start_timer(&ctx.settle, &item, policy)).await;
+    let outbound = ctx.registry.outbound(lane.recipient.platform());
+    let installation = outbound.installation(&found.0);
+    let exchange = outbound.exchange(job(&item, found));
+    paced.ends_at(item.delivery.state.next_at());
+    let (outcome, ()) = join(run(ctx, exchange, &lane, until, paced), start_timer(&ctx.settle, &item, policy)).await;
     let outcome = outcome?;
     let key = &item.delivery.key;
     info!(delivery.id = %key, delivery.outcome = name(&outcome), account.id = %lane.recipient, "delivery {key}: {}", name(&outcome));
 
-    let mut unauthorised = 0;
+    let (mut unauthorised, mut uninstalled) = (0, 0);
     let end = match outcome {
         Outcome::Acknowledged { reference } => Ended { reference, ..Ended::plain(DeliveryEvent::Acknowledged) },
         Outcome::Pushed { said: Some(ref said), .. } if !hand_on(ctx, &lane.recipient, said).await => {
@@ -343,6 +363,23 @@ async fn attempt(
             Ended { detail: Some(reason), ..Ended::plain(DeliveryEvent::Unanswered { retry_after }) }
         }
         Outcome::Refused { status } => Ended::plain(DeliveryEvent::Refused { status }),
+        Outcome::PutOff { retry_after, reason } => {
+            let attempt = if let DeliveryState::Sending { attempt, .. } = item.delivery.state { attempt } else { 1 };
+            let wait = retry_after.unwrap_or_else(|| policy.retry_delay(attempt, ctx.settle.base.dice.roll()));
+            let until = ctx.settle.base.clock.now().plus(wait);
+            Ended { detail: Some(reason), ..Ended::plain(DeliveryEvent::PutOff { until }) }
+        }
+        Outcome::Gone { detail } => Ended { detail: Some(detail), ..Ended::plain(DeliveryEvent::Gone) },
+        Outcome::Uninstalled { detail } => {
+            uninstalled = 1;
+            if let Some(installation) = installation {
+                let now = ctx.settle.base.clock.now();
+                let gone = RemoteStatus::Deleted;
+                ctx.side.note_installation(&lane.recipient, &installation, gone, now, None).await?;
+            }
+            error!(account.id = %lane.recipient, "the installation of {} is gone: nothing reaches it any more", lane.recipient);
+            Ended { detail: Some(detail), ..Ended::plain(DeliveryEvent::Rejected) }
+        }
         Outcome::Rejected { detail } => Ended { detail: Some(detail), ..Ended::plain(DeliveryEvent::Rejected) },
         Outcome::Parked { until, reason } => {
             Ended { detail: Some(reason.to_owned()), ..Ended::plain(DeliveryEvent::Park { until }) }
@@ -353,7 +390,10 @@ async fn attempt(
             Ended { detail: Some(reason.to_owned()), ..Ended::plain(DeliveryEvent::Park { until }) }
         }
     };
-    Ok(Progress { unauthorised, ..apply(&ctx.settle, item, policy, end).await? })
+    let mut progress = apply(&ctx.settle, item, policy, end).await?;
+    progress.unauthorised += unauthorised;
+    progress.uninstalled += uninstalled;
+    Ok(progress)
 }
 
 /// Says once, by whoever found it out, that somebody must look; whoever meets it later tells that it is still so.
@@ -395,8 +435,10 @@ async fn run(
     mut exchange: Box<dyn Exchange>,
     lane: &LaneKey,
     until: EpochMillis,
+    paced: &mut Paced,
 ) -> Result<Outcome, AppError> {
     let base = &ctx.settle.base;
+    let outbound = ctx.registry.outbound(lane.recipient.platform());
     let mut input = Input::Start;
     for _ in 0..MOST_STEPS {
         match exchange.resume(input, base.clock.now()) {
@@ -404,7 +446,10 @@ async fn run(
                 if base.clock.now().plus(call.timeout) > until {
                     return Ok(Outcome::Unanswered { retry_after: None, reason: "no time left for another call".to_owned() });
                 }
-                input = Input::Answered(ctx.sender.send(call).await);
+                match paced.send(ctx, outbound, call, until).await? {
+                    Ok(result) => input = Input::Answered(result),
+                    Err(outcome) => return Ok(outcome),
+                }
             }
             Step::Bind { id, status, memo } => {
                 let thread = RemoteThread { id, status, changed_at: base.clock.now(), memo };
@@ -435,6 +480,9 @@ const fn name(outcome: &Outcome) -> &'static str {
         Outcome::Pushed { .. } => "pushed",
         Outcome::Unanswered { .. } => "unanswered",
         Outcome::Refused { .. } => "refused",
+        Outcome::PutOff { .. } => "put_off",
+        Outcome::Gone { .. } => "gone",
+        Outcome::Uninstalled { .. } => "uninstalled",
         Outcome::Rejected { .. } => "rejected",
         Outcome::Parked { .. } => "parked",
         Outcome::Unauthorised { .. } => "unauthorised",
@@ -525,7 +573,7 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
 /// Schedules what comes next, now that the new state is stored.
 async fn follow_up(ctx: &SettleCtx, item: WorkItem, now: EpochMillis) -> Result<Progress, AppError> {
     let again = |at: EpochMillis| {
-        let task = DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(item.delivery.key.entry()) };
+        let task = DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(item.delivery.key.entry()), put_off: 0 };
         [(task, at.since(now))]
     };
     match item.delivery.state {

@@ -10,6 +10,7 @@ mod configure;
 mod deliver;
 mod error;
 mod hand_out;
+mod pace;
 mod replay;
 mod settle;
 mod status;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Account, AccountId, Platform};
-use ports::{AckStore, Clock, DeliveryStore, Dice, Grants, Offers, PushQueue, Queue, Sender};
+use ports::{AckStore, Clock, DeliveryStore, Dice, Grants, Offers, OutboundStore, Paces, PushQueue, Queue, Sender, Sleeper};
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
@@ -31,7 +32,7 @@ pub use deliver::{Progress, check_ack, deliver, tell_typing};
 pub use error::AppError;
 pub use hand_out::{HandOutCtx, hand_out};
 pub use replay::{Replayed, replay};
-pub use status::{PARK_STATUS, has_delivery, has_event, note_installation, note_receipt, note_thread};
+pub use status::{PARK_STATUS, find_delivery, has_delivery, has_event, note_installation, note_part, note_receipt, note_thread};
 pub use sweep::sweep;
 pub use timeline::{DeliveryLine, Timeline, TimelineEntry, TimelineKey, What, timeline};
 
@@ -111,6 +112,12 @@ pub struct OutboundCtx {
     pub sender: Arc<dyn Sender>,
     /// What platforms granted us.
     pub grants: Arc<dyn Grants>,
+    /// When they may be called.
+    pub paces: Arc<dyn Paces>,
+    /// How that is waited for.
+    pub sleeper: Arc<dyn Sleeper>,
+    /// What is changed beside deliveries.
+    pub side: Arc<dyn OutboundStore>,
     /// The accounts.
     pub recipients: Arc<dyn Recipients>,
 }

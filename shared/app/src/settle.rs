@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, Lane, ReceiptStatus,
-    StoryEntry,
+    DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, FailureReason, Lane,
+    ReceiptStatus, StoryEntry,
 };
 use ports::{LaneSelector, NewDelivery, PortError, Saved, Transition, WorkItem};
 
@@ -43,12 +43,15 @@ const RACES: usize = 8;
 /// Takes a delivery, stored as settled, out of its lane. A message that is accepted meanwhile changes the lane, and its
 /// own task has found another delivery at the head: so this goes on until the head is gone, by whosever hand.
 ///
-/// A failure gets its entry in the dead-letter queue first: if the process ends between the two, the delivery still
-/// heads its lane and the sweep comes here again. So an entry may come twice, but is never missing.
+/// A failure gets its entry in the dead-letter queue first, unless nothing is lost with it: if the process ends between
+/// the two, the delivery still heads its lane and the sweep comes here again. So an entry may come twice, but is never
+/// missing.
 pub(crate) async fn clear_head(ctx: &SettleCtx, mut item: WorkItem) -> Result<(), AppError> {
     let lane = item.lane.key.clone();
     let entry = item.delivery.key.entry();
-    if let DeliveryState::Failed { reason, .. } = item.delivery.state {
+    if let DeliveryState::Failed { reason, .. } = item.delivery.state
+        && reason != FailureReason::Gone
+    {
         let dead = DeadTask::V1 {
             delivery: item.delivery.key.clone(),
             tenant: item.delivery.tenant.clone(),
@@ -81,11 +84,11 @@ pub(crate) async fn leave_lane(
     let mut tasks = Vec::new();
     if let Some((status, key)) = &receipt {
         item.delivery.reported = Some(*status);
-        tasks.push((DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) }, Duration::ZERO));
+        tasks.push((DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }, Duration::ZERO));
     }
     let next = item.lane.pending.get(1).copied();
     if let Some(entry) = next {
-        tasks.push((DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(entry) }, Duration::ZERO));
+        tasks.push((DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(entry), put_off: 0 }, Duration::ZERO));
     }
     let due_at = now.plus(SWEEP_GRACE);
     let transition = Transition {

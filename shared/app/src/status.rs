@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus, StaffTask};
-use ports::{LaneSelector, NotedReceipt, ReceiptOutcome, Saved, StatusStore, ThreadNote};
+use ports::{LaneSelector, NotedReceipt, PartNotes, ReceiptOutcome, Saved, StatusStore, ThreadNote, WorkItem};
 
 use crate::accept::messages_lane;
 use crate::{AppError, Ctx};
@@ -42,7 +42,7 @@ pub async fn note_thread(
     }
     if let ThreadNote::Noted(conversation) = &note {
         let lane = messages_lane(*conversation, account.clone());
-        ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None }, Duration::ZERO)]).await?;
+        ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None, put_off: 0 }, Duration::ZERO)]).await?;
     }
     Ok(note)
 }
@@ -68,7 +68,7 @@ pub async fn note_installation(
         let tasks: Vec<_> = waiting
             .into_iter()
             .filter(|(lane, _)| lane.recipient == *account)
-            .map(|(lane, _)| (DeliverTask::V1 { lane, entry: None }, Duration::ZERO))
+            .map(|(lane, _)| (DeliverTask::V1 { lane, entry: None, put_off: 0 }, Duration::ZERO))
             .collect();
         for call in tasks.chunks(10) {
             ctx.queue.deliver(call).await?;
@@ -98,6 +98,26 @@ pub async fn note_receipt(
     Ok(outcome)
 }
 
+/// Stores what a desk reports about one part of a message it was given in several, and what follows for the whole.
+/// `whole` says that from what is known of all parts. A repetition stores nothing new but what a lost answer left undone.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored.
+pub async fn note_part(
+    ctx: &Ctx<dyn StatusStore>,
+    account: &AccountId,
+    message: MessageId,
+    (part, status): (&str, ReceiptStatus),
+    whole: &(dyn Fn(&PartNotes) -> Option<ReceiptStatus> + Sync),
+) -> Result<ReceiptOutcome, AppError> {
+    let delivery = DeliveryKey { message, recipient: account.clone(), content: DeliveryContent::Message };
+    let Some(told) = ctx.store.note_part(&delivery, part, status).await? else { return Ok(ReceiptOutcome::Unknown) };
+    match whole(&told) {
+        Some(status) => note_receipt(ctx, account, message, status).await,
+        None => Ok(ReceiptOutcome::NoNews),
+    }
+}
+
 /// Whether `account` has been given this message, or is about to be.
 ///
 /// # Errors
@@ -108,9 +128,21 @@ pub async fn has_delivery(
     message: MessageId,
     content: DeliveryContent,
 ) -> Result<bool, AppError> {
+    Ok(find_delivery(ctx, account, message, content).await?.is_some())
+}
+
+/// The delivery of a message to `account`, with the message.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it cannot be read.
+pub async fn find_delivery(
+    ctx: &Ctx<dyn StatusStore>,
+    account: &AccountId,
+    message: MessageId,
+    content: DeliveryContent,
+) -> Result<Option<WorkItem>, AppError> {
     let key = DeliveryKey { message, recipient: account.clone(), content };
-    let found = ctx.store.work(&key.lane(), LaneSelector::Entry(key.entry()), None, ctx.clock.now()).await?;
-    Ok(found.is_some())
+    Ok(ctx.store.work(&key.lane(), LaneSelector::Entry(key.entry()), None, ctx.clock.now()).await?)
 }
 
 /// Whether one of these events of `account` was stored.

@@ -101,6 +101,8 @@ pub async fn run_batch(
                 metrics.count(Some(platform), Metric::Failed, progress.failed);
                 metrics.count(Some(platform), Metric::Unauthorised, progress.unauthorised);
                 metrics.count(Some(platform), Metric::TypingLost, progress.typing_lost);
+                metrics.count(Some(platform), Metric::BusinessPaused, progress.paused);
+                metrics.count(Some(platform), Metric::InstallationsGone, progress.uninstalled);
             }
             Ok(None) => metrics.count(None, Metric::Poison, 1),
             Err(()) => {
@@ -214,7 +216,9 @@ mod tests {
         fn meet(self) -> Result<(Platform, Progress), RecordFailure> {
             match self {
                 Self::Done => {
-                    Ok((Platform::Vcita, Progress { delivered: 2, retried: 1, failed: 0, unauthorised: 1, typing_lost: 3 }))
+                    let all =
+                        Progress { delivered: 2, retried: 1, failed: 0, unauthorised: 1, typing_lost: 3, ..Progress::default() };
+                    Ok((Platform::Vcita, all))
                 }
                 Self::Fails => Err(AppError::Internal("fails on purpose").into()),
                 // Unlike `panic!` it does not fill the test's output.

@@ -20,4 +20,4 @@ pub use edge::{Error, HttpHandler, InvokeHandler, answer, block_on, serve_http, 
 pub use metrics::{Metric, Metrics};
 pub use roster::{ReadPlan, Roster, RosterPlans, Snapshot};
 pub use services::Services;
-pub use system::{SystemClock, SystemDice, pause};
+pub use system::{SystemClock, SystemDice, SystemSleeper, pause};

@@ -17,6 +17,10 @@ pub enum Metric {
     Retried,
     /// Deliveries given up.
     Failed,
+    /// Times that an account's platform is called no more for a while, because it failed too often.
+    BusinessPaused,
+    /// Installations found to be gone for good.
+    InstallationsGone,
     /// Age of a queue message when it was received, milliseconds.
     QueueAgeMs,
     /// Records of a batch handed back to the queue.
@@ -42,6 +46,8 @@ impl Metric {
             Self::Delivered => "Delivered",
             Self::Retried => "Retried",
             Self::Failed => "Failed",
+            Self::BusinessPaused => "BusinessPaused",
+            Self::InstallationsGone => "InstallationsGone",
             Self::QueueAgeMs => "QueueAgeMs",
             Self::BatchItemFailures => "BatchItemFailures",
             Self::Poison => "Poison",
@@ -60,6 +66,8 @@ impl Metric {
             | Self::Delivered
             | Self::Retried
             | Self::Failed
+            | Self::BusinessPaused
+            | Self::InstallationsGone
             | Self::BatchItemFailures
             | Self::Poison
             | Self::AuthFailures

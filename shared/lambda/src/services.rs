@@ -7,10 +7,10 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, Grants, PushQueue, PushStates, Results};
+use ports::{Askers, Clock as _, Grants, Paces, PushQueue, PushStates, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
-use store_dynamodb::{DynamoChats, DynamoStore};
+use store_dynamodb::{DynamoChats, DynamoPaces, DynamoStore};
 use tracing::{error, warn};
 
 use crate::roster::{ReadPlan, Roster, read_secrets};
@@ -97,6 +97,12 @@ impl Services {
     #[must_use]
     pub fn push_states(&self) -> Arc<dyn PushStates> {
         Arc::new(DynamoChats::beside(&self.store))
+    }
+
+    /// When platforms may be called.
+    #[must_use]
+    pub fn paces(&self) -> Arc<dyn Paces> {
+        Arc::new(DynamoPaces::beside(&self.store))
     }
 
     /// The accounts for functions that need nobody's secrets.

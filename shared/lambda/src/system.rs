@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use model::EpochMillis;
-use ports::{Clock, Dice};
+use ports::{Clock, Dice, Sleeper};
 use uuid::Uuid;
 
 /// The machine's clock.
@@ -14,6 +15,17 @@ impl Clock for SystemClock {
     fn now(&self) -> EpochMillis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         EpochMillis::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Waits in real time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemSleeper;
+
+#[async_trait]
+impl Sleeper for SystemSleeper {
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

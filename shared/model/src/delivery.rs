@@ -165,6 +165,8 @@ pub enum FailureReason {
     Rejected,
     /// It grew too old before it could leave.
     Expired,
+    /// What it is about is no longer there at the recipient: nothing is lost with it.
+    Gone,
 }
 
 impl FailureReason {
@@ -176,6 +178,7 @@ impl FailureReason {
             Self::Refused => "refused",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
+            Self::Gone => "gone",
         }
     }
 
@@ -185,7 +188,7 @@ impl FailureReason {
     pub const fn yields_to_late_acknowledgement(self) -> bool {
         match self {
             Self::NoAcknowledgement | Self::Refused | Self::Expired => true,
-            Self::Rejected => false,
+            Self::Rejected | Self::Gone => false,
         }
     }
 }
@@ -348,10 +351,17 @@ pub enum DeliveryEvent {
         /// When to look again.
         until: EpochMillis,
     },
+    /// The recipient's platform is not to be called for now; the attempt does not count.
+    PutOff {
+        /// When to try again.
+        until: EpochMillis,
+    },
     /// The recipient has it.
     Acknowledged,
     /// The recipient says it will not have it.
     Rejected,
+    /// What it is about is no longer there at the recipient.
+    Gone,
     /// The timer of this attempt fired, or a reader saw that it is overdue.
     DeadlinePassed {
         /// The attempt the timer was set for.
@@ -394,6 +404,8 @@ pub enum StoryEvent {
     },
     /// Waits for the recipient's thread.
     Parked,
+    /// The recipient's platform was not to be called for a while.
+    PutOff,
     /// The recipient has it.
     Acknowledged {
         /// It came after the attempt had been given up.
@@ -541,6 +553,14 @@ pub fn step(
         (S::Sending { attempt, .. }, E::Park { until }) => {
             Ok(Step { state: S::Parked { attempt: attempt - 1, until: *until }, event: StoryEvent::Parked })
         }
+
+        (S::Sending { attempt, .. }, E::PutOff { until }) => {
+            Ok(Step { state: S::RetryWait { attempt: attempt - 1, due: *until }, event: StoryEvent::PutOff })
+        }
+        (S::Sending { .. }, E::Gone) => Ok(Step {
+            state: S::Failed { at: now, reason: FailureReason::Gone },
+            event: StoryEvent::Rejected { after_failure: false },
+        }),
 
         (_, E::Acknowledged) => settle(state, Verdict::Accepted, now),
         (_, E::Rejected) => settle(state, Verdict::Refused, now),
@@ -888,6 +908,25 @@ mod tests {
     }
 
     #[test]
+    fn putting_off_does_not_count_as_an_attempt_and_waits_its_time() {
+        let change = step(&sending(2), &DeliveryEvent::PutOff { until: at(7000) }, &in_answer(), START, at(0), 0).unwrap();
+        assert_eq!(change.state, DeliveryState::RetryWait { attempt: 1, due: at(7000) });
+        assert_eq!(change.event, StoryEvent::PutOff);
+        let early = step(&change.state, &DeliveryEvent::HandOver, &in_answer(), START, at(6999), 0);
+        assert_eq!(early, Err(StepIgnored::NotDue { due: at(7000) }));
+        let change = step(&change.state, &DeliveryEvent::HandOver, &in_answer(), START, at(7000), 0).unwrap();
+        assert_eq!(change.event, StoryEvent::HandedOver { attempt: 2 });
+    }
+
+    #[test]
+    fn receipt_whose_message_is_gone_fails_for_good() {
+        let change = go(sending(2), &DeliveryEvent::Gone, at(5)).unwrap();
+        assert_eq!(change.state, DeliveryState::Failed { at: at(5), reason: FailureReason::Gone });
+        assert_eq!(go(change.state, &DeliveryEvent::Acknowledged, at(6)), Err(StepIgnored::AlreadySettled));
+        assert_eq!(go(DeliveryState::Queued, &DeliveryEvent::Gone, at(6)), Err(StepIgnored::Stale));
+    }
+
+    #[test]
     fn receipts_rise_and_the_first_of_a_rank_stays() {
         use ReceiptStatus as R;
         assert!(R::Sent.supersedes(None));
@@ -907,6 +946,8 @@ mod tests {
             Just(DeliveryEvent::Unanswered { retry_after: None }),
             (400u16..500).prop_map(|status| DeliveryEvent::Refused { status }),
             (0i64..200_000).prop_map(|ms| DeliveryEvent::Park { until: at(ms) }),
+            (0i64..200_000).prop_map(|ms| DeliveryEvent::PutOff { until: at(ms) }),
+            Just(DeliveryEvent::Gone),
             Just(DeliveryEvent::Acknowledged),
             Just(DeliveryEvent::Rejected),
             (1u32..5).prop_map(|attempt| DeliveryEvent::DeadlinePassed { attempt }),

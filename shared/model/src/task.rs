@@ -18,7 +18,15 @@ pub enum DeliverTask {
         lane: LaneKey,
         /// The head as the sender saw it.
         entry: Option<LaneEntry>,
+        /// How often in a row it was put off because its recipient's platform was not to be called.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        put_off: u32,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl DeliverTask {
@@ -169,6 +177,14 @@ mod tests {
         let task: DeliverTask = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
         assert_eq!(serde_json::to_value(&task).unwrap()["task"], DeliverTask::V1_NAME);
+    }
+
+    #[test]
+    fn deliver_task_counts_how_often_it_was_put_off() {
+        let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","kind":"messages"},"entry":"7","put_off":3}"#;
+        let task: DeliverTask = serde_json::from_str(text).unwrap();
+        assert!(matches!(task, DeliverTask::V1 { put_off: 3, .. }));
+        assert_eq!(serde_json::to_string(&task).unwrap(), text);
     }
 
     #[test]

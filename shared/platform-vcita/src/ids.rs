@@ -133,6 +133,12 @@ pub fn our_message(message_uid: &str) -> Option<MessageId> {
     whole.parse::<MessageId>().ok().filter(|id| id.to_string() == whole)
 }
 
+/// The part of a message of ours that a `message_uid` names, `p2` or `p2_p1`; `None` if it names the whole.
+#[must_use]
+pub fn part_name(message_uid: &str) -> Option<String> {
+    message_uid.split_once(".p").map(|(_, rest)| format!("p{}", rest.replace('.', "_")))
+}
+
 #[cfg(test)]
 mod tests {
     use model::{Memo, Visitor};
@@ -175,6 +181,14 @@ mod tests {
         assert_eq!(message_uid(id), "00112233-4455-8667-9e22-640000000001");
         for uid in ["", ".p1", ".p12", ".p3.p2"] {
             assert_eq!(our_message(&format!("{id}{uid}")), Some(id), "{uid}");
+        }
+    }
+
+    #[test]
+    fn uid_names_its_part() {
+        for (uid, name) in [("", None), (".p1", Some("p1")), (".p12", Some("p12")), (".p3.p2", Some("p3_p2"))] {
+            let uid = format!("00112233-4455-8667-9e22-640000000001{uid}");
+            assert_eq!(part_name(&uid).as_deref(), name, "{uid}");
         }
     }
 

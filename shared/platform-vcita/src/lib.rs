@@ -22,9 +22,9 @@ pub use error::{ErrorCode, WireError};
 pub use grant::{Seals, Tokens, grant_name};
 pub use ids::{
     ChannelUid, ExternalUid, MAX_UID, MessageUid, SessionUid, UidProblem, conversation_of, event_keys, external_uid, message_uid,
-    our_message,
+    our_message, part_name,
 };
-pub use outbound::Vcita;
+pub use outbound::{SentParts, Vcita};
 pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
 pub use status::{MessageNews, Reported};
 pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage, StaffTyping};

@@ -78,6 +78,8 @@ pub struct Settings {
     /// What visitors of chats see as the name of whoever answers; `None` names nobody. Where it is used:
     /// [`Account::staff_name`].
     pub staff_name: Option<String>,
+    /// Calls to vcita in any second, of all that have this app and this business.
+    pub requests_per_second: u32,
 }
 
 /// The settings as they are written.
@@ -101,6 +103,8 @@ struct Written {
     #[serde(default)]
     token_source: TokenSource,
     staff_name: Option<String>,
+    #[serde(default = "default_requests_per_second")]
+    requests_per_second: u32,
 }
 
 fn default_api_base() -> String {
@@ -121,6 +125,10 @@ const fn default_activation_timeout() -> u64 {
 
 const fn default_text_cap() -> usize {
     4096
+}
+
+const fn default_requests_per_second() -> u32 {
+    8
 }
 
 impl Settings {
@@ -152,6 +160,9 @@ impl Settings {
         if written.staff_name.as_ref().is_some_and(|name| !(1..=160).contains(&name.encode_utf16().count())) {
             return Err(problem("staff_name must have 1 to 160 characters"));
         }
+        if !(1..=100).contains(&written.requests_per_second) {
+            return Err(problem("requests_per_second must be 1 to 100"));
+        }
         Ok(Self {
             business_uid: written.business_uid,
             channel_uid,
@@ -163,6 +174,7 @@ impl Settings {
             text_cap: written.text_cap,
             token_source: written.token_source,
             staff_name: written.staff_name,
+            requests_per_second: written.requests_per_second,
         })
     }
 }
@@ -298,6 +310,7 @@ mod tests {
         assert_eq!(settings.activation_timeout, Duration::from_secs(60));
         assert_eq!(settings.status_vocabulary, StatusVocabulary::Extended);
         assert_eq!(settings.text_cap, 4096);
+        assert_eq!(settings.requests_per_second, 8);
         assert_eq!(settings.token_source, TokenSource::Service);
         assert_eq!(settings.staff_name, None);
     }
@@ -326,6 +339,8 @@ mod tests {
             (json!({"text_cap": 0}), "text_cap"),
             (json!({"staff_name": ""}), "staff_name"),
             (json!({"staff_name": "x".repeat(161)}), "staff_name"),
+            (json!({"requests_per_second": 0}), "requests_per_second"),
+            (json!({"requests_per_second": 101}), "requests_per_second"),
             (json!({"status_vocabulary": "all"}), "all"),
             (json!({"token_source": "both"}), "both"),
             (json!({"bussiness_uid": "x"}), "bussiness_uid"),

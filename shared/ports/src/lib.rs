@@ -8,6 +8,7 @@ mod askers;
 mod chats;
 mod grants;
 mod offers;
+mod pace;
 mod pushes;
 mod results;
 mod store;
@@ -27,12 +28,14 @@ pub use chats::{
 };
 pub use grants::{Grant, Grants, StoredGrant};
 pub use offers::{HandOut, HandOuts, HandedOut, Offer, Offers};
+pub use pace::{Paces, Pass, Standing};
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
 pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt, OnceKey, Opened,
-    OwedReceipt, ReceiptOutcome, Saved, StatusStore, Store, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, InboundStore, InstallationStore, LaneSelector, LaneStore, LaneTimes, NewDelivery,
+    NotedReceipt, OnceKey, Opened, OutboundStore, OwedReceipt, PartNotes, ReceiptOutcome, Saved, StatusStore, Store, StoryStore,
+    ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 /// Why a backing service did not do what it was asked.
@@ -65,6 +68,13 @@ pub enum PortError {
 pub trait Clock: Send + Sync {
     /// The current instant.
     fn now(&self) -> EpochMillis;
+}
+
+/// Lets time pass. Injected, so that no test waits.
+#[async_trait]
+pub trait Sleeper: Send + Sync {
+    /// Returns after this time.
+    async fn sleep(&self, time: Duration);
 }
 
 /// Randomness. Injected, so that tests can repeat themselves.

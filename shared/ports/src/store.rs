@@ -4,6 +4,7 @@
 //! the function that makes it, and with each the client code of its call: so a use case names the trait it needs, and a
 //! new operation goes where its callers need the others too, or gets a trait of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -365,15 +366,9 @@ pub trait ThreadStore: Send + Sync {
     async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError>;
 }
 
-/// Lanes that are due.
+/// When lanes are looked at if nothing else brings somebody there.
 #[async_trait]
-pub trait LaneStore: Send + Sync {
-    /// Lanes that are due at `now` or before, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`PortError`] when they cannot be read.
-    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError>;
-
+pub trait LaneTimes: Send + Sync {
     /// Moves the due time of a lane, if it still is `from`.
     ///
     /// # Errors
@@ -381,10 +376,45 @@ pub trait LaneStore: Send + Sync {
     async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError>;
 }
 
+/// Lanes that are due.
+#[async_trait]
+pub trait LaneStore: LaneTimes {
+    /// Lanes that are due at `now` or before, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError>;
+}
+
+/// How the installations of platforms are doing.
+#[async_trait]
+pub trait InstallationStore: Send + Sync {
+    /// Stores a status of an installation, unless that is gone for good. `keep` is how long, `None` for ever.
+    ///
+    /// # Errors
+    /// [`PortError`] when it is not known to be stored.
+    async fn note_installation(
+        &self,
+        account: &AccountId,
+        installation: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Option<Duration>,
+    ) -> Result<Saved, PortError>;
+}
+
+/// What making deliveries changes beside the deliveries.
+pub trait OutboundStore: LaneTimes + InstallationStore {}
+
+impl<T: LaneTimes + InstallationStore> OutboundStore for T {}
+
+/// What a recipient reported about the parts in which it was given a delivery, by the names of the parts.
+pub type PartNotes = BTreeMap<String, ReceiptStatus>;
+
 /// Platforms report how threads, installations and messages are doing. What they report about, and what waits for it, is
 /// found by the traits above.
 #[async_trait]
-pub trait StatusStore: DeliveryStore + EventStore + LaneStore {
+pub trait StatusStore: DeliveryStore + EventStore + LaneStore + InstallationStore {
     /// Stores a status of a platform's thread. `keep` is how long it is parked when nobody knows the thread.
     ///
     /// # Errors
@@ -398,18 +428,12 @@ pub trait StatusStore: DeliveryStore + EventStore + LaneStore {
         keep: Duration,
     ) -> Result<ThreadNote, PortError>;
 
-    /// Stores a status of an installation, unless that is gone for good. `keep` is how long, `None` for ever.
+    /// Stores what a recipient reported about one part of a delivery, if it is news. Returns what is known of all parts
+    /// then; `None` if there is no such delivery. `part` is 1 to 32 of `a-z`, `0-9` and `_`.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
-    async fn note_installation(
-        &self,
-        account: &AccountId,
-        installation: &str,
-        status: RemoteStatus,
-        now: EpochMillis,
-        keep: Option<Duration>,
-    ) -> Result<Saved, PortError>;
+    async fn note_part(&self, delivery: &DeliveryKey, part: &str, status: ReceiptStatus) -> Result<Option<PartNotes>, PortError>;
 
     /// Stores what a recipient reported about a delivery, if it is news.
     ///

@@ -232,6 +232,30 @@ impl Change {
         self
     }
 
+    /// Only if the attribute is more than this.
+    #[must_use]
+    pub(crate) fn if_more(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("{name} > {value}"));
+        self
+    }
+
+    /// Only if the attribute is not there, or is less than this.
+    #[must_use]
+    pub(crate) fn if_absent_or_less(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} < {value})"));
+        self
+    }
+
+    /// Only if the attribute is not there, or is at most this.
+    #[must_use]
+    pub(crate) fn if_absent_or_at_most(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} <= {value})"));
+        self
+    }
+
     /// Only if the list or set is not there, or has fewer members than this.
     #[must_use]
     pub(crate) fn if_fewer(mut self, attribute: &str, most: usize) -> Self {

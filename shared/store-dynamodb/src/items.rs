@@ -3,6 +3,7 @@
 //! Every item carries its kind and the version of its shape. A new shape is read first and written one release later:
 //! [`current`] is the place where an item of an older version becomes one of the newest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -78,6 +79,12 @@ pub(crate) mod attribute {
     pub(crate) const SEEN_AT: &str = "seen_at";
     pub(crate) const CHATS: &str = "chats";
     pub(crate) const ASKED: &str = "asked";
+    pub(crate) const NEXT_AT: &str = "next_at";
+    pub(crate) const OPEN_UNTIL: &str = "open_until";
+    pub(crate) const REFUSALS: &str = "refusals";
+    pub(crate) const PAUSED_UNTIL: &str = "paused_until";
+    /// In front of the name of a part of a delivery.
+    pub(crate) const PART_RECEIPT: &str = "receipt_of_";
 }
 
 /// A kind of item.
@@ -426,6 +433,16 @@ impl Entity for DeliveryItem {
     const TYPE: &'static str = "delivery";
 }
 
+/// What the recipient reported about parts of a delivery.
+pub(crate) fn part_receipts(item: &Item) -> Result<BTreeMap<String, ReceiptStatus>, PortError> {
+    let parts = item.iter().filter_map(|(name, status)| Some((name.strip_prefix(attribute::PART_RECEIPT)?, status)));
+    let read = |(part, status): (&str, &AttributeValue)| {
+        let status = status.as_s().ok().and_then(|word| word.parse().ok());
+        status.map(|status| (part.to_owned(), status)).ok_or_else(|| corrupt("delivery", "the status of a part"))
+    };
+    parts.map(read).collect()
+}
+
 /// The attributes of a delivery's state by name: all of them, so that a change removes what the new state does not have.
 pub(crate) fn state_attributes(state: &DeliveryState) -> Result<Vec<(&'static str, Option<AttributeValue>)>, PortError> {
     let flat = FlatState::from(state);
@@ -654,6 +671,7 @@ impl StoryItem {
                 "refused"
             }
             StoryEvent::Parked => "parked",
+            StoryEvent::PutOff => "put_off",
             StoryEvent::Acknowledged { late, after_failure } => {
                 (item.late, item.after_failure) = (Some(late), Some(after_failure));
                 "acknowledged"
@@ -683,6 +701,7 @@ impl StoryItem {
             "unanswered" => StoryEvent::Unanswered { attempt: self.attempt? },
             "refused" => StoryEvent::Refused { attempt: self.attempt?, status: self.status? },
             "parked" => StoryEvent::Parked,
+            "put_off" => StoryEvent::PutOff,
             "acknowledged" => StoryEvent::Acknowledged { late: self.late?, after_failure: self.after_failure? },
             "rejected" => StoryEvent::Rejected { after_failure: self.after_failure? },
             "no_acknowledgement" => StoryEvent::NoAcknowledgement { attempt: self.attempt?, given_up: self.given_up? },

@@ -32,6 +32,7 @@
 //! | gateways that have asked for registers | `ASKERS` | `GATEWAY#{gateway}` | batch read, query, update on its `rev` |
 //! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
 //! | streams that are to be pushed | index `due`: `PUSHDUE#{shard}` | due time | query, one per shard |
+//! | when may this platform be called? | `PACE#{key}` | `PACE` | update on its instants |
 //!
 //! All that a worker needs of a conversation stands in one partition, so that it is read with one batch and changed in
 //! one transaction. A conversation has as many writers as people who talk in it; a partition takes a thousand writes a
@@ -264,6 +265,11 @@ impl Key {
     /// The place of a filled-in form in a list.
     pub(crate) fn listed(list: &ResultList, place: &ResultPlace) -> Self {
         Self { pk: list_partition(list), sk: listed(place) }
+    }
+
+    /// The pace of a platform.
+    pub(crate) fn pace(key: &str) -> Self {
+        Self { pk: join("PACE", [key.to_owned()]), sk: "PACE".to_owned() }
     }
 
     /// A configured account.

@@ -1,8 +1,8 @@
 //! The stores in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
-//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`] and
-//! [`ports::Grants`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`]
+//! and [`ports::Paces`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
 //! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
 //! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
 //! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
@@ -17,7 +17,10 @@
 //! | `accept`, `acknowledge`, `save`, `guard`, `requeue`, `configure` | 1 transaction |
 //! | `bind` | 1 transaction; 1 more when something was known of the thread |
 //! | `note_thread` | 1 read and 1 write |
-//! | `note_installation`, `note_receipt`, `postpone` | 1 update |
+//! | `note_installation`, `note_receipt`, `note_part`, `postpone` | 1 update |
+//! | `reserve` of an instant | 1 update; 2 when others have reserved meanwhile; none when all is known to be taken |
+//! | `failed`, `recovered` | 1 update; 2 for a failure that stops the calls |
+//! | `slow` | 2 updates |
 //! | `due` | 1 query for each of 4 partitions, at the same time |
 //! | `story`, `directory` | 1 query per megabyte |
 //! | `grant` | 1 read |
@@ -67,6 +70,7 @@ mod grants;
 mod items;
 mod keys;
 mod offers;
+mod paces;
 mod results;
 mod store;
 mod table;
@@ -76,6 +80,7 @@ use aws_sdk_dynamodb::Client;
 use crate::table::Table;
 
 pub use crate::chats::DynamoChats;
+pub use crate::paces::DynamoPaces;
 
 /// The store over one table.
 #[derive(Debug, Clone)]

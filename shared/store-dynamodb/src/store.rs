@@ -11,8 +11,9 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt, OnceKey, Opened,
-    OwedReceipt, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
+    EventStore, Guard, GuardRefusal, InboundStore, InstallationStore, LaneSelector, LaneStore, LaneTimes, NewDelivery,
+    NotedReceipt, OnceKey, Opened, OwedReceipt, PartNotes, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore,
+    ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 use crate::DynamoStore;
@@ -275,6 +276,15 @@ impl ThreadStore for DynamoStore {
 }
 
 #[async_trait]
+impl LaneTimes for DynamoStore {
+    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
+        let mut change = Change::update(Key::lane(lane));
+        change.assign_due(keys::due_shard(lane.conversation), to);
+        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
+    }
+}
+
+#[async_trait]
 impl LaneStore for DynamoStore {
     async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
         if limit == 0 {
@@ -290,11 +300,27 @@ impl LaneStore for DynamoStore {
         due.truncate(limit);
         Ok(due)
     }
+}
 
-    async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
-        let mut change = Change::update(Key::lane(lane));
-        change.assign_due(keys::due_shard(lane.conversation), to);
-        Ok(saved(&self.table.make(change.if_due_at(from)).await?))
+#[async_trait]
+impl InstallationStore for DynamoStore {
+    async fn note_installation(
+        &self,
+        account: &AccountId,
+        installation: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Option<Duration>,
+    ) -> Result<Saved, PortError> {
+        let valid_until = keep.map(|keep| now.plus(keep));
+        let mut note = Change::update(Key::installation(account, installation));
+        mark::<InstallationItem>(&mut note);
+        note.set(attribute::STATUS, value(status)?);
+        note.set(attribute::CHANGED_AT, value(now)?);
+        note.assign(attribute::VALID_UNTIL, valid_until.map(value).transpose()?);
+        note.assign(attribute::EXPIRES_AT, valid_until.map(|at| number(items::clean_up_at(at))));
+        let note = note.if_not_or_expired(attribute::STATUS, value(RemoteStatus::Deleted)?, now);
+        Ok(saved(&self.table.make(note).await?))
     }
 }
 
@@ -361,23 +387,15 @@ impl StatusStore for DynamoStore {
         Err(PortError::Busy)
     }
 
-    async fn note_installation(
-        &self,
-        account: &AccountId,
-        installation: &str,
-        status: RemoteStatus,
-        now: EpochMillis,
-        keep: Option<Duration>,
-    ) -> Result<Saved, PortError> {
-        let valid_until = keep.map(|keep| now.plus(keep));
-        let mut note = Change::update(Key::installation(account, installation));
-        mark::<InstallationItem>(&mut note);
-        note.set(attribute::STATUS, value(status)?);
-        note.set(attribute::CHANGED_AT, value(now)?);
-        note.assign(attribute::VALID_UNTIL, valid_until.map(value).transpose()?);
-        note.assign(attribute::EXPIRES_AT, valid_until.map(|at| number(items::clean_up_at(at))));
-        let note = note.if_not_or_expired(attribute::STATUS, value(RemoteStatus::Deleted)?, now);
-        Ok(saved(&self.table.make(note).await?))
+    async fn note_part(&self, delivery: &DeliveryKey, part: &str, status: ReceiptStatus) -> Result<Option<PartNotes>, PortError> {
+        // An attribute for each part: two reports at the same time lose nothing of each other, and the later one sees both.
+        let name = format!("{}{part}", attribute::PART_RECEIPT);
+        let mut note = Change::update(Key::delivery(delivery));
+        note.set(&name, value(status)?);
+        let lower = status.lower().map(value).collect::<Result<_, _>>()?;
+        let made = self.table.make(note.if_present().if_absent_or_one_of(&name, lower).returning_all()).await?;
+        let (Made::Yes(Some(item)) | Made::No(Some(item))) = made else { return Ok(None) };
+        items::part_receipts(&item).map(Some)
     }
 
     async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<NotedReceipt, PortError> {

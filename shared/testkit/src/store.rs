@@ -13,9 +13,9 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, LaneSelector, LaneStore, NewDelivery, NotedReceipt,
-    Opened, OwedReceipt, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition,
-    WorkItem,
+    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, InstallationStore, LaneSelector, LaneStore, LaneTimes,
+    NewDelivery, NotedReceipt, Opened, OwedReceipt, PartNotes, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore,
+    ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 /// Operations done so far, refused ones included.
@@ -58,6 +58,7 @@ struct Data {
     events: BTreeMap<(AccountId, EventKey), (MessageId, Option<EpochMillis>)>,
     guards: Guards,
     deliveries: BTreeMap<DeliveryKey, Delivery>,
+    parts: BTreeMap<DeliveryKey, PartNotes>,
     stories: BTreeMap<DeliveryKey, Vec<StoryEntry>>,
     lanes: BTreeMap<LaneKey, Lane>,
     threads: BTreeMap<(AccountId, String), Thread>,
@@ -290,6 +291,15 @@ impl Data {
         }
     }
 
+    fn note_part(&mut self, key: &DeliveryKey, part: &str, status: ReceiptStatus) -> Option<PartNotes> {
+        self.deliveries.get(key)?;
+        let parts = self.parts.entry(key.clone()).or_default();
+        if status.supersedes(parts.get(part).copied()) {
+            parts.insert(part.to_owned(), status);
+        }
+        Some(parts.clone())
+    }
+
     fn note_receipt(&mut self, key: &DeliveryKey, status: ReceiptStatus) -> NotedReceipt {
         let Some(delivery) = self.deliveries.get_mut(key) else {
             return NotedReceipt { outcome: ReceiptOutcome::Unknown, sentence: None };
@@ -419,6 +429,13 @@ impl InMemoryStore {
     #[must_use]
     pub fn delivery(&self, key: &DeliveryKey) -> Option<Delivery> {
         self.data.lock().unwrap().deliveries.get(key).cloned()
+    }
+
+    /// Puts a message and one of its deliveries in the place of what they are, without an operation being counted.
+    pub fn replace(&self, message: Message, delivery: Delivery) {
+        let mut data = self.data.lock().unwrap();
+        data.messages.insert(message.id, message);
+        data.deliveries.insert(delivery.key.clone(), delivery);
     }
 
     /// A lane as it is, without an operation being counted.
@@ -559,11 +576,7 @@ impl ThreadStore for InMemoryStore {
 }
 
 #[async_trait]
-impl LaneStore for InMemoryStore {
-    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
-        self.read("due", |data| data.due(now, limit))
-    }
-
+impl LaneTimes for InMemoryStore {
     async fn postpone(&self, lane: &LaneKey, from: EpochMillis, to: Option<EpochMillis>) -> Result<Saved, PortError> {
         self.write("postpone", |data| match data.lanes.get_mut(lane) {
             Some(lane) if lane.due_at == Some(from) => {
@@ -576,18 +589,14 @@ impl LaneStore for InMemoryStore {
 }
 
 #[async_trait]
-impl StatusStore for InMemoryStore {
-    async fn note_thread(
-        &self,
-        account: &AccountId,
-        thread: &str,
-        status: RemoteStatus,
-        now: EpochMillis,
-        keep: Duration,
-    ) -> Result<ThreadNote, PortError> {
-        self.write("note_thread", |data| data.note_thread(account, thread, status, now, keep))
+impl LaneStore for InMemoryStore {
+    async fn due(&self, now: EpochMillis, limit: usize) -> Result<Vec<(LaneKey, EpochMillis)>, PortError> {
+        self.read("due", |data| data.due(now, limit))
     }
+}
 
+#[async_trait]
+impl InstallationStore for InMemoryStore {
     async fn note_installation(
         &self,
         account: &AccountId,
@@ -606,6 +615,24 @@ impl StatusStore for InMemoryStore {
             data.installations.insert(name, (status, keep.map(|keep| now.plus(keep))));
             Saved::Yes
         })
+    }
+}
+
+#[async_trait]
+impl StatusStore for InMemoryStore {
+    async fn note_thread(
+        &self,
+        account: &AccountId,
+        thread: &str,
+        status: RemoteStatus,
+        now: EpochMillis,
+        keep: Duration,
+    ) -> Result<ThreadNote, PortError> {
+        self.write("note_thread", |data| data.note_thread(account, thread, status, now, keep))
+    }
+
+    async fn note_part(&self, delivery: &DeliveryKey, part: &str, status: ReceiptStatus) -> Result<Option<PartNotes>, PortError> {
+        self.write("note_part", |data| data.note_part(delivery, part, status))
     }
 
     async fn note_receipt(&self, delivery: &DeliveryKey, status: ReceiptStatus) -> Result<NotedReceipt, PortError> {

@@ -84,6 +84,8 @@ pub async fn run(store: Arc<dyn Store>) {
         receipt_note_names_the_sentence,
         bound_thread_is_found_from_both_sides,
         receipt_note_is_not_lost_by_a_save,
+        part_notes_only_rise_and_are_told_together,
+        concurrent_part_notes_see_each_other,
         due_lanes_are_found_oldest_first,
         postponed_lane_is_not_due,
         failed_delivery_is_queued_again,
@@ -1118,6 +1120,38 @@ pub async fn installation_note_is_kept_until_deleted(store: Arc<dyn Store>) {
     assert_eq!(brief(RemoteStatus::Deleted, Duration::ZERO, Some(SOON)).await, Saved::Yes);
     assert_eq!(brief(RemoteStatus::Active, SOON - TICK, None).await, Saved::Conflict);
     assert_eq!(brief(RemoteStatus::Active, SOON, None).await, Saved::Yes);
+}
+
+/// What a recipient reports of parts only rises, for each part alone.
+pub async fn part_notes_only_rise_and_are_told_together(store: Arc<dyn Store>) {
+    use ReceiptStatus::{Delivered, Failed, Read, Sent, Unreachable};
+    let case = Case::with_messages(store, 1).await;
+    let steps = [
+        ("p2", Sent, &[("p2", Sent)][..]),
+        ("p1", Failed, &[("p1", Failed), ("p2", Sent)]),
+        ("p1", Unreachable, &[("p1", Failed), ("p2", Sent)]),
+        ("p1", Delivered, &[("p1", Delivered), ("p2", Sent)]),
+        ("p1", Failed, &[("p1", Delivered), ("p2", Sent)]),
+        ("p2_p1", Read, &[("p1", Delivered), ("p2", Sent), ("p2_p1", Read)]),
+    ];
+    for (part, status, told) in steps {
+        let expected = told.iter().map(|(part, status)| ((*part).to_owned(), *status)).collect();
+        assert_eq!(case.store.note_part(&case.key(1), part, status).await.unwrap(), Some(expected), "{part} {status}");
+    }
+    assert_eq!(case.delivery(1).await.receipt, None, "the whole is another note");
+    assert_eq!(case.store.note_part(&case.key(9), "p1", Read).await.unwrap(), None);
+}
+
+/// Of two notes at the same time, the later one is told both.
+pub async fn concurrent_part_notes_see_each_other(store: Arc<dyn Store>) {
+    let case = Case::with_messages(store, 1).await;
+    let key = case.key(1);
+    let (one, two) = tokio::join!(
+        case.store.note_part(&key, "p1", ReceiptStatus::Read),
+        case.store.note_part(&key, "p2", ReceiptStatus::Read)
+    );
+    let most = one.unwrap().unwrap().len().max(two.unwrap().unwrap().len());
+    assert_eq!(most, 2);
 }
 
 /// What a recipient reports only rises; of two of the same rank the first stays.

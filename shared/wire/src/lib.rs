@@ -9,5 +9,5 @@ mod request;
 pub mod signature;
 
 pub use call::{CallFailure, HttpAnswer, HttpCall};
-pub use outbound::{Capabilities, Exchange, GrantSeen, GrantStep, Input, Job, Outbound, Outcome, Step, Terms, TypingJob};
+pub use outbound::{Capabilities, Exchange, GrantSeen, GrantStep, Input, Job, Outbound, Outcome, Pace, Step, Terms, TypingJob};
 pub use request::{RawRequest, Reply, Verified};

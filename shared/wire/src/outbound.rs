@@ -147,6 +147,23 @@ pub enum Outcome {
         /// HTTP status.
         status: u16,
     },
+    /// The recipient's platform is not to be called for now: the attempt does not count.
+    PutOff {
+        /// When to come again, if that is known.
+        retry_after: Option<Duration>,
+        /// A short reason without personal data, for log and story.
+        reason: String,
+    },
+    /// What it is about is no longer there at the recipient, and nothing is lost with it.
+    Gone {
+        /// What the recipient said; may hold personal data.
+        detail: String,
+    },
+    /// The recipient will never take it, nor anything else: its installation is gone for good.
+    Uninstalled {
+        /// What the recipient said; may hold personal data.
+        detail: String,
+    },
     /// The recipient will never take it.
     Rejected {
         /// What it said; may hold personal data.
@@ -174,6 +191,15 @@ pub enum Outcome {
 pub trait Exchange: Send {
     /// Goes on with what came back.
     fn resume(&mut self, input: Input, now: EpochMillis) -> Step;
+}
+
+/// How often an account's platform may be called, and what shares that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// The same for all whose calls count together. Opaque; holds no secret.
+    pub key: String,
+    /// Calls in any second, at least 1.
+    pub per_second: u32,
 }
 
 /// What a platform can express. Defaults to nothing.
@@ -221,6 +247,18 @@ pub trait Outbound: Terms {
     fn offered(&self, job: &Job) -> Option<Vec<u8>> {
         let _ = job;
         None
+    }
+
+    /// The pace that calls for this account keep; `None` for any.
+    fn pace(&self, account: &Account, secrets: &Value) -> Option<Pace> {
+        let _ = (account, secrets);
+        None
+    }
+
+    /// Whether a call counts for the account's pace.
+    fn is_paced(&self, call: &HttpCall) -> bool {
+        let _ = call;
+        true
     }
 
     /// Begins an attempt.

@@ -192,7 +192,7 @@ impl Bench {
 }
 
 fn task(key: &DeliveryKey) -> DeliverTask {
-    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) }
+    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }
 }
 
 #[tokio::test]

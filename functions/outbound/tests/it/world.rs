@@ -12,8 +12,8 @@ use ports::{Clock as _, DeliveryStore};
 use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{
-    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock,
-    ManualTimers, ScriptedSender, events,
+    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPaces, InMemoryPushQueue, InMemoryQueue, InMemorySecrets, InMemoryStore,
+    ManualClock, ManualSleeper, ManualTimers, ScriptedSender, events,
 };
 
 pub(crate) const DELIVER: &str = "outbound-deliver";
@@ -78,6 +78,9 @@ impl World {
             registry,
             sender: sender.clone(),
             grants: grants.clone(),
+            paces: Arc::new(InMemoryPaces::default()),
+            sleeper: Arc::new(ManualSleeper::new(clock.clone())),
+            side: store.clone(),
             recipients: Arc::new(roster),
         };
         let clock_port: Arc<dyn ports::Clock> = Arc::new(clock.clone());

@@ -72,7 +72,7 @@ async fn status_of_a_known_session_is_stored_and_wakes_its_lane() {
         assert_eq!(world.store.lane(&lane).unwrap().remote.unwrap().status, RemoteStatus::Active, "{case}");
     }
     assert_eq!(world.store.operations(), ["note_thread"; 3]);
-    let wake = QueuedTask::Deliver(DeliverTask::V1 { lane, entry: None });
+    let wake = QueuedTask::Deliver(DeliverTask::V1 { lane, entry: None, put_off: 0 });
     assert_eq!(world.queue.waiting(), [(NOW, wake.clone()), (NOW, wake.clone()), (NOW, wake)]);
 }
 
@@ -100,4 +100,71 @@ async fn session_that_is_deleted_is_told_to_the_queue_of_chats_and_again_when_it
     World::assert_empty(&world.send_event(SESSION_UPDATED, event).await, 204, "deleted again");
     let said_again = world.queue.waiting().pop().unwrap();
     assert_eq!(said_again, (NOW.plus(Duration::from_secs(5)), ended), "with the time of the first");
+}
+
+/// The first message in parts of six characters: "Hello " and so on.
+fn given_parts(world: &World, text: &str) {
+    let key = events::delivery_key(1);
+    let mut message = world.store.messages().remove(0);
+    message.content.text = text.to_owned();
+    let mut delivery = world.store.delivery(&key).unwrap();
+    delivery.route = Some("text_cap=6".to_owned());
+    world.store.replace(message, delivery);
+}
+
+async fn part_status(world: &World, part: &str, status: &str) -> u64 {
+    let uid = "26be4b95-b346-8f78-9003-680000000001";
+    let mut event: serde_json::Value = events::event(MESSAGE_UPDATED, "ok");
+    for pointer in ["/rawPath", "/requestContext/http/path", "/pathParameters/message_uid"] {
+        let text = event.pointer(pointer).unwrap().as_str().unwrap().replace(uid, &format!("{uid}{part}"));
+        *event.pointer_mut(pointer).unwrap() = text.into();
+    }
+    event["body"] = serde_json::json!({"status": status, "channel_uid": CHANNEL}).to_string().into();
+    world.send_event(MESSAGE_UPDATED, event).await.status
+}
+
+#[tokio::test]
+async fn receipt_of_a_split_message_is_the_lowest_that_all_parts_have_reached() {
+    let world = World::new().await;
+    given_parts(&world, "Hello there you");
+    // Out of order, twice, and a late word that repairs a premature error.
+    for (part, status, whole) in [
+        (".p3", "read", None),
+        (".p1", "received", None),
+        (".p1", "received", None),
+        (".p2", "error", Some(ReceiptStatus::Failed)),
+        (".p2", "sent", Some(ReceiptStatus::Failed)),
+        (".p2", "received", Some(ReceiptStatus::Delivered)),
+        (".p2", "error", Some(ReceiptStatus::Delivered)),
+        (".p2", "read", Some(ReceiptStatus::Delivered)),
+        (".p1", "read", Some(ReceiptStatus::Read)),
+    ] {
+        assert_eq!(part_status(&world, part, status).await, 204, "{part} {status}");
+        assert_eq!(world.receipt(), whole, "{part} {status}");
+    }
+}
+
+#[tokio::test]
+async fn parts_that_were_never_injected_are_unknown() {
+    let world = World::new().await;
+    given_parts(&world, "Hello there you");
+    world.store.forget_operations();
+    for part in [".p4", ".p1.p9", ".p1.p1.p1"] {
+        assert_eq!(part_status(&world, part, "read").await, 404, "{part}");
+    }
+    assert_eq!(world.store.counts().writes, 0);
+    assert_eq!(part_status(&world, ".p4", "pending").await, 204, "no news of a message that is ours");
+}
+
+#[tokio::test]
+async fn status_of_a_part_whose_answer_was_lost_is_made_good_by_its_repetition() {
+    let world = World::new().await;
+    given_parts(&world, "Hello there");
+    assert_eq!(part_status(&world, ".p1", "read").await, 204);
+    // The part is stored; what follows for the whole is not.
+    world.store.faults().plan([None, None, Some(testkit::Fault::Refused)]);
+    assert_eq!(part_status(&world, ".p2", "read").await, 503);
+    assert_eq!(world.receipt(), None);
+    assert_eq!(part_status(&world, ".p2", "read").await, 204);
+    assert_eq!(world.receipt(), Some(ReceiptStatus::Read));
 }

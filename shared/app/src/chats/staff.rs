@@ -226,7 +226,7 @@ pub(super) async fn announce(ctx: &ChatCtx, deliveries: impl Iterator<Item = &Ne
         if lanes.contains(&lane) {
             continue;
         }
-        let task = DeliverTask::V1 { lane: lane.clone(), entry: Some(key.entry()) };
+        let task = DeliverTask::V1 { lane: lane.clone(), entry: Some(key.entry()), put_off: 0 };
         if let Err(error) = ctx.timers.relay(&task).await {
             warn!(delivery.id = %key, "delivery {key} not enqueued: {error}");
         }
@@ -304,7 +304,7 @@ async fn act(ctx: &ChatCtx, account: &AccountId, conversation: ConversationId, a
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
 pub async fn say(ctx: &ChatCtx, settle: &SettleCtx, task: &DeliverTask) -> Result<Progress, AppError> {
-    let DeliverTask::V1 { lane, entry } = task;
+    let DeliverTask::V1 { lane, entry, .. } = task;
     let base = &settle.base;
     let mut which = entry.map_or(LaneSelector::Head, LaneSelector::Entry);
     let mut said = None;

@@ -370,7 +370,7 @@ async fn staff_is_never_told_less_than_before() {
     // The visitor has the sentence while whoever said it in the chat has not yet stored that.
     let bridge = Bridge::in_session(RemoteStatus::Active).await;
     let key = bridge.staff_says("m-1", "Hi").await;
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()) };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
     bridge.desk.store.faults().plan([None, Some(Fault::Refused)]);
     app::chats::say(&bridge.chats.ctx, &bridge.desk.outbound.settle, &task).await.unwrap_err();
     bridge.desk.store.faults().clear();

@@ -14,6 +14,7 @@ mod chats_staff;
 mod chats_talk;
 mod chats_world;
 mod faults;
+mod pace;
 mod polling;
 mod races;
 mod section_6;

@@ -9,18 +9,20 @@ use app::{Accepted, AppError, Ctx, OutboundCtx, Progress, Recipients, Registry, 
 use async_trait::async_trait;
 use model::{
     Account, AccountId, AckMode, Acknowledgement, Author, Content, Delivery, DeliveryContent, DeliveryKey, DeliveryPolicy,
-    DeliveryState, DeskMessage, Directory, EpochMillis, EventKey, Memo, MessageDetails, MessageId, Platform, RemoteStatus,
-    StoryEntry, StoryEvent, VisitorMessage,
+    DeliveryState, DeskMessage, Directory, EpochMillis, EventKey, Memo, MessageDetails, MessageId, Platform, RemoteStatus, Route,
+    RouteWhen, StoryEntry, StoryEvent, VisitorMessage,
 };
 use ports::{Clock, DeliveryStore};
 use serde_json::{Value, json};
-use testkit::fixtures::{desk_account_id, sample_directory, visitor_account_id};
+use testkit::fixtures::{desk_account_id, sample_account, sample_directory, visitor_account_id};
 use testkit::{
-    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock, QueuedTask,
-    ScriptedSender,
+    FixedDice, InMemoryChats, InMemoryGrants, InMemoryPaces, InMemoryPushQueue, InMemoryQueue, InMemoryStore, ManualClock,
+    ManualSleeper, QueuedTask, ScriptedSender,
 };
 use url::Url;
-use wire::{CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms, TypingJob};
+use wire::{
+    CallFailure, Capabilities, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Pace, Step, Terms, TypingJob,
+};
 
 /// What the invented recipients do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) enum Answer {
     TakenWith(&'static str),
     /// This HTTP status.
     Status(u16),
+    /// 429 with the wish to come again after so many seconds.
+    TooFast(u64),
     /// The time was over; it may have arrived.
     Lost,
 }
@@ -43,6 +47,9 @@ struct Recipient {
     polls: Arc<AtomicBool>,
     needs_thread: bool,
     park_next: Arc<AtomicBool>,
+    /// Calls a second, and how many calls each attempt takes; `None` for any pace.
+    pace: Option<u32>,
+    calls: u32,
 }
 
 impl Terms for Recipient {
@@ -84,9 +91,17 @@ impl Outbound for Recipient {
         Some(job.message.content.text.clone().into_bytes()).filter(|text| text != b"unspeakable")
     }
 
+    fn installation(&self, _account: &Account) -> Option<String> {
+        self.pace.map(|_| "channel-1".to_owned())
+    }
+
+    fn pace(&self, account: &Account, _secrets: &Value) -> Option<Pace> {
+        self.pace.map(|per_second| Pace { key: account.id.to_string(), per_second })
+    }
+
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {
         let park = self.park_next.load(Ordering::SeqCst);
-        Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, job })
+        Box::new(Attempt { separate: self.separate, needs_thread: self.needs_thread, park, calls: self.calls, job })
     }
 
     fn typing(&self, job: TypingJob) -> Option<Box<dyn Exchange>> {
@@ -121,6 +136,7 @@ struct Attempt {
     separate: bool,
     needs_thread: bool,
     park: bool,
+    calls: u32,
     job: Job,
 }
 
@@ -139,7 +155,11 @@ impl Exchange for Attempt {
             Input::Start => self.push(),
             Input::Bound(RemoteStatus::Active) => self.push(),
             Input::Bound(_) | Input::Grant(_) => Step::Finish(parked),
-            Input::Answered(Ok(answer)) => Step::Finish(self.read(&answer)),
+            Input::Answered(Ok(answer)) if self.calls > 1 && answer.status.is_success() => {
+                self.calls -= 1;
+                self.push()
+            }
+            Input::Answered(Ok(answer)) => Step::Finish(self.read(&answer, now)),
             Input::Answered(Err(failure)) => Step::Finish(Outcome::Unanswered { retry_after: None, reason: failure.to_string() }),
         }
     }
@@ -150,7 +170,7 @@ impl Attempt {
         Step::Call(call(&json!({"delivery": self.job.delivery.key.to_string(), "text": self.job.message.content.text})))
     }
 
-    fn read(&self, answer: &HttpAnswer) -> Outcome {
+    fn read(&self, answer: &HttpAnswer, now: EpochMillis) -> Outcome {
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match answer.status.as_u16() {
             200..300 if !self.separate => Outcome::Acknowledged { reference: None },
@@ -162,6 +182,8 @@ impl Attempt {
                     said: said["says"].as_str().map(str::to_owned),
                 }
             }
+            404 if self.job.installation.is_some() => Outcome::Uninstalled { detail: "no channel".into() },
+            429 if !self.separate => Outcome::PutOff { retry_after: answer.retry_after(now.seconds()), reason: "429".into() },
             status @ 400..500 if status != 429 => {
                 if self.separate {
                     Outcome::Refused { status }
@@ -211,12 +233,15 @@ pub(crate) struct World {
     pub(crate) heard: Arc<InMemoryPushQueue>,
     /// Where the stream of a visitor account that polls is.
     pub(crate) chats: Arc<InMemoryChats>,
+    pub(crate) paces: Arc<InMemoryPaces>,
     pub(crate) outbound: OutboundCtx,
     pub(crate) directory: Directory,
     /// Every push that reached a recipient: delivery and text, in order.
     pub(crate) arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>>,
     /// Every call that told the desk of typing, whatever the answer: thread, and whether the visitor types.
     pub(crate) typing: Arc<Mutex<Vec<(String, bool)>>>,
+    /// When whom was called, in order.
+    pub(crate) calls: Arc<Mutex<Vec<(EpochMillis, AccountId)>>>,
     answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>>,
     /// Whether the visitor's connector polls for its messages.
     pub(crate) polls: Arc<AtomicBool>,
@@ -236,15 +261,36 @@ impl World {
         Self::build(true)
     }
 
+    /// A world whose desks take at most so many calls a second, each message in so many calls. Visitors of the gateway
+    /// `frontstage/gw-other` are answered by the desk `vcita/other`.
+    pub(crate) fn with_pace(per_second: u32, calls_each: u32) -> Self {
+        Self::build_with(false, Some(per_second), calls_each)
+    }
+
     fn build(needs_thread: bool) -> Self {
+        Self::build_with(needs_thread, None, 1)
+    }
+
+    fn build_with(needs_thread: bool, pace: Option<u32>, calls_each: u32) -> Self {
         let clock = ManualClock::new();
-        let directory = sample_directory();
+        let mut directory = sample_directory();
+        if pace.is_some() {
+            let [gateway, desk]: [AccountId; 2] = ["frontstage/gw-other", "vcita/other"].map(|id| id.parse().unwrap());
+            for id in [&gateway, &desk] {
+                directory.accounts.insert(id.clone(), sample_account(id));
+            }
+            let when = RouteWhen { account: Some(gateway), ..RouteWhen::default() };
+            let tenant = directory.tenants.values_mut().next().unwrap();
+            tenant.routes.insert(0, Route { when, desk });
+        }
         let store = Arc::new(InMemoryStore::with_directory(&directory));
         let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
         let arrived: Arc<Mutex<Vec<(DeliveryKey, String)>>> = Arc::default();
         let answers: Arc<Mutex<BTreeMap<AccountId, Vec<Answer>>>> = Arc::default();
         let typing: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+        let calls: Arc<Mutex<Vec<(EpochMillis, AccountId)>>> = Arc::default();
         let (log, script, typed) = (arrived.clone(), answers.clone(), typing.clone());
+        let (called, watch) = (calls.clone(), clock.clone());
         let sender = ScriptedSender::responding(move |call| {
             let body: Value = serde_json::from_slice(&call.body).unwrap();
             if let Some(session) = body["session"].as_str() {
@@ -253,10 +299,11 @@ impl World {
                 return Ok(ScriptedSender::json(if planned.is_none() { 200 } else { 500 }, &json!({})));
             }
             let key: DeliveryKey = body["delivery"].as_str().unwrap().parse().unwrap();
+            called.lock().unwrap().push((watch.now(), key.recipient.clone()));
             let mut script = script.lock().unwrap();
             let planned = script.get_mut(&key.recipient).filter(|list| !list.is_empty()).map(|list| list.remove(0));
             let answer = planned.unwrap_or(Answer::Taken);
-            if !matches!(answer, Answer::Status(_)) {
+            if !matches!(answer, Answer::Status(_) | Answer::TooFast(_)) {
                 log.lock().unwrap().push((key, body["text"].as_str().unwrap().to_owned()));
             }
             match answer {
@@ -264,6 +311,11 @@ impl World {
                 Answer::TakenWith(words) => Ok(ScriptedSender::json(200, &json!({"acknowledged": true, "says": words}))),
                 Answer::TakenAndAcknowledged => Ok(ScriptedSender::json(200, &json!({"acknowledged": true}))),
                 Answer::Status(status) => Ok(ScriptedSender::json(status, &json!({}))),
+                Answer::TooFast(seconds) => {
+                    let mut answer = ScriptedSender::empty(429);
+                    answer.headers.insert(http::header::RETRY_AFTER, seconds.into());
+                    Ok(answer)
+                }
                 Answer::Lost => Err(CallFailure::NoAnswer),
             }
         });
@@ -276,9 +328,24 @@ impl World {
         let park_next: Arc<AtomicBool> = Arc::default();
         let polls: Arc<AtomicBool> = Arc::default();
         let registry = Arc::new(Platforms {
-            frontstage: Recipient { separate: true, polls: polls.clone(), needs_thread: false, park_next: Arc::default() },
-            vcita: Recipient { separate: false, polls: Arc::default(), needs_thread, park_next: park_next.clone() },
+            frontstage: Recipient {
+                separate: true,
+                polls: polls.clone(),
+                needs_thread: false,
+                park_next: Arc::default(),
+                pace: None,
+                calls: 1,
+            },
+            vcita: Recipient {
+                separate: false,
+                polls: Arc::default(),
+                needs_thread,
+                park_next: park_next.clone(),
+                pace,
+                calls: calls_each,
+            },
         });
+        let paces = Arc::new(InMemoryPaces::default());
         let heard = Arc::new(InMemoryPushQueue::new(Arc::new(clock.clone())));
         let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let outbound = OutboundCtx {
@@ -289,6 +356,9 @@ impl World {
             registry,
             sender: Arc::new(sender),
             grants: Arc::new(InMemoryGrants::new()),
+            paces: paces.clone(),
+            sleeper: Arc::new(ManualSleeper::new(clock.clone())),
+            side: store.clone(),
             recipients: Arc::new(Configured(directory.clone())),
         };
         Self {
@@ -296,13 +366,15 @@ impl World {
             store,
             queue,
             heard,
-            chats,
-            outbound,
-            directory,
-            arrived,
-            typing,
             answers,
+            arrived,
+            calls,
+            chats,
+            directory,
+            outbound,
+            paces,
             polls,
+            typing,
             park_next,
             progress: Mutex::default(),
         }
@@ -323,7 +395,19 @@ impl World {
     }
 
     pub(crate) async fn try_visitor_says(&self, address: &str, id: &str, text: &str) -> Result<Accepted, AppError> {
-        let account = self.directory.accounts[&visitor_account_id()].clone();
+        self.try_visitor_says_to(&visitor_account_id(), address, id, text).await
+    }
+
+    /// A visitor of a gateway writes; the message.
+    pub(crate) async fn visitor_says_to(&self, gateway: &str, address: &str, id: &str, text: &str) -> MessageId {
+        match self.try_visitor_says_to(&gateway.parse().unwrap(), address, id, text).await.unwrap() {
+            Accepted::Stored(message) => message,
+            other => panic!("not stored: {other:?}"),
+        }
+    }
+
+    async fn try_visitor_says_to(&self, gateway: &AccountId, address: &str, id: &str, text: &str) -> Result<Accepted, AppError> {
+        let account = self.directory.accounts[gateway].clone();
         let message = VisitorMessage {
             address: address.to_owned(),
             name: None,
@@ -410,6 +494,8 @@ impl World {
                 total.delivered += done.delivered;
                 total.retried += done.retried;
                 total.failed += done.failed;
+                total.paused += done.paused;
+                total.uninstalled += done.uninstalled;
             }
             Err(_) => self.queue.push(self.clock.now().plus(Duration::from_secs(1)), task),
         }

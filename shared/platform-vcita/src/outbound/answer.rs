@@ -77,6 +77,12 @@ impl Refusal {
         })
     }
 
+    /// The channel itself is what is missing (404 of section 10), and nothing that could be replaced. Only where a reason
+    /// says so: a path that is not there answers 404 too, and a channel that is gone is gone for good.
+    pub(super) fn is_channel_gone(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.is_about("channel") && !self.is_about("session") && !self.is_about("contact")
+    }
+
     /// Whether a reason is about `thing`, by its text or its field.
     pub(super) fn is_about(&self, thing: &str) -> bool {
         self.errors.iter().any(|e| e.message.to_lowercase().contains(thing) || e.field.to_lowercase().contains(thing))
@@ -84,6 +90,14 @@ impl Refusal {
 
     /// The refusal as the end of the delivery, with the text that was given.
     pub(super) fn rejected(&self) -> Outcome {
+        if self.is_channel_gone() {
+            return Outcome::Uninstalled { detail: self.detail() };
+        }
+        Outcome::Rejected { detail: self.detail() }
+    }
+
+    /// Status and reasons as text.
+    pub(super) fn detail(&self) -> String {
         let mut detail = format!("HTTP {}", self.status.as_u16());
         for error in &self.errors {
             for part in [&error.code, &error.field, &error.message] {
@@ -93,7 +107,7 @@ impl Refusal {
                 }
             }
         }
-        Outcome::Rejected { detail: detail.chars().take(LONGEST_TEXT).collect() }
+        detail.chars().take(LONGEST_TEXT).collect()
     }
 }
 
@@ -128,9 +142,12 @@ pub(super) fn read(result: Result<HttpAnswer, CallFailure>, now: EpochMillis) ->
 }
 
 fn later(answer: &HttpAnswer, now: EpochMillis) -> Outcome {
-    Outcome::Unanswered {
-        retry_after: answer.retry_after(now.seconds()).map(|wish| wish.min(LONGEST_WISH)),
-        reason: format!("vcita answered {}", answer.status.as_u16()),
+    let retry_after = answer.retry_after(now.seconds()).map(|wish| wish.min(LONGEST_WISH));
+    let reason = format!("vcita answered {}", answer.status.as_u16());
+    match answer.status {
+        // We were too fast; that is no fault of the message, so it does not count as an attempt.
+        StatusCode::TOO_MANY_REQUESTS => Outcome::PutOff { retry_after, reason },
+        _ => Outcome::Unanswered { retry_after, reason },
     }
 }
 
@@ -227,10 +244,12 @@ mod tests {
 
     #[test]
     fn transient_answers_are_told_from_refusals() {
-        for status in [301, 302, 408, 429, 500, 502, 503, 504, 599] {
+        for status in [301, 302, 408, 500, 502, 503, 504, 599] {
             let expected = Outcome::Unanswered { retry_after: None, reason: format!("vcita answered {status}") };
             assert_eq!(outcome(Ok(answer(status, "<html>"))), expected);
         }
+        let too_fast = Outcome::PutOff { retry_after: None, reason: "vcita answered 429".to_owned() };
+        assert_eq!(outcome(Ok(answer(429, ""))), too_fast);
         for status in [400, 404, 405, 409, 410, 413, 422] {
             assert!(matches!(read(Ok(answer(status, "")), NOW), Read::Refused(_)), "{status}");
         }
@@ -263,7 +282,7 @@ mod tests {
             let mut answer = answer(429, "");
             answer.headers.insert(http::header::RETRY_AFTER, header.parse().unwrap());
             let expected =
-                Outcome::Unanswered { retry_after: wish.map(Duration::from_secs), reason: "vcita answered 429".to_owned() };
+                Outcome::PutOff { retry_after: wish.map(Duration::from_secs), reason: "vcita answered 429".to_owned() };
             assert_eq!(outcome(Ok(answer)), expected, "{header}");
         }
     }

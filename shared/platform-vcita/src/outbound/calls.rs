@@ -115,10 +115,16 @@ pub(super) fn report_status(settings: &Settings, message_uid: &str, status: &'st
     Some(call(settings, Method::PUT, &path, &[], Some(&body)))
 }
 
+/// Where P5 is.
+pub(super) const APP_TOKEN: &str = "/oauth/service/token";
+
+/// P4.
+pub(super) const GRANTED_TOKEN: &str = "/oauth/token";
+
 /// P5.
 pub(super) fn app_token(settings: &Settings, client_id: &str, client_secret: &str) -> HttpCall {
     let body = json!({"service_id": client_id, "service_secret": client_secret});
-    call(settings, Method::POST, "/oauth/service/token", &[], Some(&body))
+    call(settings, Method::POST, APP_TOKEN, &[], Some(&body))
 }
 
 /// P4 with what an earlier answer brought (section 8.5 step 3a).
@@ -129,7 +135,7 @@ pub(super) fn refresh_token(settings: &Settings, client_id: &str, client_secret:
         "client_id": client_id,
         "client_secret": client_secret,
     });
-    call(settings, Method::POST, "/oauth/token", &[], Some(&body))
+    call(settings, Method::POST, GRANTED_TOKEN, &[], Some(&body))
 }
 
 fn segment(text: &str) -> String {

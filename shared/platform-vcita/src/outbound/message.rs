@@ -10,7 +10,7 @@ use wire::{Job, Outcome};
 
 use super::answer::{Refusal, unanswered};
 use super::contact::{self, Detail};
-use super::parts::{Part, cut, parts};
+use super::parts::{self, Part, cut, parts};
 use super::{Next, calls, session};
 use crate::{Settings, external_uid, message_uid};
 
@@ -91,8 +91,7 @@ pub(super) struct MessageFlow {
 
 impl MessageFlow {
     pub(super) fn new(settings: Settings, job: &Job) -> Self {
-        let content = &job.message.content;
-        let said = if content.text.is_empty() { content.subject.as_deref().unwrap_or_default() } else { &content.text };
+        let cap = parts::fixed_cap(job.delivery.route.as_deref()).unwrap_or(settings.text_cap);
         Self {
             external: external_uid(&job.conversation),
             first_name: contact::first_name(&job.conversation).to_owned(),
@@ -105,7 +104,7 @@ impl MessageFlow {
             },
             written_at: job.message.sent_at,
             accepted_at: job.delivery.created_at,
-            parts: parts(&message_uid(job.message.id), said, settings.text_cap),
+            parts: parts(&message_uid(job.message.id), parts::said(&job.message), cap),
             reference: None,
             is_healed: false,
             doing: Doing::Nothing,

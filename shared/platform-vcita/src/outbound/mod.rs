@@ -20,10 +20,13 @@ mod typing;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::parts::SentParts;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
-use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Step, Terms, TypingJob};
+use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, Message, RemoteStatus};
+use serde_json::Value;
+use wire::signature::sha256_hex;
+use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Pace, Step, Terms, TypingJob};
 
 use self::access::{Access, Move};
 use self::answer::{Read, Refusal, unanswered};
@@ -31,7 +34,7 @@ use self::message::MessageFlow;
 use self::receipt::ReceiptFlow;
 use self::token::{Bearer, Memory};
 use self::typing::TypingFlow;
-use crate::{ConfigProblem, Secrets, Settings};
+use crate::{ConfigProblem, Credentials, Secrets, Settings};
 
 /// Longest duration of one attempt.
 const LEASE: Duration = Duration::from_secs(60);
@@ -82,6 +85,29 @@ impl Terms for Vcita {
 impl Outbound for Vcita {
     fn installation(&self, account: &Account) -> Option<String> {
         Settings::of(account).ok().map(|settings| settings.channel_uid.into())
+    }
+
+    /// The cap of the text: it is fixed by the first attempt. A receipt has none.
+    fn route(&self, account: &Account, message: &Message) -> Option<String> {
+        let is_given_to_it = message.origin != account.id;
+        Settings::of(account).ok().filter(|_| is_given_to_it).map(|settings| parts::route(&settings))
+    }
+
+    /// Section 10: one pace for each app and business. A configured token stands for its app.
+    fn pace(&self, account: &Account, secrets: &Value) -> Option<Pace> {
+        let (settings, secrets) = (Settings::of(account).ok()?, Secrets::from_value(secrets).ok()?);
+        let app = match &secrets.credentials {
+            Credentials::Token(token) => format!("token {}", sha256_hex(token.expose().as_bytes())),
+            Credentials::Service { client_id, .. } => format!("app {client_id}"),
+        };
+        let (base, business) = (settings.api_base.as_str(), &settings.business_uid);
+        let named = format!("{}:{base}{}:{app}{business}", base.len(), app.len());
+        Some(Pace { key: sha256_hex(named.as_bytes()), per_second: settings.requests_per_second })
+    }
+
+    /// Tokens are asked for at another door, an hour or years apart.
+    fn is_paced(&self, call: &HttpCall) -> bool {
+        ![calls::APP_TOKEN, calls::GRANTED_TOKEN].iter().any(|path| call.url.path().ends_with(path))
     }
 
     fn exchange(&self, job: Job) -> Box<dyn Exchange> {

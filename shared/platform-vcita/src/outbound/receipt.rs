@@ -51,7 +51,11 @@ impl ReceiptFlow {
             Ok(_) => Outcome::Acknowledged { reference: None },
             // The report may have come before VCS could find its own message, so 404 is believed the second time.
             Err(refusal) if refusal.status.as_u16() == 404 && self.attempt < 2 => unanswered("vcita answered 404"),
-            Err(refusal) => refusal.rejected(),
+            // The message was removed in vcita, so nobody misses the report.
+            Err(refusal) if refusal.status.as_u16() == 404 && !refusal.is_channel_gone() => {
+                Outcome::Gone { detail: refusal.detail() }
+            }
+            Err(refusal) => Outcome::Rejected { detail: refusal.detail() },
         })
     }
 }

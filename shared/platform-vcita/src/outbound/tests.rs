@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use testkit::InMemoryGrants;
 use wire::{
-    CallFailure, Exchange, GrantSeen, GrantStep, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms as _, TypingJob,
+    CallFailure, Exchange, GrantSeen, GrantStep, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Pace, Step, Terms as _,
+    TypingJob,
 };
 
 use super::Vcita;
@@ -545,7 +546,7 @@ fn remembered_contact_that_vcita_lost_is_looked_for_again_once() {
 // Section 10, row by row.
 
 #[test]
-fn success_with_an_unreadable_body_is_a_success() {
+fn row_2xx_with_an_unreadable_body_is_a_success() {
     for body in ["", "<html>ok</html>", "{}", r#"{"data":{"message":{"uid":7}}}"#] {
         Play::start(message_with(RemoteStatus::Active))
             .injects()
@@ -566,7 +567,7 @@ fn session_made_with_an_unreadable_answer_is_found_again() {
 }
 
 #[test]
-fn no_answer_is_retried_with_the_same_body() {
+fn row_timeout_or_connection_error_repeats_the_same_body() {
     for (failure, reason) in [
         (CallFailure::Unreachable, "could not connect"),
         (CallFailure::NoAnswer, "no answer in time"),
@@ -580,7 +581,7 @@ fn no_answer_is_retried_with_the_same_body() {
 }
 
 #[test]
-fn server_errors_are_retried_whatever_was_asked() {
+fn row_408_and_5xx_are_transient_whatever_was_asked() {
     for status in [408, 500, 502, 503, 504] {
         let end = unanswered(&format!("vcita answered {status}"));
         Play::start(message_with(RemoteStatus::Active)).injects().answer(status, &json!("<html>")).ends(&end);
@@ -590,19 +591,21 @@ fn server_errors_are_retried_whatever_was_asked() {
 }
 
 #[test]
-fn too_many_requests_waits_as_long_as_wished() {
+fn row_429_waits_as_long_as_wished_and_does_not_count() {
     let play = || Play::start(message_with(RemoteStatus::Active)).injects();
-    play().answer(429, &Value::Null).ends(&unanswered("vcita answered 429"));
+    let too_fast = |wish: Option<u64>| Outcome::PutOff {
+        retry_after: wish.map(Duration::from_secs),
+        reason: "vcita answered 429".to_owned(),
+    };
+    play().answer(429, &Value::Null).ends(&too_fast(None));
     for (wish, seconds) in [("7", 7), ("Wed, 04 Mar 2026 14:05:39 GMT", 30)] {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, wish.parse().unwrap())]);
-        let end =
-            Outcome::Unanswered { retry_after: Some(Duration::from_secs(seconds)), reason: "vcita answered 429".to_owned() };
-        play().answer_raw(429, Bytes::new(), headers).ends(&end);
+        play().answer_raw(429, Bytes::new(), headers).ends(&too_fast(Some(seconds)));
     }
 }
 
 #[test]
-fn forbidden_keeps_the_message_and_asks_for_reauthorisation() {
+fn row_403_keeps_the_message_and_asks_for_reauthorisation() {
     Play::start(message_with(RemoteStatus::Active)).injects().refuse(403, "unauthorized", "no").ends(&unauthorised(
         300,
         "reauth_required: vcita answered 403",
@@ -611,7 +614,7 @@ fn forbidden_keeps_the_message_and_asks_for_reauthorisation() {
 }
 
 #[test]
-fn refusal_ends_the_delivery_with_the_text_of_vcs() {
+fn row_400_413_and_422_end_the_delivery_with_the_text_of_vcs() {
     for status in [400, 413, 422] {
         Play::start(message_with(RemoteStatus::Active))
             .injects()
@@ -629,14 +632,14 @@ fn refusal_ends_the_delivery_with_the_text_of_vcs() {
 }
 
 #[test]
-fn message_that_is_there_already_is_delivered() {
+fn row_already_exists_or_duplicate_on_v8_is_success() {
     for (status, code) in [(422, "already_exists"), (422, "duplicate"), (409, "already_exists"), (409, "duplicate")] {
         Play::start(message_with(RemoteStatus::Active)).injects().refuse(status, code, "again").ends(&acknowledged(None));
     }
 }
 
 #[test]
-fn session_that_is_there_already_is_found_bound_and_activated() {
+fn row_already_exists_on_v4_finds_and_activates_the_session() {
     let play = |status: u16, code: &str| {
         Play::start(message_with(RemoteStatus::Deleted))
             .creates_session()
@@ -679,7 +682,7 @@ fn session_of_somebody_else_is_never_taken() {
 }
 
 #[test]
-fn message_for_a_session_that_is_not_active_waits_for_its_activation() {
+fn row_422_on_v8_not_active_activates_and_waits() {
     for text in ["Session is not active", "No active session", "channel inactive"] {
         Play::start(message_with(RemoteStatus::Active))
             .injects()
@@ -699,10 +702,24 @@ fn session_for_a_channel_that_is_not_active_waits() {
 }
 
 #[test]
-fn missing_channel_ends_the_delivery() {
-    let end = rejected("HTTP 404: invalid: channel not found");
+fn row_404_on_v8_or_v4_channel_is_gone_for_good() {
+    let end = Outcome::Uninstalled { detail: "HTTP 404: invalid: channel not found".to_owned() };
     Play::start(message_with(RemoteStatus::Active)).injects().refuse(404, "invalid", "channel not found").ends(&end);
     Play::start(message_with(RemoteStatus::Deleted)).creates_session().refuse(404, "invalid", "channel not found").ends(&end);
+}
+
+#[test]
+fn row_404_that_does_not_name_the_channel_ends_the_delivery_alone() {
+    let inject = || Play::start(message_with(RemoteStatus::Active)).injects();
+    inject().answer_raw(404, Bytes::from_static(b"<html>"), HeaderMap::new()).ends(&rejected("HTTP 404"));
+    inject().refuse(404, "missing", "Not found").ends(&rejected("HTTP 404: missing: Not found"));
+    // Other statuses say something about the call, not about the channel.
+    inject().refuse(422, "invalid", "channel unknown").ends(&rejected("HTTP 422: invalid: channel unknown"));
+    let create = || Play::start(message_with(RemoteStatus::Deleted)).creates_session();
+    create().refuse(404, "missing", "Not found").ends(&rejected("HTTP 404: missing: Not found"));
+    let field = json!({"success": false, "errors": [{"code": "missing", "message": "unknown", "field": "channel_uid"}]});
+    let end = Outcome::Uninstalled { detail: "HTTP 404: missing: channel_uid: unknown".to_owned() };
+    create().answer(404, &field).ends(&end);
 }
 
 #[test]
@@ -765,7 +782,7 @@ fn app_token_is_not_shared_with_whoever_knows_only_the_id() {
 }
 
 #[test]
-fn refused_token_is_renewed_once_and_the_call_repeated() {
+fn row_401_renews_the_token_once_and_repeats_the_call() {
     let play = || {
         let vcita = Vcita::new();
         Play::start_with(&vcita, with_app(message_with(RemoteStatus::Active)), NOW)
@@ -855,7 +872,7 @@ fn long_text_goes_in_parts_with_the_same_uids_on_every_attempt() {
 }
 
 #[test]
-fn text_too_long_for_vcs_is_cut_once() {
+fn row_too_long_is_cut_in_halves_and_sent_again_once() {
     let target = format!("{VCS}/messages");
     let whole = injection("00112233-4455-8667-9e22-640000000001", "aabb");
     let half = |number: u32, text: &str| injection(&format!("00112233-4455-8667-9e22-640000000001.p{number}"), text);
@@ -886,6 +903,70 @@ fn part_too_long_for_vcs_is_cut_without_touching_the_others() {
         .calls("POST", &target, &part(".p3", "cc"))
         .taken()
         .ends(&acknowledged(None));
+}
+
+#[test]
+fn changed_cap_does_not_change_the_parts_of_a_message_that_was_begun() {
+    let target = format!("{VCS}/messages");
+    let first = long_message("aaaabbbb", 4);
+    let route = Vcita::new().route(&first.account, &first.message);
+    assert_eq!(route.as_deref(), Some("text_cap=4"));
+    let mut later = long_message("aaaabbbb", 100);
+    later.delivery.route = route;
+    Play::start(later).calls("POST", &target, &injection("00112233-4455-8667-9e22-640000000001.p1", "aaaa"));
+    let mut whole = long_message("aaaabbbb", 4);
+    whole.delivery.route = Some("text_cap=100".to_owned());
+    Play::start(whole).calls("POST", &target, &injection(UID, "aaaabbbb"));
+    let receipt = receipt(ReceiptStatus::Read);
+    assert_eq!(Vcita::new().route(&receipt.account, &receipt.message), None);
+}
+
+// The pace (sections 3 and 10).
+
+#[test]
+fn pace_is_one_for_each_app_and_business() {
+    let vcita = Vcita::new();
+    let pace = |job: &Job| vcita.pace(&job.account, &job.secrets).unwrap();
+    let (fixed, app) = (message(), with_app(message()));
+    assert_eq!((pace(&fixed).per_second, pace(&app).per_second), (8, 8));
+    let mut same = with_app(message());
+    // Another account of ours and another channel, for the same app and business.
+    same.account.id = "vcita/second".parse().unwrap();
+    same.account.settings["channel_uid"] = json!("c-2");
+    same.account.settings["requests_per_second"] = json!(3);
+    same.secrets["client_secret"] = json!("rotated");
+    assert_eq!(pace(&same), Pace { per_second: 3, ..pace(&app) });
+    let mut others = vec![pace(&fixed), pace(&app)];
+    for (settings, name, value) in [
+        (true, "business_uid", json!("another")),
+        (true, "api_base", json!("https://other.example")),
+        (false, "client_id", json!("app-2")),
+        (false, "token", json!("tok-2")),
+    ] {
+        let mut other = with_app(message());
+        if settings {
+            other.account.settings[name] = value
+        } else {
+            other.secrets[name] = value
+        }
+        others.push(pace(&other));
+    }
+    let keys: std::collections::BTreeSet<_> = others.iter().map(|pace| &pace.key).collect();
+    assert_eq!(keys.len(), 6);
+    assert!(others.iter().all(|pace| pace.key.len() == 64 && pace.key.bytes().all(|b| b.is_ascii_hexdigit())));
+    let mut wrong = message();
+    wrong.account.settings = json!({});
+    assert_eq!(vcita.pace(&wrong.account, &wrong.secrets), None);
+}
+
+#[test]
+fn request_for_a_token_is_not_paced_and_every_other_call_is() {
+    let vcita = Vcita::new();
+    let token = Play::start(with_app(message_with(RemoteStatus::Active))).call();
+    assert!(!vcita.is_paced(&token));
+    for job in [message(), visitor_at("iris@example.com"), message_with(RemoteStatus::Active), receipt(ReceiptStatus::Read)] {
+        assert!(vcita.is_paced(&Play::start(job).call()));
+    }
 }
 
 #[test]
@@ -931,7 +1012,7 @@ fn receipts_are_reported_with_the_words_of_the_vocabulary() {
 }
 
 #[test]
-fn missing_message_is_believed_the_second_time() {
+fn row_404_on_v9_is_permanent_after_2_tries_and_nothing_is_missed() {
     let target = format!("{VCS}/messages/6a0f%2F3d0a%2B%C3%BC");
     let play = |attempt| {
         let mut job = receipt(ReceiptStatus::Read);
@@ -943,7 +1024,7 @@ fn missing_message_is_believed_the_second_time() {
         )
     };
     play(1).ends(&unanswered("vcita answered 404"));
-    play(2).ends(&rejected("HTTP 404: invalid: not found"));
+    play(2).ends(&Outcome::Gone { detail: "HTTP 404: invalid: not found".to_owned() });
 }
 
 #[test]

@@ -27,10 +27,11 @@ use model::{
 };
 use ports::{
     AcceptOutcome, AckExpectation, AckOutcome, AckStore as _, AckWrite, DeliveryStore as _, DirectoryStore as _, EventStore as _,
-    Grant, Grants as _, Guard, InboundStore as _, LaneSelector, LaneStore as _, NewDelivery, OnceKey, PortError, ReceiptOutcome,
-    Saved, StatusStore as _, StoryStore as _, ThreadNote, Transition,
+    Grant, Grants as _, Guard, InboundStore as _, InstallationStore as _, LaneSelector, LaneStore as _, LaneTimes as _,
+    NewDelivery, OnceKey, Paces, Pass, PortError, ReceiptOutcome, Saved, Standing, StatusStore as _, StoryStore as _, ThreadNote,
+    Transition,
 };
-use store_dynamodb::DynamoStore;
+use store_dynamodb::{DynamoPaces, DynamoStore};
 use testkit::Emulator;
 use testkit::fixtures::{
     NOW, desk_account_id, sample_acceptance, sample_account, sample_conversation, sample_conversation_id, sample_delivery,
@@ -143,6 +144,52 @@ async fn grants_meet_the_contract() {
 }
 
 #[tokio::test]
+async fn paces_meet_the_contract() {
+    let emulator = Emulator::start();
+    let connection = connection(&emulator);
+    create_table(&Client::new(connection.config())).await;
+    let open = || -> Arc<dyn Paces> { Arc::new(DynamoPaces::beside(&DynamoStore::new(&connection, TABLE))) };
+    testkit::paces_contract::run(&open).await;
+}
+
+#[tokio::test]
+async fn instant_takes_one_call_and_a_busy_pace_none() {
+    let emulator = Emulator::start();
+    let (store, calls) = counted_store(&emulator).await;
+    let (here, elsewhere) = (DynamoPaces::beside(&store), DynamoPaces::beside(&store));
+    let horizon = Duration::from_millis(1500);
+    for _ in 0..11 {
+        here.reserve("k", 8, NOW, horizon, Duration::ZERO).await.unwrap();
+        assert_eq!(calls.take(), ["UpdateItem"]);
+    }
+    assert!(matches!(here.reserve("k", 8, NOW, horizon, Duration::ZERO).await.unwrap(), Pass::Busy { .. }));
+    assert_eq!(calls.take(), Vec::<String>::new());
+    // Another process looks once, and knows from then on.
+    for expected in [1, 0] {
+        assert!(matches!(elsewhere.reserve("k", 8, NOW, horizon, Duration::ZERO).await.unwrap(), Pass::Busy { .. }));
+        assert_eq!(calls.take().len(), expected);
+    }
+    let soon = NOW.plus(Duration::from_millis(200));
+    elsewhere.reserve("k", 8, soon, horizon, Duration::ZERO).await.unwrap();
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    here.reserve("other", 8, NOW, horizon, Duration::ZERO).await.unwrap();
+    calls.take();
+    elsewhere.reserve("other", 8, NOW, horizon, Duration::ZERO).await.unwrap();
+    assert_eq!(calls.take(), ["UpdateItem"; 2], "somebody else has reserved meanwhile");
+
+    assert_eq!(here.failed("k", Standing::Well, NOW).await.unwrap(), None);
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    for _ in 0..4 {
+        here.failed("k", Standing::Well, NOW).await.unwrap();
+    }
+    assert_eq!(calls.take(), ["UpdateItem"; 5], "the last one stops the calls");
+    here.recovered("k").await.unwrap();
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    here.slow("k", None, NOW).await.unwrap();
+    assert_eq!(calls.take(), ["UpdateItem"; 2]);
+}
+
+#[tokio::test]
 async fn every_operation_takes_as_few_calls_as_it_says() {
     let emulator = Emulator::start();
     let (store, calls) = counted_store(&emulator).await;
@@ -224,6 +271,8 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), ["TransactWriteItems"]);
 
     assert_eq!(store.note_receipt(&delivery, ReceiptStatus::Read).await.unwrap().outcome, ReceiptOutcome::Stored);
+    assert_eq!(calls.take(), ["UpdateItem"]);
+    assert_eq!(store.note_part(&delivery, "p1", ReceiptStatus::Read).await.unwrap().unwrap().len(), 1);
     assert_eq!(calls.take(), ["UpdateItem"]);
 
     let thread = RemoteThread { id: "s-1".to_owned(), status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
