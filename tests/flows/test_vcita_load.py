@@ -32,6 +32,9 @@ CONVERSATIONS, MESSAGES = (int(each) for each in os.environ.get("DESKBRIDGE_LOAD
 
 BUSINESSES = 3
 
+CALLS_PER_SECOND = 8
+"""What vcita takes of an app and business (VC 10)."""
+
 LIMIT_SECONDS = 240.0 if CONVERSATIONS <= 12 else 45 * 60.0
 """Nothing of it may hang."""
 
@@ -324,6 +327,13 @@ def test_every_message_is_at_vcita_once_and_in_order(ended: Ended) -> None:
     for conversation in ended.conversations:
         expected = conversation.said("question")
         assert by_first[expected[0]] == expected
+
+
+def test_no_business_is_called_too_often(ended: Ended) -> None:
+    rates = ended.vcita.rates()
+    busiest = {one.uid: rates[one.uid]["vcs"] for one in {each.business for each in ended.conversations}}
+    assert len(busiest) == BUSINESSES
+    assert all(0 < rate <= CALLS_PER_SECOND for rate in busiest.values()), busiest
 
 
 def test_every_client_has_one_session_in_the_channel_of_their_business(ended: Ended) -> None:
