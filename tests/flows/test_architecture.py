@@ -30,7 +30,7 @@ SHARED: dict[str, set[str]] = {
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"chat", "model", "ports", "wire"},
-    "website": {"model"},
+    "website": {"model", "wire"},
     # Joins the use cases of chats with the words of their one platform.
     "chats-frontstage": {"app", "chat", "model", "platform-frontstage", "ports"},
 }
@@ -42,7 +42,7 @@ FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
 
 #: The functions that call platforms beside those that deliver to each.
-CALL_THEIR_PLATFORM = {"frontstage"}
+CALL_THEIR_PLATFORM = {"frontstage", "vcita"}
 
 #: The functions that move chats.
 MOVE_CHATS = {"frontstage", "operator", "outbound", "vcita", "website"}

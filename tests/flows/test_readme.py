@@ -104,12 +104,12 @@ def test_every_block_is_run_or_known_to_make() -> None:
         target = command.removeprefix("make ")
         known = subprocess.run(["make", "-n", target], cwd=PROJECT, capture_output=True, text=True, check=False)
         assert known.returncode == 0, known.stderr
-    assert [len(typed) for _, typed in sessions()] == [5, 1]
+    assert [len(typed) for _, typed in sessions()] == [6, 1]
 
 
 def test_first_session_shows_a_message_going_both_ways_and_a_repetition(terminal) -> None:
     start, typed = sessions()[0]
-    sent, answered, story, chat, repeated = terminal(start, typed)
+    sent, answered, story, chat, connection, repeated = terminal(start, typed)
 
     assert re.search(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-", sent.strip()), "the message has an id"
     state = json.loads(sent[sent.index("{") :])
@@ -126,6 +126,9 @@ def test_first_session_shows_a_message_going_both_ways_and_a_repetition(terminal
 
     transcript = chat[chat.rindex('"Is anybody there?"') :]
     assert transcript.index('"Is anybody there?"') < transcript.index('"Yes. How can I help?"')
+
+    told = json.loads(connection)
+    assert (told["business_uid"], told["channel"]) == ("s4l0n1r1sb7d2k9x", None), "nobody has opened the app yet"
 
     outcomes = re.findall(r'"Outcome": "(\w+)"', repeated)
     assert outcomes[0] == "Accepted" and outcomes[-1] == "Duplicate"

@@ -161,9 +161,11 @@ def test_every_queue_but_the_last_has_a_dead_letter_queue():
 
 
 def test_scheduled_function_has_a_dead_letter_target():
-    assert [function for function, _ in sources("Schedule")] == ["OutboundSweep"]
-    target = FUNCTIONS["OutboundSweep"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-    assert target == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadQueue.Arn"}}
+    scheduled = sorted(function for function, _ in sources("Schedule"))
+    assert scheduled == ["OutboundSweep", "VcitaUpkeep"]
+    for function in scheduled:
+        target = FUNCTIONS[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert target == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadQueue.Arn"}}
 
 
 def test_every_other_function_is_invoked_synchronously():
@@ -175,6 +177,7 @@ def test_every_other_function_is_invoked_synchronously():
         "OperatorReplay",
         "OperatorResults",
         "OperatorTimeline",
+        "OperatorVcita",
     }
 
 
@@ -226,7 +229,7 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     # The web sites are those of FrontStage's gateways.
     owner = logical_id.replace("Website", "Frontstage")
     own = {platform for platform in ("frontstage", "vcita") if owner.startswith(platform.capitalize())}
-    assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}}.get(logical_id, own)
+    assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}, "OperatorVcita": {"vcita"}}.get(logical_id, own)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +267,8 @@ def test_routes():
         ("VcitaChannelUpdated", "/vcita/{app}/{secret}/channels/{channel_uid}"),
         ("VcitaSessionUpdated", "/vcita/{app}/{secret}/sessions/{session_uid}"),
         ("VcitaTyping", "/vcita/{app}/{secret}/{session_uid}/typing"),
+        ("VcitaEvents", "/vcita/{app}/{secret}/events"),
+        ("VcitaConnect", "/vcita/{app}/connect"),
     }
 
 

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from tests.simulators import frontstage_connector, vcs
 from tests.simulators.common import Fault
+from tests.simulators.vcs_apps import App
 from tests.stack import Stack
 from tests.stack.stack import free_port
 
@@ -141,7 +142,8 @@ class Load:
         self.connectors: dict[str, frontstage_connector.Connector] = {}
         for one in businesses:
             base = f"{origin}/vcita/{one.app}/{one.url_secret}"
-            self.vcita.add_business(one.uid, one.channel, (one.app, one.client_secret), base, f"Load {one.number}")
+            app = App(one.app, one.client_secret, base, business=one.uid)
+            self.vcita.add_business(one.uid, one.channel, app, f"Load {one.number}")
             gateway = ["--gateway-url", f"{origin}/v1/frontstage/{one.gateway}", "--port", str(one.push_port), "--peer", PEER]
             options = frontstage_connector.parse_arguments([*gateway, "--key-id", KEY, "--secret", one.gateway_secret])
             self.connectors[one.gateway] = frontstage_connector.Connector(options)

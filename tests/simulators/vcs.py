@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import base64
 import hashlib
+import json
 import re
 import secrets
 import string
@@ -49,6 +50,16 @@ from tests.simulators.common import (
     run,
     shared_routes,
     utc_now,
+)
+from tests.simulators.vcs_apps import (
+    App,
+    Apps,
+    Bearer,
+    authorize,
+    control_consent,
+    id_token,
+    register,
+    subscribe,
 )
 
 DEMO_CHANNEL = "0d6a6c58-2d1e-4f53-9a5b-6f2a6f5b1c77"
@@ -151,6 +162,7 @@ vcita simulator: VCS, OAuth, contacts; webhooks to the communication app
   POST   /_sim/tokens/expire                         every access token issued so far answers 401
   POST   /_sim/tokens/search    {"text":".."}        how many of the tokens and codes given out occur in the text
   POST   /_sim/oauth-code       {"redirect_uri":"..","code_challenge":optional,"refresh_token":false}
+  POST   /_sim/consent          {"business":"..","mode":"allow|deny","id_token":true}   who answers GET /app/oauth/authorize
   POST   /_sim/reset                                 state as at the start, faults and log emptied; tokens stay valid
 
   curl -s -X POST localhost:PORT/_sim/staff-message -d '{"text":"See you at 3pm"}'
@@ -263,28 +275,27 @@ class Tokens:
     """Access tokens, refresh tokens and authorization codes. Values never leave this object but in an OAuth answer."""
 
     def __init__(self) -> None:
-        self.clients: dict[str, tuple[str, str]] = {}
-        """By client id: its secret, and the business for which its tokens are."""
         self.valid_until: dict[str, float] = {}
-        self.businesses: dict[str, str] = {}
-        """By token: whose it is."""
-        self.refresh: set[str] = set()
+        self.bearers: dict[str, Bearer] = {}
+        """By access token: whose it is."""
+        self.refresh: dict[str, Bearer] = {}
+        """Likewise by refresh token."""
         self.codes: dict[str, dict[str, Any]] = {}
 
-    def add(self, token: str, business: str, until: float) -> None:
-        """A token that works for `business`."""
+    def add(self, token: str, bearer: Bearer, until: float) -> None:
+        """A token that works for `bearer`."""
         self.valid_until[token] = until
-        self.businesses[token] = business
+        self.bearers[token] = bearer
 
-    def issue(self, seconds: int, business: str) -> str:
+    def issue(self, seconds: int, bearer: Bearer) -> str:
         """A fresh opaque token of 64 hex characters (vcita.md 9.1) that is valid for `seconds`."""
         token = secrets.token_hex(32)
-        self.add(token, business, time.time() + seconds)
+        self.add(token, bearer, time.time() + seconds)
         return token
 
-    def business_of(self, authorization: str | None) -> str | None:
-        """The business behind a request's `Authorization` header."""
-        return self.businesses.get((authorization or "").partition(" ")[2])
+    def bearer_of(self, authorization: str | None) -> Bearer | None:
+        """Whose the token in a request's `Authorization` header is."""
+        return self.bearers.get((authorization or "").partition(" ")[2])
 
     def verdict(self, authorization: str | None) -> str:
         """What a request's `Authorization` header amounts to: valid, expired, unknown or missing."""
@@ -313,8 +324,6 @@ class Vcs:
         self.faults = FaultScript(ENVELOPES)
         self.tasks = BackgroundTasks()
         self.tokens = Tokens()
-        for token in options.token:
-            self.tokens.add(token, options.business, float("inf"))
         self.http: aiohttp.ClientSession | None = None
         self.forget()
 
@@ -322,19 +331,21 @@ class Vcs:
         """For whom a request is: by its token, or by the client that asks for one."""
         if isinstance(body, dict) and request.path.startswith("/oauth/"):
             client = body.get("client_id") or body.get("service_id")
-            if isinstance(client, str) and client in self.tokens.clients:
-                return self.tokens.clients[client][1]
-        return self.tokens.business_of(request.headers.get("Authorization"))
+            if isinstance(client, str) and client in self.apps.by_id:
+                return self.apps.by_id[client].business
+        bearer = self.tokens.bearer_of(request.headers.get("Authorization"))
+        return bearer.acts_for if bearer else None
 
     def forget(self) -> None:
         """The state at the start: one business with an active channel, nothing else."""
         options = self.options
-        self.targets: dict[str, str] = {}
-        """By business: the `api_uri` of its app."""
-        self.tokens.clients.clear()
+        base = options.target_base.rstrip("/")
+        first = App(options.client_id, options.client_secret, base, options.redirect_uri, "1", "deskbridge", options.business)
+        self.apps = Apps(first, [App(**json.loads(text)) for text in options.app])
         self.channels: dict[str, dict[str, Any]] = {}
-        client = (options.client_id, options.client_secret)
-        self.add_business(options.business, options.channel, client, options.target_base, "Demo channel")
+        self.add_business(options.business, options.channel, first, "Demo channel")
+        for token in options.token:
+            self.tokens.add(token, Bearer(first, None), float("inf"))
         self.per_second: int | None = None
         self.taken: defaultdict[str | None, deque[float]] = defaultdict(deque)
         self.sessions: dict[str, dict[str, Any]] = {}
@@ -351,10 +362,10 @@ class Vcs:
             "delay_ms": self.options.activation_delay_ms,
         }
 
-    def add_business(self, uid: str, channel: str, client: tuple[str, str], target_base: str, name: str) -> None:
-        """One more business: its active channel, the id and secret of its app, and where that app is called."""
-        self.targets[uid] = target_base.rstrip("/")
-        self.tokens.clients[client[0]] = (client[1], uid)
+    def add_business(self, uid: str, channel: str, app: App, name: str) -> None:
+        """One more business, that lets `app` in, and its active channel of that app."""
+        self.apps.by_id[app.client_id] = app
+        self.apps.consented.add((app.client_id, uid))
         self.channels[channel] = {
             "uid": channel,
             "business_uid": uid,
@@ -362,6 +373,7 @@ class Vcs:
             "status": "active",
             "display_name": name,
             "open_channel": False,
+            "client_id": app.client_id,
         }
 
     # -- rates ---------------------------------------------------------------------------------------------------
@@ -417,10 +429,9 @@ class Vcs:
             if session["channel_uid"] == channel_uid and session["status"] not in ("deleted", "failed")
         ]
 
-    @staticmethod
-    def check_business(request: web.Request, uid: str) -> None:
-        """The token belongs to the app of one business; another is refused in the words of vcita.md 9.4, row 2."""
-        if uid != request["business"]:
+    def check_business(self, request: web.Request, uid: str) -> None:
+        """The token is an app's or a business's; another business is refused in the words of vcita.md 9.4, row 2."""
+        if not self.apps.may(request["bearer"], uid):
             raise Refusal(401, "unauthorized", "Unauthorized")
 
     # -- VCS: channels -------------------------------------------------------------------------------------------
@@ -439,6 +450,7 @@ class Vcs:
             "status": "pending",
             "display_name": name or "",
             "open_channel": False,
+            "client_id": request["bearer"].app.client_id,
         }
         self.channels[channel["uid"]] = channel
         answer = {"uid": channel["uid"], "status": "pending", "display_name": channel["display_name"]}
@@ -641,34 +653,48 @@ class Vcs:
         for name in (*needed, "client_id", "client_secret"):
             if not isinstance(data.get(name), str) or not data[name]:
                 raise Refusal(400, "invalid_request", f"{name} is missing")
-        business = self._check_client(data["client_id"], data["client_secret"])
+        app = self._check_client(data["client_id"], data["client_secret"])
         gives_refresh = True
         if grant == "authorization_code":
-            gives_refresh = self._redeem_code(data)["refresh_token"]
-        elif data["refresh_token"] not in self.tokens.refresh:
-            raise Refusal(400, "invalid_grant", "The refresh token is invalid")
+            code = self._redeem_code(data)
+            gives_refresh = code["refresh_token"]
+            bearer = Bearer(app, code["business"] or app.business)
+        else:
+            code = {"business": None}
+            found = self.tokens.refresh.get(data["refresh_token"])
+            if found is None or found.app is not app:
+                raise Refusal(400, "invalid_grant", "The refresh token is invalid")
+            bearer = found
         answer: dict[str, Any] = {
-            "access_token": self.tokens.issue(USER_TOKEN_SECONDS, business),
+            "access_token": self.tokens.issue(USER_TOKEN_SECONDS, bearer),
             "token_type": "Bearer",
             "expires_in": USER_TOKEN_SECONDS,
             "created_at": int(time.time()),
         }
+        if code["business"]:
+            self.apps.consented.add((app.client_id, code["business"]))
+            if self.apps.consent.id_token:
+                answer["id_token"] = id_token(code["business"])
         if gives_refresh:
             answer["refresh_token"] = secrets.token_hex(32)
-            self.tokens.refresh.add(answer["refresh_token"])
+            self.tokens.refresh[answer["refresh_token"]] = bearer
         return json_answer(answer)
 
-    def _check_client(self, client_id: str, client_secret: str) -> str:
-        """The business for which the app's tokens are."""
-        secret, business = self.tokens.clients.get(client_id, (None, ""))
-        if secret != client_secret:
+    def _check_client(self, client_id: str, client_secret: str) -> App:
+        app = self.apps.by_id.get(client_id)
+        if app is None or app.client_secret != client_secret:
             raise Refusal(401, "invalid_client", "Client authentication failed")
-        return business
+        return app
 
     def _redeem_code(self, data: dict[str, Any]) -> dict[str, Any]:
         # A code works once, so it is taken out even when a later check fails.
         code = self.tokens.codes.pop(data["code"], None)
-        if code is None or time.time() > code["valid_until"] or code["redirect_uri"] != data["redirect_uri"]:
+        if (
+            code is None
+            or time.time() > code["valid_until"]
+            or code["redirect_uri"] != data["redirect_uri"]
+            or code.get("client_id", data["client_id"]) != data["client_id"]
+        ):
             raise Refusal(400, "invalid_grant", "The authorization code is invalid, used or expired")
         if code["code_challenge"] is not None:
             digest = hashlib.sha256(str(data.get("code_verifier", "")).encode()).digest()
@@ -682,10 +708,10 @@ class Vcs:
         for name in ("service_id", "service_secret"):
             if not isinstance(data.get(name), str) or not data[name]:
                 raise Refusal(400, "invalid_request", f"{name} is missing")
-        business = self._check_client(data["service_id"], data["service_secret"])
+        app = self._check_client(data["service_id"], data["service_secret"])
         return json_answer(
             {
-                "access_token": self.tokens.issue(SERVICE_TOKEN_SECONDS, business),
+                "access_token": self.tokens.issue(SERVICE_TOKEN_SECONDS, Bearer(app, None)),
                 "token_type": "Bearer",
                 "expires_in": SERVICE_TOKEN_SECONDS,
                 "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -694,14 +720,15 @@ class Vcs:
 
     async def userinfo(self, request: web.Request) -> web.Response:
         """P6: who and which business is behind the token."""
+        business = request["bearer"].acts_for
         return json_answer(
             {
                 "sub": "st4ffm3mb3r00001",
                 "type": "staff",
                 "role": "owner",
                 "email": "owner@salon.example",
-                "business_uid": request["business"],
-                "business_id": request["business"],
+                "business_uid": business,
+                "business_id": business,
                 "directory_uid": "d1r3ct0ry0000001",
                 "brand_host": "app.vcita.example",
             }
@@ -712,14 +739,45 @@ class Vcs:
         data = await json_body(request)
         if not any(data.get(name) for name in ("app_id", "business_id", "directory_id")):
             raise Refusal(422, "missing_field", "One of app_id, business_id, directory_id is required")
-        return platform_success({"token": self.tokens.issue(USER_TOKEN_SECONDS, request["business"])}, status=201)
+        return platform_success({"token": self.tokens.issue(USER_TOKEN_SECONDS, request["bearer"])}, status=201)
 
     async def revoke_token(self, request: web.Request) -> web.Response:
         """P7: 201 with the revoked tokens, 422 for one that is not ours."""
         token = (await json_body(request)).get("token")
         if not isinstance(token, str) or self.tokens.valid_until.pop(token, None) is None:
             raise Refusal(422, "invalid", "Token not found")
+        self.apps.revoked += 1
         return platform_success({"revoked_tokens": [token]}, status=201)
+
+    async def authorize(self, request: web.Request) -> web.StreamResponse:
+        """The authorization page (vcita.md 9.1)."""
+        return authorize(self.apps, self.tokens.codes, CODE_SECONDS, request)
+
+    async def register_app(self, request: web.Request) -> web.Response:
+        """P1."""
+        return platform_success(register(self.apps, await json_body(request)), status=201)
+
+    async def assign_app(self, request: web.Request) -> web.Response:
+        """P2 and P3: remembered."""
+        data = await json_body(request)
+        if not data.get("app_code_name"):
+            raise Refusal(400, "missing_field", "app_code_name is missing")
+        self.apps.assignments.append(data)
+        return platform_success({"assigned": True}, status=201)
+
+    async def subscribe(self, request: web.Request) -> web.Response:
+        """P9: 201 with the id; 422 for the same pair again."""
+        data = await json_body(request)
+        text_member(data, "event")
+        text_member(data, "target_url")
+        entry = subscribe(self.apps, data)
+        if entry is None:
+            raise Refusal(422, "already_exists", "Subscription already exists")
+        return platform_success({"subscription_id": entry["subscription_id"]}, status=201)
+
+    async def control_consent(self, request: web.Request) -> web.Response:
+        """How the authorization page answers."""
+        return await control_consent(self.apps, request)
 
     async def find_clients(self, request: web.Request) -> web.Response:
         """P8: search by phone, email or uid, at most 100 a page (vcita.md 9.6)."""
@@ -738,7 +796,7 @@ class Vcs:
 
     def contacts_of(self, request: web.Request) -> Iterable[dict[str, Any]]:
         """The contacts of the caller's business."""
-        return (one for one in self.contacts.values() if one["business_uid"] == request["business"])
+        return (one for one in self.contacts.values() if one["business_uid"] == request["bearer"].acts_for)
 
     @staticmethod
     def _matches(contact: dict[str, Any], by: str, term: str) -> bool:
@@ -762,7 +820,7 @@ class Vcs:
             raise Refusal(409, "already_exists", "Client with this email already exists")
         contact = {
             "id": short_uid(),
-            "business_uid": request["business"],
+            "business_uid": request["bearer"].acts_for,
             "first_name": first_name,
             "last_name": last_name,
             "email": email,
@@ -784,17 +842,16 @@ class Vcs:
         path: str,
         body: Any,
         headers: dict[str, str] | None = None,
-        business: str | None = None,
+        base: str | None = None,
     ) -> dict[str, Any]:
         """Call the communication app: `path` under the target base, or a whole URL. Text goes out as it is.
 
-        The base is that of the business's app, the first one's for None. The result has `status` (null when there was no
+        The base is an app's `api_uri`, the first one's for None. The result has `status` (null when there was no
         answer), `body`, `headers` and, without an answer, `error`.
         """
         assert self.http is not None, "the client is opened before the first request is served"
         is_absolute = path.startswith(("http://", "https://"))
-        target_base = self.targets[business or self.options.business]
-        url = URL(path if is_absolute else target_base + path, encoded=True)
+        url = URL(path if is_absolute else (base or self.apps.first.api_uri) + path, encoded=True)
         payload = body.encode("utf-8", errors="surrogatepass") if isinstance(body, str) else None
         sent_headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
         record: dict[str, Any] = {
@@ -826,7 +883,13 @@ class Vcs:
         thing["status"] = status
         route = "A1" if kind == "channels" else "A2"
         path = f"/{kind}/{quote(thing['uid'], safe='~')}"
-        await self.send_webhook(route, "PUT", path, {"status": status}, business=thing["business_uid"])
+        await self.send_webhook(route, "PUT", path, {"status": status}, base=self.base_of(kind, thing))
+
+    def base_of(self, kind: str, thing: dict[str, Any] | None) -> str | None:
+        """The `api_uri` of the app that a channel or a session belongs to; None for the first app's."""
+        channel = thing if kind == "channels" else self.channels.get((thing or {}).get("channel_uid", ""))
+        app = self.apps.by_id.get((channel or {}).get("client_id", ""))
+        return app.api_uri if app else None
 
     async def _change_later(self, kind: str, thing: dict[str, Any], status: str) -> None:
         await asyncio.sleep(self.activation["delay_ms"] / 1000)
@@ -861,6 +924,7 @@ class Vcs:
                 "typing": self.typing,
                 "webhooks": self.webhooks,
                 "activation": self.activation,
+                **self.apps.state(),
             }
         )
 
@@ -922,10 +986,8 @@ class Vcs:
         if self.find_message(channel_uid, message_uid) is None:
             self.by_uid[channel_uid, message_uid] = written = {**body, "direction": DIRECTIONS[1], "time": utc_now()}
             self.staff_messages.append(written)
-        return await self.send_webhook("A3", "POST", "/messages", body, business=self._business_of_channel(channel_uid))
-
-    def _business_of_channel(self, uid: str) -> str | None:
-        return self.channels[uid]["business_uid"] if uid in self.channels else None
+        base = self.base_of("channels", self.channels.get(channel_uid))
+        return await self.send_webhook("A3", "POST", "/messages", body, base=base)
 
     @staticmethod
     def _webhook_answer(result: dict[str, Any]) -> web.Response:
@@ -946,8 +1008,8 @@ class Vcs:
             message["status"] = data["status"]
         path = f"/messages/{quote(data['message_uid'], safe='~')}"
         body = {"status": data["status"], "channel_uid": channel_uid}
-        business = self._business_of_channel(channel_uid)
-        return self._webhook_answer(await self.send_webhook("A4", "PUT", path, body, business=business))
+        base = self.base_of("channels", self.channels.get(channel_uid))
+        return self._webhook_answer(await self.send_webhook("A4", "PUT", path, body, base=base))
 
     async def control_channel_status(self, request: web.Request) -> web.Response:
         """A1. An unknown `channel_uid` is sent all the same: the app has to park it (vcita.md section 5)."""
@@ -956,8 +1018,8 @@ class Vcs:
         if uid in self.channels:
             self.channels[uid]["status"] = data["status"]
         path = f"/channels/{quote(uid, safe='~')}"
-        body, business = {"status": data["status"]}, self._business_of_channel(uid)
-        return self._webhook_answer(await self.send_webhook("A1", "PUT", path, body, business=business))
+        base = self.base_of("channels", self.channels.get(uid))
+        return self._webhook_answer(await self.send_webhook("A1", "PUT", path, {"status": data["status"]}, base=base))
 
     async def control_session_status(self, request: web.Request) -> web.Response:
         """A2. An unknown `session_uid` is sent all the same: the app has to park it (vcita.md section 5)."""
@@ -970,8 +1032,8 @@ class Vcs:
         if uid in self.sessions:
             self.sessions[uid]["status"] = data["status"]
         path = f"/sessions/{quote(uid, safe='~')}"
-        body, business = {"status": data["status"]}, self._business_of_session(uid)
-        return self._webhook_answer(await self.send_webhook("A2", "PUT", path, body, business=business))
+        base = self.base_of("sessions", self.sessions.get(uid))
+        return self._webhook_answer(await self.send_webhook("A2", "PUT", path, {"status": data["status"]}, base=base))
 
     async def control_typing(self, request: web.Request) -> web.Response:
         """A5: directly under the base, not under ``/sessions`` (vcita.md 2.3)."""
@@ -982,11 +1044,8 @@ class Vcs:
         )
         uid = data.get("session_uid") or self._session_for_control(data)["uid"]
         path = f"/{quote(uid, safe='~')}/typing"
-        body, business = {"typing": data["typing"]}, self._business_of_session(uid)
-        return self._webhook_answer(await self.send_webhook("A5", "POST", path, body, business=business))
-
-    def _business_of_session(self, uid: str) -> str | None:
-        return self.sessions[uid]["business_uid"] if uid in self.sessions else None
+        base = self.base_of("sessions", self.sessions.get(uid))
+        return self._webhook_answer(await self.send_webhook("A5", "POST", path, {"typing": data["typing"]}, base=base))
 
     async def control_webhook(self, request: web.Request) -> web.Response:
         """Any request to the app, right or wrong."""
@@ -1018,7 +1077,7 @@ class Vcs:
     async def control_search(self, request: web.Request) -> web.Response:
         """Whether a token leaked into a text, such as a log: the values themselves are never shown."""
         data = await read_fields(request, {"text": (str,)}, required=("text",))
-        given_out = self.tokens.valid_until.keys() | self.tokens.refresh | self.tokens.codes.keys()
+        given_out = self.tokens.valid_until.keys() | self.tokens.refresh.keys() | self.tokens.codes.keys()
         return json_answer({"tokens": len(given_out), "found": sum(token in data["text"] for token in given_out)})
 
     async def control_code(self, request: web.Request) -> web.Response:
@@ -1034,6 +1093,7 @@ class Vcs:
             "redirect_uri": data["redirect_uri"],
             "code_challenge": data.get("code_challenge"),
             "refresh_token": data.get("refresh_token", False),
+            "business": None,
         }
         return json_answer({"code": code, "expires_in": CODE_SECONDS}, status=201)
 
@@ -1054,11 +1114,11 @@ class Vcs:
         """One more business."""
         names = ("business_uid", "channel_uid", "client_id", "client_secret", "target_base")
         data = await read_fields(request, {name: (str,) for name in names}, required=names)
-        if data["business_uid"] in self.targets or data["channel_uid"] in self.channels:
+        business, channel = data["business_uid"], data["channel_uid"]
+        if channel in self.channels or any(one["business_uid"] == business for one in self.channels.values()):
             raise ControlError("the business or the channel is there already")
-        client = (data["client_id"], data["client_secret"])
-        name = f"Channel of {data['business_uid']}"
-        self.add_business(data["business_uid"], data["channel_uid"], client, data["target_base"], name)
+        app = App(data["client_id"], data["client_secret"], data["target_base"].rstrip("/"), business=business)
+        self.add_business(business, channel, app, f"Channel of {business}")
         return json_answer(self.channels[data["channel_uid"]], status=201)
 
     async def show_page(self, request: web.Request) -> web.StreamResponse:
@@ -1106,6 +1166,12 @@ class Vcs:
                 web.post("/oauth/token", self.oauth_token),
                 web.post("/oauth/service/token", self.service_token),
                 web.get("/oauth/userinfo", self.userinfo),
+                web.get("/app/oauth/authorize", self.authorize),
+                web.post("/platform/v1/apps", self.register_app),
+                web.post("/v3/apps/app_assignments", self.assign_app),
+                web.post("/v3/apps/business_app_installs", self.assign_app),
+                web.post("/platform/v1/webhook/subscribe", self.subscribe),
+                web.post("/_sim/consent", self.control_consent),
                 web.post("/platform/v1/tokens", self.mint_token),
                 web.post("/platform/v1/tokens/revoke", self.revoke_token),
                 web.get("/platform/v1/clients", self.find_clients),
@@ -1141,12 +1207,12 @@ class Vcs:
             if request.path.startswith("/_sim"):
                 return await handler(request)
             try:
-                if request.path not in ("/oauth/token", "/oauth/service/token"):
+                if request.path not in ("/oauth/token", "/oauth/service/token", "/app/oauth/authorize"):
                     verdict = self.tokens.verdict(request.headers.get("Authorization"))
                     request["log_entry"].note = f"token {verdict}"
                     if verdict != "valid":
                         raise Refusal(401, "unauthorized", "401 Unauthorized")
-                    request["business"] = self.tokens.business_of(request.headers.get("Authorization"))
+                    request["bearer"] = self.tokens.bearer_of(request.headers.get("Authorization"))
                 return await handler(request)
             except Refusal as refusal:
                 return refusal_answer(request.path, refusal)
@@ -1177,6 +1243,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--business", default=DEMO_BUSINESS, help="uid of the business behind every token")
     parser.add_argument("--client-id", default="demo-client", help="of P4 and P5")
     parser.add_argument("--client-secret", default="demo-client-secret", help="of P4 and P5")
+    parser.add_argument("--redirect-uri", default="", help="of the app that exists from the start")
+    parser.add_argument("--app", action="append", default=[], help="a further app, as JSON: the fields of vcs_apps.App")
     parser.add_argument("--token", action="append", default=[], help="an access token valid from the start")
     parser.add_argument("--activation", choices=ACTIVATION_MODES, default="auto")
     parser.add_argument("--activation-delay-ms", type=int, default=50)

@@ -30,6 +30,7 @@ def sheet(stack: Stack) -> str:
         f"    FrontStage gateway       {info['origin']}/v1/frontstage/{frontstage['gateway']}/messages",
         f"      key id, secret         {frontstage['key_id']}  {frontstage['secret']}",
         f"    vcita base URL           {account['vcita']['base']}",
+        f"    connect another business {account['salon']['connect']}?business_uid={account['salon']['business']}",
         "",
         "  simulators (GET /_sim tells what each can do)",
         *(f"    {name:24} {url}" for name, url in info["simulators"].items()),

@@ -25,6 +25,9 @@ from tests.stack.processes import Children
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
+SALON = "salon"
+"""A second vcita app: its business has not connected yet."""
+SALON_BUSINESS = "s4l0n1r1sb7d2k9x"
 CHAT_GATEWAY, PUSH_GATEWAY, STAFF_GATEWAY, ROBOT_GATEWAY = "gw-chat", "gw-push", "gw-staff", "gw-robot"
 WEB_GATEWAY, DESK = "gw-web", "desk-demo"
 WORKPLACES = ("101", "102")
@@ -268,11 +271,24 @@ class Stack:
     def _start_simulators(self, keys: dict[str, str]) -> None:
         ports = self.ports
         vcs = ["--port", str(ports.vcs), "--target-base", f"{self.origin}/vcita/{APP}/{keys['vcita_url']}"]
+        vcs += ["--redirect-uri", f"{self.origin}/vcita/{APP}/connect", "--app", json.dumps(self._salon(keys))]
         connector = ["--port", str(ports.frontstage), "--gateway-url", f"{self.origin}/v1/frontstage/{GATEWAY}"]
         connector += ["--key-id", KEY_ID, "--secret", keys["frontstage"]]
         for name, arguments in (("vcs", vcs), ("frontstage_connector", connector)):
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
+
+    def _salon(self, keys: dict[str, str]) -> dict[str, str]:
+        """The second app, as vcita knows it."""
+        return {
+            "client_id": "salon-client",
+            "client_secret": "salon-client-secret",
+            "api_uri": f"{self.origin}/vcita/{SALON}/{keys['salon_url']}",
+            "redirect_uri": f"{self.origin}/vcita/{SALON}/connect",
+            "app_id": "2",
+            "app_code_name": "salon",
+            "business": SALON_BUSINESS,
+        }
 
     def _start_chats(self, keys: dict[str, str]) -> None:
         base = f"{self.origin}/v1/frontstage"
@@ -313,8 +329,8 @@ class Stack:
     def _secrets(self) -> dict[str, str]:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
-        made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        made |= {name: secrets.token_hex(32) for name in ("cookie", "push", "staff_chat", "robot")}
+        made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
+        made |= {name: secrets.token_hex(32) for name in ("token_key", "cookie", "push", "staff_chat", "robot")}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -340,6 +356,18 @@ class Stack:
                 "url_secrets": [keys["vcita_url"]],
                 "client_id": "demo-client",
                 "client_secret": "demo-client-secret",
+                "token_keys": [keys["token_key"]],
+                "app_id": "1",
+                "app_code_name": "deskbridge",
+            },
+            f"vcita/{SALON}": {
+                "url_secrets": [keys["salon_url"]],
+                "token_keys": [keys["token_key"]],
+                **{
+                    name: value
+                    for name, value in self._salon(keys).items()
+                    if name not in ("api_uri", "redirect_uri", "business")
+                },
             },
         }
         for account, document in documents.items():
@@ -354,7 +382,7 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for name in ("vcs", "frontstage", "shop", "push"):
+        for name in ("origin", "vcs", "frontstage", "shop", "push"):
             default, port = getattr(Ports, name), getattr(self.ports, name)
             text = text.replace(f"127.0.0.1:{default}", f"127.0.0.1:{port}")
         return json.loads(text)
@@ -382,6 +410,11 @@ class Stack:
             "accounts": {
                 "frontstage": {"gateway": GATEWAY, "key_id": KEY_ID, "secret": keys["frontstage"]},
                 "vcita": {"base": f"{self.origin}/vcita/{APP}/{keys['vcita_url']}"},
+                "salon": {
+                    "base": f"{self.origin}/vcita/{SALON}/{keys['salon_url']}",
+                    "connect": f"{self.origin}/vcita/{SALON}/connect",
+                    "business": SALON_BUSINESS,
+                },
             },
             "simulators": {
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",

@@ -1,4 +1,5 @@
-//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats. No HTTP route leads
+//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats,
+//! and what is done once with vcita. No HTTP route leads
 //! here; the right to invoke the function is the authentication.
 
 pub mod configure;
@@ -7,12 +8,15 @@ pub mod prepare_chat;
 pub mod replay;
 pub mod results;
 pub mod timeline;
+pub mod vcita;
 
 use std::sync::Arc;
 
 use app::Ctx;
 use app::chats::ChatCtx;
-use lambda::{Config, Services, SystemClock};
+use lambda::{Config, Services, SystemClock, SystemDice};
+use model::Platform;
+use outbound_http::{HttpSender, TargetPolicy};
 use ports::{DirectoryStore, StoryStore};
 
 /// Connects what configuring needs. Secrets are none of it.
@@ -39,6 +43,20 @@ pub fn connect_chats(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx) {
 #[must_use]
 pub fn connect_results(config: &Config) -> results::ResultsCtx {
     results::ResultsCtx { results: Services::connect(config).results(), clock: Arc::new(SystemClock) }
+}
+
+/// Connects what calls to vcita's platform and looking at connections need.
+pub async fn connect_vcita(config: &Config) -> vcita::VcitaCtx {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
+    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
+    vcita::VcitaCtx {
+        roster,
+        store: services.ctx(|store| store as Arc<dyn vcita::VcitaStore>).store,
+        grants: services.grants(),
+        sender: Arc::new(HttpSender::new(targets)),
+        clock: Arc::new(SystemClock),
+        dice: Arc::new(SystemDice),
+    }
 }
 
 /// The answer to an input that cannot be used.

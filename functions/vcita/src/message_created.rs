@@ -6,21 +6,21 @@ use platform_vcita::{StaffMessage, WireError};
 use ports::InboundStore;
 use wire::{RawRequest, Reply};
 
-use crate::{Call, Ctx, no_content};
+use crate::{Ctx, no_content};
 
 /// Stores the message and enqueues its delivery, then answers 204.
 ///
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
 pub async fn handle(ctx: Ctx<dyn InboundStore>, request: RawRequest) -> Result<Reply, AppError> {
-    let Call { account, settings, request } = ctx.verify(request).await?;
-    let staff = match StaffMessage::parse(&request) {
+    let call = ctx.verify(request).await?;
+    let staff = match StaffMessage::parse(&call.request) {
         Ok(staff) => staff,
         Err(error) => return Ok(error.reply()),
     };
-    if staff.channel_uid != settings.channel_uid {
+    let Some(account) = ctx.account_of(&call, &staff.channel_uid).await? else {
         return Ok(WireError::Unknown { field: "channel_uid" }.reply());
-    }
+    };
     if staff.is_echo() {
         return Ok(no_content());
     }
@@ -28,7 +28,7 @@ pub async fn handle(ctx: Ctx<dyn InboundStore>, request: RawRequest) -> Result<R
         Ok(message) => message,
         Err(error) => return Ok(error.reply()),
     };
-    match app::accept_desk(&ctx.base, &account, settings.channel_uid.as_str(), message).await? {
+    match app::accept_desk(&ctx.base, &account, staff.channel_uid.as_str(), message).await? {
         None => Ok(WireError::Unknown { field: "external_uid" }.reply()),
         Some(Accepted::Stored(id)) => {
             ctx.count(Metric::Accepted);

@@ -6,21 +6,23 @@ use platform_vcita::{MessageUpdate, SentParts, Settings, WireError, event_keys, 
 use ports::{ReceiptOutcome, StatusStore};
 use wire::{RawRequest, Reply};
 
-use crate::{Call, Ctx, no_content};
+use crate::{Ctx, no_content};
 
 /// Stores what became of a message we injected. The status of a message staff wrote is known here already.
 ///
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
 pub async fn handle(ctx: Ctx<dyn StatusStore>, request: RawRequest) -> Result<Reply, AppError> {
-    let Call { account, settings, request } = ctx.verify(request).await?;
-    let update = match MessageUpdate::parse(&request) {
+    let call = ctx.verify(request).await?;
+    let update = match MessageUpdate::parse(&call.request) {
         Ok(update) => update,
         Err(error) => return Ok(error.reply()),
     };
-    let is_known = if update.channel_uid != settings.channel_uid {
-        false
-    } else if let Some(message) = our_message(update.message_uid.as_str()) {
+    let Some(account) = ctx.account_of(&call, &update.channel_uid).await? else {
+        return Ok(WireError::Unknown { field: "message_uid" }.reply());
+    };
+    let settings = Settings::of(&account).map_err(|_| AppError::Internal("settings of a business cannot be read"))?;
+    let is_known = if let Some(message) = our_message(update.message_uid.as_str()) {
         match update.receipt() {
             Some(status) => note(&ctx, &account, &settings, message, update.message_uid.as_str(), status).await?,
             None => app::has_delivery(&ctx.base, &account.id, message, DeliveryContent::Message).await?,

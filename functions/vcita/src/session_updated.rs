@@ -12,16 +12,16 @@ use crate::{Call, Ctx, no_content};
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
 pub async fn handle(ctx: Ctx<dyn StatusStore>, request: RawRequest) -> Result<Reply, AppError> {
-    let Call { account, request, .. } = ctx.verify(request).await?;
+    let Call { app, request, .. } = ctx.verify(request).await?;
     let update = match SessionUpdate::parse(&request) {
         Ok(update) => update,
         Err(error) => return Ok(error.reply()),
     };
     match update.status {
         Reported::Known(status) => {
-            app::note_thread(&ctx.base, &account.id, update.session_uid.as_str(), status).await?;
+            app::note_thread(&ctx.base, &app, update.session_uid.as_str(), status).await?;
         }
-        Reported::Other(word) => tracing::warn!(account.id = %account.id, status_len = word.len(), "unknown session status"),
+        Reported::Other(word) => tracing::warn!(account.id = %app, status_len = word.len(), "unknown session status"),
     }
     Ok(no_content())
 }

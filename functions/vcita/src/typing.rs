@@ -14,13 +14,13 @@ use crate::{Call, Ctx, no_content};
 /// # Errors
 /// [`AppError`] when the request did not happen; VCS may repeat it.
 pub async fn handle(ctx: Ctx<dyn ThreadStore>, chats: ChatCtx, request: RawRequest) -> Result<Reply, AppError> {
-    let Call { account, request, .. } = ctx.verify(request).await?;
+    let Call { app, request, .. } = ctx.verify(request).await?;
     let typing = match StaffTyping::parse(&request) {
         Ok(typing) => typing,
         Err(error) => return Ok(error.reply()),
     };
-    let found = ctx.base.store.conversation_of(&account.id, typing.session_uid.as_str()).await?;
-    let Some(conversation) = found else { return Ok(WireError::Unknown { field: "session_uid" }.reply()) };
-    staff_types(&chats, &account.id, conversation, typing.is_typing).await?;
+    let found = ctx.base.store.lane_of(&app, typing.session_uid.as_str()).await?;
+    let Some(lane) = found else { return Ok(WireError::Unknown { field: "session_uid" }.reply()) };
+    staff_types(&chats, &lane.recipient, lane.conversation, typing.is_typing).await?;
     Ok(no_content())
 }

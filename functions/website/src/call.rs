@@ -13,10 +13,10 @@ use model::{AccountId, Platform, Slug};
 use platform_frontstage::{Code, MAX_BODY, WireError};
 use uuid::Uuid;
 use website::body::FieldError;
-use website::client_address::client_address;
 use website::clock::BrowserClock;
 use website::cookie::{TOKEN_HEADER, TrackingId, recognise};
 use website::cors::Header;
+use wire::client_address::client_address;
 use wire::{RawRequest, Reply};
 
 use crate::problem::Problem;

@@ -81,6 +81,7 @@ pub async fn configure(
             tenant: tenant.id.clone(),
             salt: ctx.dice.token(),
             settings: given.settings,
+            installed: None,
         };
         rules.check(&account).map_err(|why| ConfigureError::Settings { account: account.id.clone(), why })?;
         accounts.push(account);

@@ -173,9 +173,11 @@ async fn try_tell_typing(ctx: &OutboundCtx, task: &TypingTask, until: EpochMilli
     if paced.begin(ctx).await?.is_some() {
         return Ok(None);
     }
+    let outbound = ctx.registry.outbound(recipient.platform());
+    let owner = outbound.threads_of(&found.0);
     let job = TypingJob { account: found.0, secrets: found.1, thread, is_typing: *is_typing };
-    let Some(exchange) = ctx.registry.outbound(recipient.platform()).typing(job) else { return Ok(None) };
-    run(ctx, exchange, &lane, until, &mut paced).await.map(Some)
+    let Some(exchange) = outbound.typing(job) else { return Ok(None) };
+    run(ctx, exchange, (&lane, &owner), until, &mut paced).await.map(Some)
 }
 
 /// The timer of an attempt: ends it if it is still running after its deadline.
@@ -327,9 +329,10 @@ async fn attempt(
     let lane = item.lane.key.clone();
     let outbound = ctx.registry.outbound(lane.recipient.platform());
     let installation = outbound.installation(&found.0);
+    let owner = outbound.threads_of(&found.0);
     let exchange = outbound.exchange(job(&item, found));
     paced.ends_at(item.delivery.state.next_at());
-    let (outcome, ()) = join(run(ctx, exchange, &lane, until, paced), start_timer(&ctx.settle, &item, policy)).await;
+    let (outcome, ()) = join(run(ctx, exchange, (&lane, &owner), until, paced), start_timer(&ctx.settle, &item, policy)).await;
     let outcome = outcome?;
     let key = &item.delivery.key;
     info!(delivery.id = %key, delivery.outcome = name(&outcome), account.id = %lane.recipient, "delivery {key}: {}", name(&outcome));
@@ -433,7 +436,7 @@ async fn start_timer(ctx: &SettleCtx, item: &WorkItem, policy: &DeliveryPolicy) 
 async fn run(
     ctx: &OutboundCtx,
     mut exchange: Box<dyn Exchange>,
-    lane: &LaneKey,
+    (lane, owner): (&LaneKey, &AccountId),
     until: EpochMillis,
     paced: &mut Paced,
 ) -> Result<Outcome, AppError> {
@@ -453,7 +456,7 @@ async fn run(
             }
             Step::Bind { id, status, memo } => {
                 let thread = RemoteThread { id, status, changed_at: base.clock.now(), memo };
-                input = Input::Bound(base.store.bind(lane, &thread).await?);
+                input = Input::Bound(base.store.bind(lane, owner, &thread).await?);
             }
             Step::Grant(wanted) => input = Input::Grant(see_grant(ctx, wanted).await?),
             Step::Finish(outcome) => return Ok(outcome),

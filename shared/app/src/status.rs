@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use model::{AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, MessageId, ReceiptStatus, RemoteStatus, StaffTask};
+use model::{
+    AccountId, DeliverTask, DeliveryContent, DeliveryKey, EventKey, LaneKey, MessageId, ReceiptStatus, RemoteStatus, StaffTask,
+};
 use ports::{LaneSelector, NotedReceipt, PartNotes, ReceiptOutcome, Saved, StatusStore, ThreadNote, WorkItem};
 
 use crate::accept::messages_lane;
@@ -18,8 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20 * 60);
 /// Lanes that are woken at once when an installation becomes active; the rest looks again by itself.
 const MOST_WAITING: usize = 1000;
 
-/// Stores the status of a thread, and wakes what waits for it, in order. If it is gone for good and its conversation is a chat,
-/// that ends as if the desk had ended it: whether it is one is found out where chats are known.
+/// Stores the status of a thread that `account` was told, and wakes what waits for it, in order. If it is gone for good and its
+/// conversation is a chat, that ends as if the desk had ended it: whether it is one is found out where chats are known.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.
@@ -32,23 +34,24 @@ pub async fn note_thread(
     let now = ctx.clock.now();
     let note = ctx.store.note_thread(account, thread, status, now, PARK_STATUS).await?;
     let ended = match &note {
-        ThreadNote::Noted(conversation) if status == RemoteStatus::Deleted => Some((*conversation, now)),
+        ThreadNote::Noted(lane) if status == RemoteStatus::Deleted => Some((lane, now)),
         // Whoever says it again may not have been heard to the end the first time.
-        ThreadNote::Gone { conversation, since } if status == RemoteStatus::Deleted => Some((*conversation, *since)),
+        ThreadNote::Gone { lane, since } if status == RemoteStatus::Deleted => Some((lane, *since)),
         ThreadNote::Noted(_) | ThreadNote::Gone { .. } | ThreadNote::Parked => None,
     };
-    if let Some((conversation, at)) = ended {
-        ctx.queue.staff(&StaffTask::EndedV1 { account: account.clone(), conversation, at }).await?;
+    if let Some((LaneKey { recipient, conversation, .. }, at)) = ended {
+        let ended = StaffTask::EndedV1 { account: recipient.clone(), conversation: *conversation, at };
+        ctx.queue.staff(&ended).await?;
     }
-    if let ThreadNote::Noted(conversation) = &note {
-        let lane = messages_lane(*conversation, account.clone());
+    if let ThreadNote::Noted(lane) = &note {
+        let lane = messages_lane(lane.conversation, lane.recipient.clone());
         ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None, put_off: 0 }, Duration::ZERO)]).await?;
     }
     Ok(note)
 }
 
-/// Stores the status of an account's installation, and wakes what waits for it to become active. `is_known` says whether the account is configured with this installation; otherwise the status is
-/// only parked.
+/// Stores the status of an account's installation, and wakes what waits for it to become active. `is_known` says whether
+/// this is the account's installation; otherwise the status is only parked.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored.

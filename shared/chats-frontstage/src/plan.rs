@@ -154,7 +154,7 @@ mod tests {
     fn directory(chat: Value, desk: &str) -> Directory {
         let account = |id: &str, settings: Value| {
             let id: AccountId = id.parse().unwrap();
-            (id.clone(), Account { id, tenant: "demo".parse().unwrap(), salt: "s".into(), settings })
+            (id.clone(), Account { id, tenant: "demo".parse().unwrap(), salt: "s".into(), settings, installed: None })
         };
         let agents = json!([{"id": "aaaaaaaa-0000-4000-8000-000000000101", "name": "Jana", "workplaces": ["101"],
                              "skills": [{"project": "sales"}], "capacity": 2}]);

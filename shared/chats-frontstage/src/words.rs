@@ -116,7 +116,8 @@ mod tests {
 
     fn read(settings: Value) -> AccountSettings {
         let id = "frontstage/x".parse().unwrap();
-        AccountSettings::of(&Account { id, tenant: "demo".parse().unwrap(), salt: "s".into(), settings }).unwrap()
+        AccountSettings::of(&Account { id, tenant: "demo".parse().unwrap(), salt: "s".into(), settings, installed: None })
+            .unwrap()
     }
 
     fn words() -> Words {

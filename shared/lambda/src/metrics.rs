@@ -37,6 +37,8 @@ pub enum Metric {
     Unauthorised,
     /// Recipients who were not told that somebody types.
     TypingLost,
+    /// Channels that did not become active although they were asked to.
+    NotActivated,
 }
 
 impl Metric {
@@ -56,6 +58,7 @@ impl Metric {
             Self::PushesParked => "PushesParked",
             Self::Unauthorised => "Unauthorised",
             Self::TypingLost => "TypingLost",
+            Self::NotActivated => "NotActivated",
         }
     }
 
@@ -74,7 +77,8 @@ impl Metric {
             | Self::PushesGivenUp
             | Self::PushesParked
             | Self::Unauthorised
-            | Self::TypingLost => "Count",
+            | Self::TypingLost
+            | Self::NotActivated => "Count",
         }
     }
 }

@@ -31,10 +31,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// An account with its secrets. An account without secrets cannot prove anything and counts as absent.
+    /// An account with its secrets, or those of its app, which is one of the same tenant. An account without secrets cannot
+    /// prove anything and counts as absent.
     #[must_use]
     pub fn account(&self, id: &AccountId) -> Option<(&Account, &Value)> {
-        Some((self.directory.accounts.get(id)?, self.secrets.get(id)?))
+        let account = self.directory.accounts.get(id)?;
+        let app = account.app();
+        let is_own = self.directory.accounts.get(&app).is_some_and(|app| app.tenant == account.tenant);
+        Some((account, self.secrets.get(&app).filter(|_| is_own)?))
     }
 }
 
@@ -105,6 +109,14 @@ impl Roster {
         if has_it(&snapshot) { Ok(snapshot) } else { self.not_older_than(UNKNOWN_RECHECK).await }
     }
 
+    /// What is known now, read this moment: for somebody who has proven who he is and names what is not known.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] if nothing usable is held and nothing can be read.
+    pub async fn afresh(&self) -> Result<Arc<Snapshot>, AppError> {
+        self.not_older_than(Duration::ZERO).await
+    }
+
     async fn not_older_than(&self, age: Duration) -> Result<Arc<Snapshot>, AppError> {
         if let Some(snapshot) = self.held().filter(|s| self.clock.now().since(s.loaded_at) < age) {
             return Ok(snapshot);
@@ -167,7 +179,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[async_trait::async_trait]
 impl Recipients for Roster {
     async fn find(&self, account: &AccountId) -> Result<Option<(Account, Value)>, AppError> {
-        let snapshot = self.knowing(account).await?;
+        let mut snapshot = self.knowing(account).await?;
+        // Its business may have connected since. A delivery that waits for that is looked at once in a minute or more rarely.
+        if snapshot.account(account).is_some_and(|(account, _)| account.lacks_installation()) {
+            snapshot = self.afresh().await?;
+        }
         Ok(snapshot.account(account).map(|(account, secrets)| (account.clone(), secrets.clone())))
     }
 }

@@ -75,6 +75,12 @@ impl Services {
         (Self { connection, store, queue }, Arc::new(roster))
     }
 
+    /// Tokens that platforms granted.
+    #[must_use]
+    pub fn grants(&self) -> Arc<dyn Grants> {
+        self.store.clone()
+    }
+
     /// The queue of what is to be pushed.
     #[must_use]
     pub fn pushes(&self) -> Arc<dyn PushQueue> {
@@ -85,12 +91,6 @@ impl Services {
     #[must_use]
     pub fn askers(&self) -> Arc<dyn Askers> {
         Arc::new(DynamoChats::beside(&self.store))
-    }
-
-    /// What platforms granted us.
-    #[must_use]
-    pub fn grants(&self) -> Arc<dyn Grants> {
-        self.store.clone()
     }
 
     /// How far streams are pushed.

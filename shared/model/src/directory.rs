@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Platform, TenantId};
+use crate::{AccountId, EpochMillis, Platform, Slug, TenantId};
 
 /// A tenant and its routing rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +55,80 @@ pub struct Account {
     pub tenant: TenantId,
     /// Random text, drawn once when the account is created: keeps conversation ids from being guessed from addresses.
     pub salt: String,
-    /// What the platform's crate reads; opaque here.
+    /// What the platform's crate reads; opaque here but for `app` and `channel_uid`.
     pub settings: serde_json::Value,
+    /// What was made on the platform when the business connected the account. Not the operator's: configuring leaves it as it
+    /// is.
+    #[serde(default)]
+    pub installed: Option<Installed>,
+}
+
+impl Account {
+    /// The account under whose address the platform calls and whose secrets count for this one: the setting `app`, this
+    /// account itself without it.
+    #[must_use]
+    pub fn app(&self) -> AccountId {
+        let named = self.settings.get("app").and_then(serde_json::Value::as_str);
+        match named.and_then(|key| key.parse::<Slug>().ok()) {
+            Some(key) => AccountId::new(self.id.platform(), key),
+            None => self.id.clone(),
+        }
+    }
+
+    /// The platform's id of the installation that messages go through: the one that is configured, else the one that was made.
+    #[must_use]
+    pub fn installation(&self) -> Option<&str> {
+        let configured = self.settings.get("channel_uid").and_then(serde_json::Value::as_str);
+        configured.or_else(|| self.installed.as_ref()?.id.as_deref())
+    }
+
+    /// Whether messages for the account wait until its business connects it.
+    #[must_use]
+    pub fn lacks_installation(&self) -> bool {
+        match self.id.platform() {
+            Platform::Vcita => self.installation().is_none(),
+            Platform::Frontstage => false,
+        }
+    }
+}
+
+/// An installation that was made on the platform for an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// The platform's id of it; `None` while it is being made.
+    pub id: Option<String>,
+    /// How far it is.
+    pub phase: InstallPhase,
+    /// Since when.
+    pub since: EpochMillis,
+}
+
+/// How far an installation is. Whether messages may go through it says the platform's own status, which is stored apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstallPhase {
+    /// Somebody is making it.
+    Claimed,
+    /// It was made, and is to become active by itself.
+    Pending,
+    /// It did not, and was asked to.
+    Asked,
+    /// It did not then either: somebody has to look.
+    Unanswered,
+    /// It became active.
+    Live,
+    /// It is over here, and still to be removed on the platform.
+    Closing,
+    /// It is over.
+    Closed,
+}
+
+impl InstallPhase {
+    /// Whether it is over here.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Closing | Self::Closed)
+    }
 }
 
 impl Account {
@@ -89,6 +161,25 @@ pub enum DirectoryProblem {
     /// A rule is conditioned on an account that this tenant does not have.
     #[error("the account {0} of a route's condition is not an account of this tenant")]
     UnknownRouteAccount(AccountId),
+    /// An account uses the address and secrets of one that this tenant does not have.
+    #[error("the app {app} of {account} is not an account of this tenant")]
+    UnknownApp {
+        /// The account.
+        account: AccountId,
+        /// What it names.
+        app: AccountId,
+    },
+    /// An account uses the address and secrets of one that uses another's itself.
+    #[error("the app {app} of {account} has an app itself")]
+    AppOfApp {
+        /// The account.
+        account: AccountId,
+        /// What it names.
+        app: AccountId,
+    },
+    /// Two accounts of one app would have the same installation.
+    #[error("{0} and {1} of one app have the same channel")]
+    SameInstallation(AccountId, AccountId),
 }
 
 impl Directory {
@@ -99,16 +190,26 @@ impl Directory {
         routes.iter().find(|route| route.when.matches(visitor)).map(|route| &route.desk)
     }
 
-    /// What is there with `tenant` and `accounts` in place of what they were. An account's salt stays what it was first.
+    /// What is there with `tenant` and `accounts` in place of what they were. An account's salt stays what it was first, and
+    /// what is installed for it is not configured.
     #[must_use]
     pub fn with(&self, tenant: &Tenant, accounts: &[Account]) -> Self {
         let mut next = self.clone();
         next.tenants.insert(tenant.id.clone(), tenant.clone());
         for account in accounts {
-            let salt = self.accounts.get(&account.id).map_or(&account.salt, |known| &known.salt).clone();
-            next.accounts.insert(account.id.clone(), Account { salt, ..account.clone() });
+            let known = self.accounts.get(&account.id);
+            let salt = known.map_or(&account.salt, |known| &known.salt).clone();
+            let installed = known.and_then(|known| known.installed.clone());
+            next.accounts.insert(account.id.clone(), Account { salt, installed, ..account.clone() });
         }
         next
+    }
+
+    /// The accounts that are reached under the address of `app`, in the order of their ids: those of its tenant that name it,
+    /// and the account itself.
+    pub fn accounts_of<'a>(&'a self, app: &'a AccountId) -> impl Iterator<Item = &'a Account> {
+        let tenant = self.accounts.get(app).map(|account| &account.tenant);
+        self.accounts.values().filter(move |account| Some(&account.tenant) == tenant && account.app() == *app)
     }
 
     /// Checks that `tenant` with `accounts` can be added to what is there.
@@ -131,6 +232,34 @@ impl Directory {
                 return Err(DirectoryProblem::UnknownRouteAccount(account.clone()));
             }
         }
+        self.check_apps(&tenant.id, accounts)
+    }
+
+    /// Checks the accounts of a tenant as they will be with `accounts`: their apps, and that no two of an app share an
+    /// installation.
+    fn check_apps(&self, tenant: &TenantId, accounts: &[Account]) -> Result<(), DirectoryProblem> {
+        let stored = self.accounts.iter().filter(|(_, account)| account.tenant == *tenant);
+        let mut all: BTreeMap<&AccountId, Account> = stored.map(|(id, account)| (id, account.clone())).collect();
+        for account in accounts {
+            // What was made on the platform stays.
+            let installed = self.accounts.get(&account.id).and_then(|known| known.installed.clone());
+            all.insert(&account.id, Account { installed, ..account.clone() });
+        }
+        let mut installations = BTreeMap::new();
+        for account in all.values() {
+            let app = account.app();
+            match all.get(&app) {
+                None => return Err(DirectoryProblem::UnknownApp { account: account.id.clone(), app }),
+                Some(named) if named.app() != app => {
+                    return Err(DirectoryProblem::AppOfApp { account: account.id.clone(), app });
+                }
+                Some(_) => {}
+            }
+            let Some(installation) = account.installation() else { continue };
+            if let Some(other) = installations.insert((app, installation), &account.id) {
+                return Err(DirectoryProblem::SameInstallation(other.clone(), account.id.clone()));
+            }
+        }
         Ok(())
     }
 }
@@ -140,7 +269,13 @@ mod tests {
     use super::*;
 
     fn account(id: &str, tenant: &str) -> Account {
-        Account { id: id.parse().unwrap(), tenant: tenant.parse().unwrap(), salt: "s".into(), settings: serde_json::Value::Null }
+        Account {
+            id: id.parse().unwrap(),
+            tenant: tenant.parse().unwrap(),
+            salt: "s".into(),
+            settings: serde_json::Value::Null,
+            installed: None,
+        }
     }
 
     fn tenant(routes: serde_json::Value) -> Tenant {
@@ -183,6 +318,34 @@ mod tests {
         assert_eq!(after.accounts[&other.id], other);
         assert_eq!(after.desk_for(&other.tenant, &other.id).map(ToString::to_string).as_deref(), Some("vcita/one"));
         assert_eq!(before.desk_for(&other.tenant, &other.id), None);
+    }
+
+    #[test]
+    fn accounts_of_one_app_are_of_its_tenant_and_do_not_share_a_channel() {
+        let of = |id: &str, settings: serde_json::Value| Account { settings, ..account(id, "demo") };
+        let app = of("vcita/app", serde_json::json!({"channel_uid": "c-1"}));
+        let two = of("vcita/two", serde_json::json!({"app": "app"}));
+        let demo = tenant(serde_json::json!([]));
+        let directory = Directory { accounts: [(app.id.clone(), app.clone())].into(), ..Directory::default() };
+        assert_eq!(directory.check(&demo, std::slice::from_ref(&two)), Ok(()));
+        let same = of("vcita/two", serde_json::json!({"app": "app", "channel_uid": "c-1"}));
+        let problem = DirectoryProblem::SameInstallation(app.id.clone(), same.id.clone());
+        assert_eq!(directory.check(&demo, std::slice::from_ref(&same)), Err(problem));
+        // What was made counts as what is configured, and another app's channels are other ones.
+        let made = Installed { id: Some("c-1".to_owned()), phase: InstallPhase::Live, since: EpochMillis::new(0) };
+        let made = Account { installed: Some(made), ..two.clone() };
+        let stored = Directory { accounts: [(made.id.clone(), made)].into(), ..Directory::default() };
+        assert!(matches!(stored.check(&demo, &[app.clone(), two.clone()]), Err(DirectoryProblem::SameInstallation(..))));
+        assert_eq!(directory.check(&demo, &[of("vcita/three", serde_json::json!({"channel_uid": "c-1"}))]), Ok(()));
+
+        let unknown = DirectoryProblem::UnknownApp { account: two.id.clone(), app: app.id.clone() };
+        assert_eq!(Directory::default().check(&demo, std::slice::from_ref(&two)), Err(unknown));
+        let theirs = Account { tenant: "other".parse().unwrap(), ..app.clone() };
+        let foreign = Directory { accounts: [(theirs.id.clone(), theirs)].into(), ..Directory::default() };
+        assert!(matches!(foreign.check(&demo, std::slice::from_ref(&two)), Err(DirectoryProblem::UnknownApp { .. })));
+        assert_eq!(foreign.accounts_of(&app.id).count(), 1);
+        let chain = of("vcita/three", serde_json::json!({"app": "two"}));
+        assert!(matches!(directory.check(&demo, &[two, chain]), Err(DirectoryProblem::AppOfApp { .. })));
     }
 
     #[test]

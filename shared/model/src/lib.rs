@@ -21,7 +21,7 @@ pub use delivery::{
     Delivery, DeliveryContent, DeliveryEvent, DeliveryKey, DeliveryState, FailureReason, ReceiptStatus, Step, StepIgnored,
     StoryEntry, StoryEvent, Verdict, settle, step,
 };
-pub use directory::{Account, Directory, DirectoryProblem, Route, RouteWhen, Tenant};
+pub use directory::{Account, Directory, DirectoryProblem, InstallPhase, Installed, Route, RouteWhen, Tenant};
 pub use grant::{Grant, StoredGrant};
 pub use ids::{AccountId, ConversationId, IdError, MessageId, Platform, Slug, TenantId};
 pub use inbound::{Acknowledgement, DeskMessage, VisitorMessage};

@@ -411,7 +411,13 @@ pub(crate) mod tests {
     pub(crate) const SMS_OUT: &str = "44444444-4444-4444-8444-444444444446";
 
     pub(crate) fn account(settings: Value) -> Account {
-        Account { id: "frontstage/gw-mail".parse().unwrap(), tenant: "demo".parse().unwrap(), salt: "s".into(), settings }
+        Account {
+            id: "frontstage/gw-mail".parse().unwrap(),
+            tenant: "demo".parse().unwrap(),
+            salt: "s".into(),
+            settings,
+            installed: None,
+        }
     }
 
     pub(crate) fn demo() -> Value {

@@ -2,6 +2,7 @@
 
 use http::Method;
 use percent_encoding::percent_decode_str;
+use wire::client_address::{AddressList, client_address};
 use wire::signature::constant_time_eq;
 use wire::{RawRequest, Verified};
 
@@ -25,6 +26,8 @@ pub enum Route {
     Session(SessionUid),
     /// `POST` or `PUT /{session_uid}/typing`: staff types.
     Typing(SessionUid),
+    /// `POST /events`: a generic event (section 9.8).
+    Events,
 }
 
 impl Route {
@@ -32,7 +35,7 @@ impl Route {
     #[must_use]
     pub const fn allow(&self) -> &'static str {
         match self {
-            Self::Messages => "POST",
+            Self::Messages | Self::Events => "POST",
             Self::Message(_) | Self::Channel(_) | Self::Session(_) => "PUT",
             Self::Typing(_) => "POST, PUT",
         }
@@ -52,6 +55,14 @@ pub fn app_key(request: &RawRequest) -> Option<&str> {
         ["vcita", app, ..] => Some(app),
         _ => None,
     }
+}
+
+/// Whether the request comes from one of the addresses that the operator allows (section 11, row 5).
+#[must_use]
+pub fn is_from(request: &RawRequest, sources: Option<&AddressList>) -> bool {
+    let Some(sources) = sources else { return true };
+    let address = request.source_ip.as_deref().and_then(|ip| client_address(ip, None, &AddressList::default()));
+    address.is_some_and(|address| sources.contains(address))
 }
 
 /// Proves that the caller knows the path secret, the current or the previous one.
@@ -81,6 +92,7 @@ pub fn route(request: &RawRequest) -> Result<Option<Route>, WireError> {
     let Some(rest) = segments.get(3..).filter(|_| segments[0] == "vcita") else { return Ok(None) };
     Ok(match *rest {
         ["messages"] => Some(Route::Messages),
+        ["events"] => Some(Route::Events),
         ["messages", uid] => Some(Route::Message(decoded(uid, "message_uid")?)),
         ["channels", uid] => Some(Route::Channel(decoded(uid, "channel_uid")?)),
         ["sessions", uid] => Some(Route::Session(decoded(uid, "session_uid")?)),
@@ -168,7 +180,7 @@ mod tests {
         assert_eq!(at("/channels/c-1"), Ok(Some(Route::Channel("c-1".parse().unwrap()))));
         assert_eq!(at("/sessions/%E2%82%AC"), Ok(Some(Route::Session("€".parse().unwrap()))));
         assert_eq!(at("/s%2F1/typing"), Ok(Some(Route::Typing("s/1".parse().unwrap()))));
-        for none in ["", "/channels", "/sessions", "/messages/a/b", "/typing", "/x/typing/y", "/x/typed", "/events"] {
+        for none in ["", "/channels", "/sessions", "/messages/a/b", "/typing", "/x/typing/y", "/x/typed", "/events/x"] {
             assert_eq!(at(none), Ok(None), "{none}");
         }
     }

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use model::{Account, Conversation, ConversationId, EventKey, MessageId, Platform};
 
-use crate::Settings;
-
 /// The longest identifier, in characters. Documented for `message_uid` (section 1); taken for all of them.
 pub const MAX_UID: usize = 255;
 
@@ -92,12 +90,12 @@ pub fn external_uid(conversation: &Conversation) -> String {
 /// The names under which a message of VCS may be stored.
 #[must_use]
 pub fn event_keys(account: &Account, message_uid: &str) -> Vec<EventKey> {
-    Settings::of(account).map(|settings| vec![message_key(&settings.channel_uid, message_uid)]).unwrap_or_default()
+    account.installation().map(|channel| vec![message_key(channel, message_uid)]).unwrap_or_default()
 }
 
 /// The name of the event that brought a message of VCS.
-pub(crate) fn message_key(channel: &ChannelUid, message_uid: &str) -> EventKey {
-    EventKey::new("message", [channel.as_str(), message_uid])
+pub(crate) fn message_key(channel: &str, message_uid: &str) -> EventKey {
+    EventKey::new("message", [channel, message_uid])
 }
 
 /// The visitor's platform and the conversation that [`external_uid`] named; `None` for any other text.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
-use model::Account;
+use model::{Account, Slug};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
+use wire::client_address::AddressList;
 
 use crate::{ChannelUid, Seals};
 
@@ -59,8 +60,10 @@ pub enum TokenSource {
 pub struct Settings {
     /// The business, as vcita names it.
     pub business_uid: String,
-    /// The channel of this app for the business.
-    pub channel_uid: ChannelUid,
+    /// The channel of this app for the business: the configured one, else the one that was made when the business connected.
+    pub channel_uid: Option<ChannelUid>,
+    /// What staff of the business read as the name of a channel that we make.
+    pub display_name: Option<String>,
     /// Where vcita's API is.
     pub api_base: Url,
     /// Path in front of channels, sessions and messages.
@@ -80,6 +83,18 @@ pub struct Settings {
     pub staff_name: Option<String>,
     /// Calls to vcita in any second, of all that have this app and this business.
     pub requests_per_second: u32,
+    /// The app's address for people, as registered (section 9.5). Counts for the account of the app only, as all that follows.
+    pub redirect_uri: Option<Url>,
+    /// The page on which staff authorise the app (section 9.1).
+    pub authorization_url: Url,
+    /// Where an authorization code becomes a token (section 9.1).
+    pub token_url: Url,
+    /// Hosts of the authorization page that vcita may hand over (section 9.1), in lower case.
+    pub brand_hosts: Vec<String>,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Where vcita's webhooks may come from (section 11, row 5); `None` for anywhere.
+    pub sources: Option<AddressList>,
 }
 
 /// The settings as they are written.
@@ -87,7 +102,12 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 struct Written {
     business_uid: String,
-    channel_uid: String,
+    #[serde(default)]
+    channel_uid: Option<String>,
+    #[serde(default)]
+    app: Option<String>,
+    #[serde(default)]
+    display_name: Option<String>,
     #[serde(default = "default_api_base")]
     api_base: String,
     #[serde(default = "default_prefix")]
@@ -105,6 +125,21 @@ struct Written {
     staff_name: Option<String>,
     #[serde(default = "default_requests_per_second")]
     requests_per_second: u32,
+    redirect_uri: Option<String>,
+    #[serde(default = "default_authorization_url")]
+    authorization_url: String,
+    #[serde(default)]
+    token_url: Option<String>,
+    #[serde(default)]
+    brand_hosts: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    sources: Option<String>,
+}
+
+fn default_authorization_url() -> String {
+    "https://app.vcita.com/app/oauth/authorize".to_owned()
 }
 
 fn default_api_base() -> String {
@@ -141,15 +176,40 @@ impl Settings {
         if written.business_uid.is_empty() || written.business_uid.chars().count() > crate::MAX_UID {
             return Err(problem("business_uid must have 1 to 255 characters"));
         }
-        let channel_uid = written.channel_uid.parse().map_err(|e| problem(format!("channel_uid {e}")))?;
-        let api_base = Url::parse(&written.api_base).map_err(|e| problem(format!("api_base is not a URL: {e}")))?;
-        if !matches!(api_base.scheme(), "https" | "http") || api_base.host_str().is_none() {
-            return Err(problem("api_base must be an https URL"));
+        let of_account = |e| problem(format!("channel_uid {e}"));
+        if let Some(configured) = &written.channel_uid {
+            configured.parse::<ChannelUid>().map_err(of_account)?;
         }
-        let has_user = !api_base.username().is_empty() || api_base.password().is_some();
-        if has_user || api_base.query().is_some() || api_base.fragment().is_some() {
+        let channel_uid = account.installation().map(|uid| uid.parse().map_err(of_account)).transpose()?;
+        if written.app.as_deref().is_some_and(|app| app.parse::<Slug>().is_err()) {
+            return Err(problem("app must be the key of an account"));
+        }
+        let is_name = |name: &String| (1..=100).contains(&name.chars().count());
+        if !written.display_name.as_ref().is_none_or(is_name) {
+            return Err(problem("display_name must have 1 to 100 characters"));
+        }
+        let api_base = url("api_base", &written.api_base)?;
+        if api_base.query().is_some() {
             return Err(problem("api_base must not have a user, a query or a fragment"));
         }
+        let token_url = match &written.token_url {
+            Some(text) => url("token_url", text)?,
+            None => below(&api_base, "/oauth/token"),
+        };
+        let redirect_uri = written.redirect_uri.as_deref().map(|text| url("redirect_uri", text)).transpose()?;
+        if redirect_uri.as_ref().is_some_and(|uri| uri.query().is_some()) {
+            return Err(problem("redirect_uri must not have a query"));
+        }
+        let is_host = |host: &String| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+        if !written.brand_hosts.iter().all(is_host) {
+            return Err(problem("brand_hosts must be names of hosts"));
+        }
+        let is_scope = |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b));
+        if !written.scopes.iter().all(is_scope) {
+            return Err(problem("scopes must be words"));
+        }
+        let sources = written.sources.as_deref().map(str::parse).transpose();
+        let sources = sources.map_err(|e: wire::client_address::BadAddress| problem(format!("sources: {e}")))?;
         if !(1..=86_400).contains(&written.activation_timeout_seconds) {
             return Err(problem("activation_timeout_seconds must be 1 to 86400"));
         }
@@ -166,6 +226,13 @@ impl Settings {
         Ok(Self {
             business_uid: written.business_uid,
             channel_uid,
+            display_name: written.display_name,
+            redirect_uri,
+            authorization_url: url("authorization_url", &written.authorization_url)?,
+            token_url,
+            brand_hosts: written.brand_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            scopes: written.scopes,
+            sources,
             api_base,
             common_prefix: path("common_prefix", &written.common_prefix)?,
             typing_path: path("typing_path", &written.typing_path)?,
@@ -177,6 +244,38 @@ impl Settings {
             requests_per_second: written.requests_per_second,
         })
     }
+}
+
+impl Settings {
+    /// The channel as calls name it; empty where there is none, and then no call that names one is made.
+    pub(crate) fn channel(&self) -> &str {
+        self.channel_uid.as_ref().map_or("", ChannelUid::as_str)
+    }
+
+    /// An address below the API's base.
+    pub(crate) fn api(&self, path: &str) -> Url {
+        below(&self.api_base, path)
+    }
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+/// An address that we call or send people to, without a user and a fragment. Whether a plain http address is called says the
+/// deployment.
+fn url(field: &str, text: &str) -> Result<Url, ConfigProblem> {
+    let url = Url::parse(text).map_err(|e| problem(format!("{field} is not a URL: {e}")))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
+        return Err(problem(format!("{field} must be an https URL")));
+    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.fragment().is_some() {
+        return Err(problem(format!("{field} must not have a user, a query or a fragment")));
+    }
+    Ok(url)
 }
 
 /// A path that calls can be appended to: it begins with a slash and does not end with one.
@@ -224,8 +323,13 @@ pub enum Credentials {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets {
     pub(crate) url_secrets: Vec<Secret>,
-    pub(crate) credentials: Credentials,
+    /// How we prove who we are.
+    pub credentials: Credentials,
     token_keys: Vec<Secret>,
+    /// `app_id`, as vcita gave it when the app was registered.
+    pub app_id: Option<String>,
+    /// `app_code_name`, likewise.
+    pub app_code_name: Option<String>,
 }
 
 /// The least length of a path secret: 128 bits in hex.
@@ -238,8 +342,8 @@ impl Secrets {
         Seals::new(&self.token_keys.iter().map(Secret::expose).collect::<Vec<_>>())
     }
 
-    /// Reads `{"url_secrets": [current, previous?], "client_id", "client_secret", "token"?, "token_keys": [current, previous?]?}`.
-    /// A `token` is used instead of the client's id and secret.
+    /// Reads `{"url_secrets": [current, previous?], "client_id", "client_secret", "token"?, "token_keys": [current,
+    /// previous?]?, "app_id"?, "app_code_name"?}`. A `token` is used instead of the client's id and secret.
     ///
     /// # Errors
     /// [`ConfigProblem`] naming what is wrong, without its value.
@@ -286,7 +390,19 @@ impl Secrets {
             (None, Some(Secret(client_id)), Some(client_secret)) => Credentials::Service { client_id, client_secret },
             (None, _, _) => return Err(problem("secrets need client_id and client_secret, or a token")),
         };
-        Ok(Self { url_secrets, credentials, token_keys })
+        Ok(Self {
+            url_secrets,
+            credentials,
+            token_keys,
+            app_id: field("app_id")?.map(|Secret(text)| text),
+            app_code_name: field("app_code_name")?.map(|Secret(text)| text),
+        })
+    }
+
+    /// The path secret of today.
+    #[must_use]
+    pub fn url_secret(&self) -> &Secret {
+        &self.url_secrets[0]
     }
 }
 
@@ -298,7 +414,13 @@ mod tests {
     use super::*;
 
     fn account(settings: Value) -> Account {
-        Account { id: "vcita/demo".parse().unwrap(), tenant: "demo".parse().unwrap(), salt: "s".to_owned(), settings }
+        Account {
+            id: "vcita/demo".parse().unwrap(),
+            tenant: "demo".parse().unwrap(),
+            salt: "s".to_owned(),
+            settings,
+            installed: None,
+        }
     }
 
     #[test]
@@ -332,6 +454,13 @@ mod tests {
             (json!({"api_base": "ftp://x"}), "api_base"),
             (json!({"api_base": "https://me:pw@x"}), "api_base"),
             (json!({"api_base": "https://x/?a=b"}), "api_base"),
+            (json!({"app": "not a key"}), "app"),
+            (json!({"display_name": ""}), "display_name"),
+            (json!({"redirect_uri": "https://x/?a=b"}), "redirect_uri"),
+            (json!({"authorization_url": "nowhere"}), "authorization_url"),
+            (json!({"brand_hosts": ["https://x"]}), "brand_hosts"),
+            (json!({"scopes": ["a b"]}), "scopes"),
+            (json!({"sources": "everywhere"}), "sources"),
             (json!({"common_prefix": "business"}), "common_prefix"),
             (json!({"common_prefix": "/a/../b"}), "common_prefix"),
             (json!({"typing_path": "/a?b"}), "typing_path"),
@@ -362,8 +491,10 @@ mod tests {
             "token_keys": ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"]
         }));
         let shown = format!("{:?}", secrets.unwrap());
-        let expected = r#"Secrets { url_secrets: [***], credentials: Service { client_id: "app-1", client_secret: *** }, token_keys: [***] }"#;
-        assert_eq!(shown, expected);
+        assert_eq!(
+            shown,
+            r#"Secrets { url_secrets: [***], credentials: Service { client_id: "app-1", client_secret: *** }, token_keys: [***], app_id: None, app_code_name: None }"#
+        );
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl StaffMessage {
         }
         Ok(DeskMessage {
             conversation,
-            event_key: message_key(&self.channel_uid, self.message_uid.as_str()),
+            event_key: message_key(self.channel_uid.as_str(), self.message_uid.as_str()),
             origin_id: self.message_uid.as_str().to_owned(),
             sent_at: now,
             content: Content { text, html: None, subject: None },
@@ -190,7 +190,7 @@ impl StaffMessage {
 }
 
 /// The route of the request, with its method and the size of the body checked.
-fn routed(request: &Verified<RawRequest>) -> Result<Route, WireError> {
+pub(crate) fn routed(request: &Verified<RawRequest>) -> Result<Route, WireError> {
     let request = request.get();
     let found = route(request)?.ok_or(WireError::NoRoute)?;
     if !found.takes(&request.method) {
@@ -203,10 +203,10 @@ fn routed(request: &Verified<RawRequest>) -> Result<Route, WireError> {
 }
 
 /// A JSON object, read whole before a field of it is looked at: a lone surrogate anywhere spoils it.
-struct Body(Map<String, Value>);
+pub(crate) struct Body(Map<String, Value>);
 
 impl Body {
-    fn read(request: &Verified<RawRequest>) -> Result<Self, WireError> {
+    pub(crate) fn read(request: &Verified<RawRequest>) -> Result<Self, WireError> {
         match serde_json::from_slice(&request.get().body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(invalid("must be a JSON object", None)),
@@ -214,12 +214,17 @@ impl Body {
         }
     }
 
+    /// A member that may be missing.
+    pub(crate) fn member(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
     fn given(&self, field: &'static str) -> Result<&Value, WireError> {
         let given = self.0.get(field).filter(|value| !value.is_null());
         given.ok_or(WireError::Invalid { code: ErrorCode::MissingField, message: "is missing", field: Some(field) })
     }
 
-    fn text(&self, field: &'static str) -> Result<&str, WireError> {
+    pub(crate) fn text(&self, field: &'static str) -> Result<&str, WireError> {
         self.given(field)?.as_str().ok_or_else(|| invalid("must be a text", Some(field)))
     }
 

@@ -7,6 +7,7 @@
 mod askers;
 mod chats;
 mod grants;
+mod installs;
 mod offers;
 mod pace;
 mod pushes;
@@ -27,6 +28,7 @@ pub use chats::{
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
 pub use grants::{Grant, Grants, StoredGrant};
+pub use installs::{Consent, ConsentEnd, Installs};
 pub use offers::{HandOut, HandOuts, HandedOut, Offer, Offers};
 pub use pace::{Paces, Pass, Standing};
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};

@@ -203,12 +203,12 @@ pub enum Saved {
 /// What is known about a thread of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ThreadNote {
-    /// It stands for this conversation; the status was stored.
-    Noted(ConversationId),
-    /// It stands for this conversation and is gone for good; nothing was stored.
+    /// It stands for the conversation of this lane; the status was stored.
+    Noted(LaneKey),
+    /// It stands for the conversation of this lane and is gone for good; nothing was stored.
     Gone {
-        /// The conversation.
-        conversation: ConversationId,
+        /// The lane.
+        lane: LaneKey,
         /// Since when.
         since: EpochMillis,
     },
@@ -340,12 +340,12 @@ pub trait DeliveryStore: Send + Sync {
     /// [`PortError`] when it is not known to be stored.
     async fn save(&self, transition: &Transition) -> Result<Saved, PortError>;
 
-    /// Stores that `thread` stands for the lane's conversation on the recipient's platform. Returns the status that
-    /// had arrived before it was known, or the given one.
+    /// Stores that `thread` stands for the lane's conversation on the recipient's platform, which names it to `owner`. Returns
+    /// the status that had arrived before it was known, or the given one.
     ///
     /// # Errors
     /// [`PortError`] when it is not known to be stored.
-    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError>;
+    async fn bind(&self, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> Result<RemoteStatus, PortError>;
 
     /// The thread that stands for the lane's conversation on the recipient's platform, as it was last heard of; `None` if
     /// none was bound.
@@ -358,12 +358,12 @@ pub trait DeliveryStore: Send + Sync {
 /// What a platform's thread stands for.
 #[async_trait]
 pub trait ThreadStore: Send + Sync {
-    /// The conversation that a thread of the account was bound to, whatever became of the thread since; `None` if nobody
-    /// bound it.
+    /// The lane to which the thread that the platform names to `owner` was bound, whatever became of the thread since; `None`
+    /// if nobody bound it.
     ///
     /// # Errors
     /// [`PortError`] when it cannot be read.
-    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError>;
+    async fn lane_of(&self, owner: &AccountId, thread: &str) -> Result<Option<LaneKey>, PortError>;
 }
 
 /// When lanes are looked at if nothing else brings somebody there.

@@ -426,7 +426,13 @@ impl Change {
                 member.update(update.build().map_err(|_| incomplete())?).build()
             }
             Kind::Delete => {
-                let delete = Delete::builder().table_name(table).set_key(Some(self.key.to_attributes()));
+                let delete = Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(self.key.to_attributes()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .set_return_values_on_condition_check_failure(old);
                 member.delete(delete.build().map_err(|_| incomplete())?).build()
             }
         })

@@ -12,7 +12,7 @@ use model::{
     LaneEntry, LaneKey, LaneKind, Memo, Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus, RemoteThread,
     StoryEntry, StoryEvent, Tenant, TenantId, Visitor,
 };
-use ports::PortError;
+use ports::{Consent, PortError};
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -53,6 +53,7 @@ pub(crate) mod attribute {
     pub(crate) const TENANT: &str = "tenant";
     pub(crate) const SALT: &str = "salt";
     pub(crate) const SETTINGS: &str = "settings";
+    pub(crate) const INSTALLED: &str = "installed";
     pub(crate) const LEADS_TO: &str = "leads_to";
     pub(crate) const CLOSED_AT: &str = "closed_at";
     pub(crate) const WAITING_DESK: &str = "waiting_desk";
@@ -780,6 +781,9 @@ pub(crate) struct ThreadItem {
     pub(crate) conversation: Option<ConversationId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<LaneKind>,
+    /// The lane's recipient where it is not the account under whose name the thread stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recipient: Option<AccountId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) valid_until: Option<EpochMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -791,9 +795,10 @@ impl Entity for ThreadItem {
 }
 
 impl ThreadItem {
-    /// The lane it is bound to, as a thread of `account`.
+    /// The lane it is bound to, as a thread that stands under the name of `account`.
     pub(crate) fn lane(&self, account: &AccountId) -> Option<LaneKey> {
-        Some(LaneKey { conversation: self.conversation?, recipient: account.clone(), kind: self.kind? })
+        let recipient = self.recipient.as_ref().unwrap_or(account).clone();
+        Some(LaneKey { conversation: self.conversation?, recipient, kind: self.kind? })
     }
 }
 
@@ -810,6 +815,34 @@ pub(crate) struct InstallationItem {
 
 impl Entity for InstallationItem {
     const TYPE: &'static str = "installation";
+}
+
+/// A consent under way.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConsentItem {
+    business: String,
+    verifier: String,
+    browser: String,
+    valid_until: EpochMillis,
+    expires_at: i64,
+}
+
+impl Entity for ConsentItem {
+    const TYPE: &'static str = "consent";
+}
+
+impl From<&Consent> for ConsentItem {
+    fn from(from: &Consent) -> Self {
+        let Consent { business, verifier, browser, valid_until } = from.clone();
+        Self { business, verifier, browser, valid_until, expires_at: clean_up_at(valid_until) }
+    }
+}
+
+impl From<ConsentItem> for Consent {
+    fn from(item: ConsentItem) -> Self {
+        let ConsentItem { business, verifier, browser, valid_until, .. } = item;
+        Self { business, verifier, browser, valid_until }
+    }
 }
 
 /// A configured tenant.
@@ -850,6 +883,9 @@ pub(crate) struct AccountItem {
     salt: String,
     /// JSON text: opaque here.
     settings: String,
+    /// JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    installed: Option<String>,
 }
 
 impl Entity for AccountItem {
@@ -861,7 +897,9 @@ impl TryFrom<AccountItem> for Account {
 
     fn try_from(item: AccountItem) -> Result<Self, PortError> {
         let settings = serde_json::from_str(&item.settings).map_err(|_| corrupt(AccountItem::TYPE, "its settings do not fit"))?;
-        Ok(Self { id: item.account, tenant: item.tenant, salt: item.salt, settings })
+        let installed = item.installed.as_deref().map(serde_json::from_str).transpose();
+        let installed = installed.map_err(|_| corrupt(AccountItem::TYPE, "what is installed does not fit"))?;
+        Ok(Self { id: item.account, tenant: item.tenant, salt: item.salt, settings, installed })
     }
 }
 

@@ -15,6 +15,7 @@
 //! | platform's thread: which conversation? | `THREAD#{account}#{id}` | `THREAD` | get, put |
 //! | status of an installation | `INSTALL#{account}#{id}` | `INSTALL` | batch read, put |
 //! | what a platform granted us: its tokens, sealed | `GRANT#{name}` | `GRANT` | get, update on its `rev` |
+//! | consent that somebody was sent away to give | `CONSENT#{account}#{name}` | `CONSENT` | put if absent, get, delete if present |
 //! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
 //! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
 //! | the chat of a conversation | `CHAT#{conversation}` | `CHAT` | batch read, put on its `rev` |
@@ -168,6 +169,12 @@ impl Key {
     }
 
     /// A grant.
+    /// A consent under way.
+    pub(crate) fn consent(app: &AccountId, name: &str) -> Self {
+        Self::named("CONSENT", app, &[name.to_owned()])
+    }
+
+    /// Tokens.
     pub(crate) fn grant(name: &str) -> Self {
         Self { pk: join("GRANT", [name.to_owned()]), sk: "GRANT".to_owned() }
     }

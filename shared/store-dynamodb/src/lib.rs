@@ -11,7 +11,7 @@
 //!
 //! | Operation | Calls |
 //! |---|---|
-//! | `open`, `work` of an entry, `event`, `thread`, `conversation_of` | 1 batch or single read |
+//! | `open`, `work` of an entry, `event`, `thread`, `lane_of` | 1 batch or single read |
 //! | `work` of a lane's head | 1 read and 1 batch read |
 //! | `work` of a message above 320 KB | 1 batch read more, of the parts of its content |
 //! | `accept`, `acknowledge`, `save`, `guard`, `requeue`, `configure` | 1 transaction |
@@ -25,6 +25,10 @@
 //! | `story`, `directory` | 1 query per megabyte |
 //! | `grant` | 1 read |
 //! | `begin_renewal`, `keep_grant` | 1 update |
+//! | `begin_consent`, `replace_installed`, `note_happened` | 1 transaction |
+//! | `end_consent` | 1 read and 1 transaction |
+//! | `adopt_installation` | 1 update |
+//! | `installation`, `has_happened` | 1 read |
 //!
 //! And of the chats:
 //!
@@ -67,6 +71,7 @@ mod chat_items;
 mod chats;
 mod error;
 mod grants;
+mod installs;
 mod items;
 mod keys;
 mod offers;

@@ -233,16 +233,17 @@ impl DeliveryStore for DynamoStore {
         }
     }
 
-    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
-        let key = Key::thread(&lane.recipient, &thread.id);
+    async fn bind(&self, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
+        let key = Key::thread(owner, &thread.id);
         let mut known: Option<ThreadItem> = None;
         for _ in 0..RACES {
-            let status = known.as_ref().and_then(|known| heard(known, lane, thread)).unwrap_or(thread.status);
+            let status = known.as_ref().and_then(|known| heard(known, lane, owner, thread)).unwrap_or(thread.status);
             let pointer = to_item(&ThreadItem {
                 status,
                 changed_at: thread.changed_at,
                 conversation: Some(lane.conversation),
                 kind: Some(lane.kind),
+                recipient: (lane.recipient != *owner).then(|| lane.recipient.clone()),
                 valid_until: None,
                 expires_at: None,
             })?;
@@ -269,9 +270,9 @@ impl DeliveryStore for DynamoStore {
 
 #[async_trait]
 impl ThreadStore for DynamoStore {
-    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError> {
-        let item: Option<ThreadItem> = self.table.get(&Key::thread(account, thread)).await?.map(from_item).transpose()?;
-        Ok(item.and_then(|item| item.conversation))
+    async fn lane_of(&self, owner: &AccountId, thread: &str) -> Result<Option<LaneKey>, PortError> {
+        let item: Option<ThreadItem> = self.table.get(&Key::thread(owner, thread)).await?.map(from_item).transpose()?;
+        Ok(item.and_then(|item| item.lane(owner)))
     }
 }
 
@@ -363,7 +364,7 @@ impl StatusStore for DynamoStore {
             };
             if known_status == RemoteStatus::Deleted {
                 let since = known.as_ref().map_or(now, |known| known.changed_at);
-                return Ok(ThreadNote::Gone { conversation: lane.conversation, since });
+                return Ok(ThreadNote::Gone { lane, since });
             }
             let note =
                 note.if_is(attribute::CONVERSATION, Some(value(lane.conversation)?)).if_not(attribute::STATUS, deleted.clone());
@@ -375,7 +376,7 @@ impl StatusStore for DynamoStore {
                 changes.push(remote.if_is(attribute::REMOTE_ID, Some(value(thread)?)));
             }
             match self.table.transact(changes).await? {
-                Outcome::Stored => return Ok(ThreadNote::Noted(lane.conversation)),
+                Outcome::Stored => return Ok(ThreadNote::Noted(lane)),
                 Outcome::Cancelled(verdicts) => {
                     is_replaced = verdicts.get(1).map_or(is_replaced, Verdict::is_refusal);
                     if verdicts.first().is_some_and(Verdict::is_refusal) {
@@ -474,7 +475,7 @@ fn named_message(item: Option<Item>, now: EpochMillis) -> Result<Option<MessageI
 }
 
 /// The status of an installation, unless it was only parked and has expired.
-fn installation_status(item: Option<Item>, now: EpochMillis) -> Result<Option<RemoteStatus>, PortError> {
+pub(crate) fn installation_status(item: Option<Item>, now: EpochMillis) -> Result<Option<RemoteStatus>, PortError> {
     let known = item.map(from_item::<InstallationItem>).transpose()?;
     Ok(known.filter(|known| known.valid_until.is_none_or(|until| now < until)).map(|known| known.status))
 }
@@ -716,8 +717,8 @@ fn alias_change(delivery: &DeliveryKey, alias: Option<&EventKey>) -> Result<Opti
 }
 
 /// The status that was heard of the thread before this binding, if that still counts.
-fn heard(known: &ThreadItem, lane: &LaneKey, thread: &RemoteThread) -> Option<RemoteStatus> {
-    let counts = match known.lane(&lane.recipient) {
+fn heard(known: &ThreadItem, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> Option<RemoteStatus> {
+    let counts = match known.lane(owner) {
         // Bound before, by a worker whose answer was lost: what was heard since then is not forgotten.
         Some(bound) => bound == *lane,
         None => known.valid_until.is_some_and(|until| until > thread.changed_at),

@@ -42,6 +42,7 @@ pub fn sample_account(id: &AccountId) -> Account {
         tenant: sample_tenant_id(),
         salt: "00000000000000000000000000000001".to_owned(),
         settings: json!({}),
+        installed: None,
     }
 }
 

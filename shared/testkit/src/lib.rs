@@ -18,6 +18,7 @@ pub mod fixtures;
 mod grants;
 pub mod grants_contract;
 mod guards;
+pub mod installs_contract;
 pub mod offers_contract;
 mod paces;
 pub mod paces_contract;

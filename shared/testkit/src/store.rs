@@ -1,6 +1,7 @@
 //! The store in memory.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use crate::{Fault, Faults};
 use async_trait::async_trait;
 use model::{
     Account, AccountId, Conversation, ConversationId, Delivery, DeliveryKey, DeliveryState, Directory, EpochMillis, EventKey,
-    Lane, LaneKey, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
+    Installed, Lane, LaneKey, Message, MessageId, ReceiptStatus, RemoteStatus, RemoteThread, StoryEntry, Tenant,
 };
 use ports::{
-    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,
-    EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, InstallationStore, LaneSelector, LaneStore, LaneTimes,
-    NewDelivery, NotedReceipt, Opened, OwedReceipt, PartNotes, PortError, ReceiptOutcome, Relay, Saved, StatusStore, StoryStore,
-    ThreadNote, ThreadStore, Transition, WorkItem,
+    AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, Consent, ConsentEnd, ConversationStory,
+    DeliveryStore, DirectoryStore, EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, InstallationStore,
+    Installs, LaneSelector, LaneStore, LaneTimes, NewDelivery, NotedReceipt, Opened, OwedReceipt, PartNotes, PortError,
+    ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
 };
 
 /// Operations done so far, refused ones included.
@@ -63,6 +64,8 @@ struct Data {
     lanes: BTreeMap<LaneKey, Lane>,
     threads: BTreeMap<(AccountId, String), Thread>,
     installations: BTreeMap<(AccountId, String), (RemoteStatus, Option<EpochMillis>)>,
+    consents: BTreeMap<(AccountId, String), Consent>,
+    happened: BTreeMap<(AccountId, EventKey), EpochMillis>,
 }
 
 impl Data {
@@ -246,8 +249,8 @@ impl Data {
         HandedOut::Yes
     }
 
-    fn bind(&mut self, lane: &LaneKey, thread: &RemoteThread) -> RemoteStatus {
-        let name = (lane.recipient.clone(), thread.id.clone());
+    fn bind(&mut self, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> RemoteStatus {
+        let name = (owner.clone(), thread.id.clone());
         let status = match self.threads.get(&name) {
             Some(Thread::Parked { status, expires_at }) if *expires_at > thread.changed_at => *status,
             // Bound before, by a worker whose answer was lost: what was heard since then is not forgotten.
@@ -271,7 +274,7 @@ impl Data {
         let name = (account.clone(), id.to_owned());
         match self.threads.get_mut(&name) {
             Some(Thread::Bound { lane, status: RemoteStatus::Deleted, changed_at }) => {
-                ThreadNote::Gone { conversation: lane.conversation, since: *changed_at }
+                ThreadNote::Gone { lane: lane.clone(), since: *changed_at }
             }
             Some(Thread::Bound { lane, status: known, changed_at }) => {
                 *known = status;
@@ -281,7 +284,7 @@ impl Data {
                     thread.status = status;
                     thread.changed_at = now;
                 }
-                ThreadNote::Noted(lane.conversation)
+                ThreadNote::Noted(lane.clone())
             }
             Some(Thread::Parked { status: RemoteStatus::Deleted, expires_at }) if *expires_at > now => ThreadNote::Parked,
             Some(Thread::Parked { .. }) | None => {
@@ -477,8 +480,10 @@ impl DirectoryStore for InMemoryStore {
         self.write("configure", |data| {
             data.tenants.insert(tenant.id.clone(), tenant.clone());
             for account in accounts {
-                let salt = data.accounts.get(&account.id).map_or_else(|| account.salt.clone(), |known| known.salt.clone());
-                data.accounts.insert(account.id.clone(), Account { salt, ..account.clone() });
+                let known = data.accounts.get(&account.id);
+                let salt = known.map_or_else(|| account.salt.clone(), |known| known.salt.clone());
+                let installed = known.and_then(|known| known.installed.clone());
+                data.accounts.insert(account.id.clone(), Account { salt, installed, ..account.clone() });
             }
         })
     }
@@ -556,8 +561,8 @@ impl DeliveryStore for InMemoryStore {
         self.write("save", |data| data.save(transition))
     }
 
-    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
-        self.write("bind", |data| data.bind(lane, thread))
+    async fn bind(&self, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
+        self.write("bind", |data| data.bind(lane, owner, thread))
     }
 
     async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError> {
@@ -567,9 +572,9 @@ impl DeliveryStore for InMemoryStore {
 
 #[async_trait]
 impl ThreadStore for InMemoryStore {
-    async fn conversation_of(&self, account: &AccountId, thread: &str) -> Result<Option<ConversationId>, PortError> {
-        self.read("conversation_of", |data| match data.threads.get(&(account.clone(), thread.to_owned())) {
-            Some(Thread::Bound { lane, .. }) => Some(lane.conversation),
+    async fn lane_of(&self, owner: &AccountId, thread: &str) -> Result<Option<LaneKey>, PortError> {
+        self.read("lane_of", |data| match data.threads.get(&(owner.clone(), thread.to_owned())) {
+            Some(Thread::Bound { lane, .. }) => Some(lane.clone()),
             Some(Thread::Parked { .. }) | None => None,
         })
     }
@@ -651,12 +656,83 @@ impl StoryStore for InMemoryStore {
     }
 }
 
+#[async_trait]
+impl Installs for InMemoryStore {
+    async fn begin_consent(&self, app: &AccountId, name: &str, consent: &Consent) -> Result<(), PortError> {
+        self.write("begin_consent", |data| match data.consents.entry((app.clone(), name.to_owned())) {
+            Entry::Vacant(free) => {
+                free.insert(consent.clone());
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(PortError::Corrupt { what: "consent", why: "is there already".to_owned() }),
+        })?
+    }
+
+    async fn end_consent(&self, app: &AccountId, name: &str, browser: &str, now: EpochMillis) -> Result<ConsentEnd, PortError> {
+        self.write("end_consent", |data| match data.consents.entry((app.clone(), name.to_owned())) {
+            Entry::Vacant(_) => ConsentEnd::Unknown,
+            Entry::Occupied(found) if found.get().valid_until <= now => ConsentEnd::Expired,
+            Entry::Occupied(found) if found.get().browser != browser => ConsentEnd::OtherBrowser,
+            Entry::Occupied(found) => ConsentEnd::Taken(found.remove()),
+        })
+    }
+
+    async fn replace_installed(
+        &self,
+        account: &AccountId,
+        from: Option<&Installed>,
+        to: Option<&Installed>,
+    ) -> Result<Saved, PortError> {
+        self.write("replace_installed", |data| match data.accounts.get_mut(account) {
+            Some(known) if known.installed.as_ref() == from => {
+                known.installed = to.cloned();
+                Saved::Yes
+            }
+            Some(_) | None => Saved::Conflict,
+        })
+    }
+
+    async fn adopt_installation(
+        &self,
+        account: &AccountId,
+        id: &str,
+        status: RemoteStatus,
+        _now: EpochMillis,
+    ) -> Result<RemoteStatus, PortError> {
+        self.write("adopt_installation", |data| {
+            let known = data.installations.entry((account.clone(), id.to_owned())).or_insert((status, None));
+            known.1 = None;
+            known.0
+        })
+    }
+
+    async fn installation(&self, account: &AccountId, id: &str, now: EpochMillis) -> Result<Option<RemoteStatus>, PortError> {
+        self.read("installation", |data| data.installation(account, id, now))
+    }
+
+    async fn has_happened(&self, account: &AccountId, name: &EventKey, now: EpochMillis) -> Result<bool, PortError> {
+        self.read("has_happened", |data| data.happened.get(&(account.clone(), name.clone())).is_some_and(|until| now < *until))
+    }
+
+    async fn note_happened(&self, account: &AccountId, name: &EventKey, until: EpochMillis) -> Result<(), PortError> {
+        self.write("note_happened", |data| {
+            data.happened.insert((account.clone(), name.clone()), until);
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::fixtures::{NOW, sample_acceptance, sample_conversation, sample_conversation_id, sample_lane_key};
+
+    #[tokio::test]
+    async fn contract_of_installs_is_met() {
+        let store = Arc::new(InMemoryStore::default());
+        crate::installs_contract::run(store.clone(), store).await;
+    }
 
     #[tokio::test]
     async fn contract_is_met() {

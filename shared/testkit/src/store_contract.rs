@@ -320,6 +320,7 @@ pub async fn configure_keeps_the_first_salt(store: Arc<dyn Store>) {
         tenant: case.tenant.clone(),
         salt: salt.to_owned(),
         settings,
+        installed: None,
     };
     let first = Tenant {
         id: case.tenant.clone(),
@@ -765,7 +766,7 @@ pub async fn lane_that_grew_is_not_left(store: Arc<dyn Store>) {
 pub async fn last_one_leaves_an_empty_lane(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
     let thread = case.thread("t-1", RemoteStatus::Active);
-    case.store.bind(&case.lane_key(), &thread).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &thread).await.unwrap();
     case.fail(1).await;
     let empty = Lane { remote: Some(thread), ..Lane::empty(case.lane_key()) };
     assert_eq!(case.lane().await, empty);
@@ -781,11 +782,11 @@ pub async fn save_can_need_the_thread_status(store: Arc<dyn Store>) {
         Transition { needs_same_thread_status: true, ..case.change(item, state, StoryEvent::Parked) }
     };
     let unbound = case.work(1).await;
-    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
     assert_eq!(case.store.save(&park(unbound)).await.unwrap(), Saved::Conflict);
 
     let pending = case.work(1).await;
-    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Noted(case.id));
+    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Noted(case.lane_key()));
     assert_eq!(case.store.save(&park(pending.clone())).await.unwrap(), Saved::Conflict);
     assert_eq!(case.delivery(1).await, pending.delivery);
     let careless = Transition { needs_same_thread_status: false, ..park(pending) };
@@ -1009,12 +1010,12 @@ pub async fn bound_thread_is_seen(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
     assert_eq!(case.thread_status().await, None);
     let thread = case.thread("t-1", RemoteStatus::Pending);
-    assert_eq!(case.store.bind(&case.lane_key(), &thread).await.unwrap(), RemoteStatus::Pending);
+    assert_eq!(case.store.bind(&case.lane_key(), &case.desk, &thread).await.unwrap(), RemoteStatus::Pending);
     assert_eq!(case.lane().await.remote.as_ref(), Some(&thread));
     assert_eq!(case.work(1).await.lane.remote.as_ref(), Some(&thread));
     assert_eq!(case.lane().await.pending, [entry(1)]);
     let other = RemoteThread { memo: Memo::new(), ..case.thread("t-2", RemoteStatus::Active) };
-    assert_eq!(case.store.bind(&case.lane_key(), &other).await.unwrap(), RemoteStatus::Active);
+    assert_eq!(case.store.bind(&case.lane_key(), &case.desk, &other).await.unwrap(), RemoteStatus::Active);
     assert_eq!(case.lane().await.remote, Some(other));
 }
 
@@ -1024,10 +1025,10 @@ pub async fn parked_status_is_applied_by_the_binding(store: Arc<dyn Store>) {
     assert_eq!(case.note("t-1", RemoteStatus::Pending).await, ThreadNote::Parked);
     assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Parked);
     let thread = case.thread("t-1", RemoteStatus::Pending);
-    assert_eq!(case.store.bind(&case.lane_key(), &thread).await.unwrap(), RemoteStatus::Active);
+    assert_eq!(case.store.bind(&case.lane_key(), &case.desk, &thread).await.unwrap(), RemoteStatus::Active);
     let bound = case.lane().await.remote.unwrap();
     assert_eq!((bound.id.as_str(), bound.status, bound.memo), ("t-1", RemoteStatus::Active, thread.memo));
-    assert_eq!(case.note("t-1", RemoteStatus::Blocked).await, ThreadNote::Noted(case.id));
+    assert_eq!(case.note("t-1", RemoteStatus::Blocked).await, ThreadNote::Noted(case.lane_key()));
 }
 
 /// A parked status that is past its time is not applied, even if it is still stored.
@@ -1040,7 +1041,7 @@ pub async fn parked_status_expires(store: Arc<dyn Store>) {
     ] {
         assert_eq!(case.note(id, RemoteStatus::Deleted).await, ThreadNote::Parked);
         let thread = RemoteThread { changed_at: case.now.plus(after), ..case.thread(id, RemoteStatus::Pending) };
-        assert_eq!(case.store.bind(&case.lane_key(), &thread).await.unwrap(), expected, "{id}");
+        assert_eq!(case.store.bind(&case.lane_key(), &case.desk, &thread).await.unwrap(), expected, "{id}");
         assert_eq!(case.thread_status().await, Some(expected), "{id}");
     }
 }
@@ -1048,10 +1049,10 @@ pub async fn parked_status_expires(store: Arc<dyn Store>) {
 /// A status of a bound thread is stored with the lane; the same id of another account is another thread.
 pub async fn thread_note_reaches_the_lane(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
-    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
     let later = case.now.plus(TICK);
     let noted = case.store.note_thread(&case.desk, "t-1", RemoteStatus::Active, later, SOON).await.unwrap();
-    assert_eq!(noted, ThreadNote::Noted(case.id));
+    assert_eq!(noted, ThreadNote::Noted(case.lane_key()));
     let expected = RemoteThread { changed_at: later, ..case.thread("t-1", RemoteStatus::Active) };
     assert_eq!(case.lane().await.remote, Some(expected));
     assert_eq!(case.lane().await.pending, [entry(1)]);
@@ -1064,27 +1065,27 @@ pub async fn thread_note_reaches_the_lane(store: Arc<dyn Store>) {
 /// No later status brings a deleted thread back.
 pub async fn deleted_thread_stays_deleted(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
-    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Active)).await.unwrap();
-    assert_eq!(case.note("t-1", RemoteStatus::Deleted).await, ThreadNote::Noted(case.id));
-    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Gone { conversation: case.id, since: case.now });
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-1", RemoteStatus::Active)).await.unwrap();
+    assert_eq!(case.note("t-1", RemoteStatus::Deleted).await, ThreadNote::Noted(case.lane_key()));
+    assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Gone { lane: case.lane_key(), since: case.now });
     assert_eq!(case.thread_status().await, Some(RemoteStatus::Deleted));
     // The conversation gets another thread.
-    case.store.bind(&case.lane_key(), &case.thread("t-2", RemoteStatus::Active)).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-2", RemoteStatus::Active)).await.unwrap();
     assert_eq!(case.thread_status().await, Some(RemoteStatus::Active));
 }
 
 /// After another thread took its place, what is heard of the old one does not change the lane.
 pub async fn replaced_thread_does_not_speak_for_the_lane(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
-    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Active)).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-1", RemoteStatus::Active)).await.unwrap();
     let current = case.thread("t-2", RemoteStatus::Active);
-    case.store.bind(&case.lane_key(), &current).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &current).await.unwrap();
     let note = case.note("t-1", RemoteStatus::Deleted).await;
     let of_another = match note {
-        ThreadNote::Noted(other) | ThreadNote::Gone { conversation: other, .. } => other != case.id,
+        ThreadNote::Noted(lane) | ThreadNote::Gone { lane, .. } => lane.conversation != case.id,
         ThreadNote::Parked => false,
     };
-    assert!(!of_another, "{note:?}");
+    assert!(!of_another, "noted for the conversation of another tenant");
     assert_eq!(case.lane().await.remote, Some(current));
 }
 
@@ -1193,20 +1194,20 @@ pub async fn receipt_note_names_the_sentence(store: Arc<dyn Store>) {
 /// A thread leads to its conversation from the binding on, and the lane knows it; nobody else's does.
 pub async fn bound_thread_is_found_from_both_sides(store: Arc<dyn Store>) {
     let case = Case::with_messages(store, 1).await;
-    let found = async |account: &AccountId, id: &str| case.store.conversation_of(account, id).await.unwrap();
+    let found = async |account: &AccountId, id: &str| case.store.lane_of(account, id).await.unwrap();
     assert_eq!(case.store.thread(&case.lane_key()).await.unwrap(), None);
     assert_eq!(case.note("t-1", RemoteStatus::Active).await, ThreadNote::Parked);
     assert_eq!(found(&case.desk, "t-1").await, None, "parked only");
-    case.store.bind(&case.lane_key(), &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
-    assert_eq!(found(&case.desk, "t-1").await, Some(case.id));
+    case.store.bind(&case.lane_key(), &case.desk, &case.thread("t-1", RemoteStatus::Pending)).await.unwrap();
+    assert_eq!(found(&case.desk, "t-1").await, Some(case.lane_key()));
     assert_eq!((found(&case.visitor, "t-1").await, found(&case.desk, "t-2").await), (None, None));
     // What was heard before the binding counts.
     let thread = case.store.thread(&case.lane_key()).await.unwrap();
     assert_eq!(thread, Some(case.thread("t-1", RemoteStatus::Active)));
     let current = case.thread("t-2", RemoteStatus::Active);
-    case.store.bind(&case.lane_key(), &current).await.unwrap();
+    case.store.bind(&case.lane_key(), &case.desk, &current).await.unwrap();
     assert_eq!(case.store.thread(&case.lane_key()).await.unwrap(), Some(current));
-    assert_eq!(found(&case.desk, "t-1").await, Some(case.id), "also after another one took its place");
+    assert_eq!(found(&case.desk, "t-1").await, Some(case.lane_key()), "also after another one took its place");
     let elsewhere = LaneKey { recipient: case.visitor.clone(), ..case.lane_key() };
     assert_eq!(case.store.thread(&elsewhere).await.unwrap(), None);
 }

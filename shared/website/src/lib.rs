@@ -1,6 +1,6 @@
 //! The server's half of FrontStage's browser REST API, the WebSite side, without a server.
 //!
-//! What a page is offered ([`routing`]), who the visitor is ([`cookie`], [`client_address`]), what time it is there
+//! What a page is offered ([`routing`]), who the visitor is ([`cookie`], [`wire::client_address`]), what time it is there
 //! ([`clock`]), which pages may call ([`cors`]), what a body and a filled form may hold ([`body`], [`form`]), how often a
 //! page asks ([`poll`]), how large a picture becomes ([`image`]), how text goes to a page ([`text`]), and the models that
 //! travel ([`models`]). All are values and pure functions: time and random bytes are arguments. The crate must not know AWS,
@@ -11,7 +11,6 @@
 //! of the FrontStage contract.
 
 pub mod body;
-pub mod client_address;
 pub mod clock;
 pub mod cookie;
 pub mod cors;

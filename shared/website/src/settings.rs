@@ -21,13 +21,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::client_address::AddressList;
 use crate::cookie::Keys;
 use crate::cors::AllowedOrigins;
 use crate::form::ScenarioInfo;
 use crate::models::RoutingModel;
 use crate::notation::guid;
 use crate::routing::{Match, RuleSet, WebSiteRoutingInfo, Zone};
+use wire::client_address::AddressList;
 
 /// The application that is a chat.
 pub const WEB_CHAT: &str = "webchat";

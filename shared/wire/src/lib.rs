@@ -4,6 +4,7 @@
 //! [`Verified`], [`Reply`] on the way in and against [`Outbound`] on the way out, and can be tested without a runtime.
 
 mod call;
+pub mod client_address;
 mod outbound;
 mod request;
 pub mod signature;

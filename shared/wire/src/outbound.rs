@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use model::{
-    Account, Acknowledgement, Conversation, Delivery, DeliveryContent, DeliveryPolicy, EpochMillis, Grant, Memo, Message,
-    RemoteStatus, RemoteThread, StoredGrant,
+    Account, AccountId, Acknowledgement, Conversation, Delivery, DeliveryContent, DeliveryPolicy, EpochMillis, Grant, Memo,
+    Message, RemoteStatus, RemoteThread, StoredGrant,
 };
 use serde_json::Value;
 
@@ -227,6 +227,12 @@ pub trait Outbound: Terms {
     fn installation(&self, account: &Account) -> Option<String> {
         let _ = account;
         None
+    }
+
+    /// The account to which the platform names the threads of this one: another one if the platform calls both under one
+    /// address.
+    fn threads_of(&self, account: &Account) -> AccountId {
+        account.id.clone()
     }
 
     /// The way a message goes on the platform, if there are several. Asked before the first attempt and kept with the

@@ -38,7 +38,7 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
         ("unknown_member", "malformed", "unknown field `secrets`, expected `tenant` or `accounts`"),
         ("unknown_platform", "malformed", "unknown variant `pigeon`, expected `frontstage` or `vcita`"),
         ("unknown_desk", "invalid", "the desk vcita/nobody of a route is not an account of this tenant"),
-        ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `channel_uid`"),
+        ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `business_uid`"),
     ] {
         let world = World::empty();
         let answer = world.invoke("configure", case).await;
@@ -73,7 +73,7 @@ async fn demo_tenant_of_the_local_stack_can_be_configured() {
     // Its connectors are simulators on the same machine.
     let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
     let answer = world.try_invoke_with("configure", demo).await.unwrap();
-    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(8), "{answer}");
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(9), "{answer}");
 }
 
 /// What is said against a document of which one member was changed; `None` if it is stored.

@@ -245,7 +245,7 @@ async fn typing_is_one_call_to_the_active_session_and_never_handed_back() {
     let lane =
         LaneKey { conversation: "a9c059b9ceb251993726".parse().unwrap(), recipient: desk_account_id(), kind: LaneKind::Messages };
     let thread = RemoteThread { id: "s-1".into(), status: RemoteStatus::Active, changed_at: NOW, memo: Memo::new() };
-    world.store.bind(&lane, &thread).await.unwrap();
+    world.store.bind(&lane, &lane.recipient, &thread).await.unwrap();
     world.store.forget_operations();
     world.sender.answer_empty(200);
     assert_eq!(world.run(DELIVER, "typing").await, none());

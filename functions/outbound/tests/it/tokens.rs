@@ -148,7 +148,7 @@ impl Bench {
         let key = acceptance.deliveries[0].delivery.key.clone();
         let changed_at = EpochMillis::new(0);
         let thread = RemoteThread { id: format!("s-{visitor}"), status: RemoteStatus::Active, changed_at, memo: Memo::new() };
-        self.world.store.bind(&key.lane(), &thread).await.unwrap();
+        self.world.store.bind(&key.lane(), &key.recipient, &thread).await.unwrap();
         key
     }
 

@@ -188,7 +188,7 @@ impl World {
         lane.recipient = account.parse().unwrap();
         let id = session.to_owned();
         let thread = RemoteThread { id, status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
-        self.store.bind(&lane, &thread).await.unwrap()
+        self.store.bind(&lane, &lane.recipient, &thread).await.unwrap()
     }
 }
 
@@ -341,7 +341,7 @@ async fn another_account_with_this_accounts_ids_changes_nothing_of_it() {
     let world = beside_another().await;
     let lane = events::delivery_key(1).lane();
     let thread = RemoteThread { id: SESSION.to_owned(), status: RemoteStatus::Active, changed_at: NOW, memo: Memo::new() };
-    world.store.bind(&lane, &thread).await.unwrap();
+    world.store.bind(&lane, &lane.recipient, &thread).await.unwrap();
     let before = world.store.delivery(&events::delivery_key(1)).unwrap();
     world.store.forget_operations();
 

@@ -68,7 +68,8 @@ async fn disagreement_07_words_of_the_seed_and_of_the_reference_are_taken() {
         World::assert_empty(&told(&world, SESSION_UPDATED, "/sessions/s-1", &json!({"status": word})).await, 204, word);
         let memo = model::Memo::new();
         let thread = model::RemoteThread { id: "s-1".to_owned(), status: RemoteStatus::Pending, changed_at: NOW, memo };
-        let bound = world.store.bind(&events::delivery_key(1).lane(), &thread).await.unwrap();
+        let bound =
+            world.store.bind(&events::delivery_key(1).lane(), &testkit::fixtures::desk_account_id(), &thread).await.unwrap();
         assert_eq!(bound, status, "session {word}");
     }
     for (word, status) in [

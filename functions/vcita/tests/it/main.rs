@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
 mod bad_input;
+mod connect;
 mod disagreements;
 mod messages;
+mod offboarding;
 mod refusals;
 mod states;
 mod statuses;

@@ -54,7 +54,7 @@ async fn last_status_of_a_session_wins_and_deleted_is_final() {
         let world = World::new().await;
         let lane = events::delivery_key(1).lane();
         let thread = RemoteThread { id: SESSION.to_owned(), status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
-        world.store.bind(&lane, &thread).await.unwrap();
+        world.store.bind(&lane, &lane.recipient, &thread).await.unwrap();
         for word in words {
             told(&world, SESSION_UPDATED, &format!("/sessions/{SESSION}"), json!({"status": word})).await;
         }

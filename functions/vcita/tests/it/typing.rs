@@ -29,7 +29,7 @@ async fn given_chat(world: &World) -> ConversationId {
     hand_over(&world.chat_ctx, chat, &desk_account_id()).await.unwrap();
     let lane = LaneKey { conversation, recipient: desk_account_id(), kind: LaneKind::Messages };
     let thread = RemoteThread { id: SESSION.to_owned(), status: RemoteStatus::Active, changed_at: NOW, memo: Memo::new() };
-    world.store.bind(&lane, &thread).await.unwrap();
+    world.store.bind(&lane, &lane.recipient, &thread).await.unwrap();
     world.store.forget_operations();
     conversation
 }
@@ -54,7 +54,7 @@ async fn visitor_is_told_that_staff_types_with_either_method() {
         World::assert_empty(&world.send(TYPING, case).await, 204, case);
         assert!(world.is_seen_typing(conversation), "{case}");
         assert_eq!(world.told(), 1, "{case}");
-        assert_eq!(world.store.operations(), ["conversation_of"], "{case}");
+        assert_eq!(world.store.operations(), ["lane_of"], "{case}");
         assert!(world.queue.waiting().is_empty(), "nothing waits for it");
     }
 }
@@ -92,7 +92,7 @@ async fn typing_that_stops_is_told_and_what_is_not_renewed_expires() {
 async fn session_of_a_conversation_that_is_no_chat_is_taken_and_changes_nothing() {
     let world = World::new().await;
     World::assert_empty(&world.send(TYPING, "ok").await, 204, "ok");
-    assert_eq!((world.store.operations(), world.chats.counts().writes), (vec!["conversation_of"], 0));
+    assert_eq!((world.store.operations(), world.chats.counts().writes), (vec!["lane_of"], 0));
 }
 
 #[tokio::test]

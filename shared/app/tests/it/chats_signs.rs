@@ -44,7 +44,7 @@ impl Bridge {
         let bridge = Self::with(policy);
         bridge.greeted().await;
         let thread = RemoteThread { id: SESSION.into(), status, changed_at: bridge.desk.clock.now(), memo: Memo::new() };
-        bridge.desk.store.bind(&bridge.lane(), &thread).await.unwrap();
+        bridge.desk.store.bind(&bridge.lane(), &bridge.lane().recipient, &thread).await.unwrap();
         bridge
     }
 
@@ -402,7 +402,7 @@ async fn session_that_is_deleted_ends_the_chat_as_a_hang_up_does() {
     bridge.staff_says("m-1", "Bye").await;
     bridge.work().await;
     bridge.chats.told().await;
-    assert_eq!(bridge.session_is(RemoteStatus::Deleted).await, ThreadNote::Noted(bridge.conversation()));
+    assert_eq!(bridge.session_is(RemoteStatus::Deleted).await, ThreadNote::Noted(bridge.lane()));
     bridge.work().await;
     assert_eq!(bridge.chats.told().await, ["status Closed Agent g1"]);
     let State::Closed { reason, attended_by, .. } = bridge.chats.chat("t").state else { panic!() };
@@ -434,7 +434,7 @@ async fn chat_that_has_begun_again_outlives_the_end_of_the_session_before_it() {
     // The platform says it again, and the queue brings the first one again.
     let gone = bridge.session_is(RemoteStatus::Deleted).await;
     let since = bridge.desk.clock.now().plus(Duration::ZERO).millis() - 1_000;
-    assert_eq!(gone, ThreadNote::Gone { conversation: bridge.conversation(), since: model::EpochMillis::new(since) });
+    assert_eq!(gone, ThreadNote::Gone { lane: bridge.lane(), since: model::EpochMillis::new(since) });
     for task in late {
         bridge.desk.queue.push(bridge.desk.clock.now(), task);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use app::{Acknowledged, OutboundCtx};
 use async_trait::async_trait;
 use futures_util::future::join;
-use model::{DeliverTask, DeliveryState, EpochMillis, FailureReason, LaneKey, RemoteStatus, RemoteThread, StoryEvent};
+use model::{AccountId, DeliverTask, DeliveryState, EpochMillis, FailureReason, LaneKey, RemoteStatus, RemoteThread, StoryEvent};
 use ports::{DeliveryStore, LaneSelector, PortError, Saved, Sender, Transition, WorkItem};
 use serde_json::json;
 use testkit::fixtures::{desk_account_id, visitor_account_id};
@@ -130,8 +130,8 @@ impl DeliveryStore for Interrupted {
         self.world.store.save(transition).await
     }
 
-    async fn bind(&self, lane: &LaneKey, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
-        self.world.store.bind(lane, thread).await
+    async fn bind(&self, lane: &LaneKey, owner: &AccountId, thread: &RemoteThread) -> Result<RemoteStatus, PortError> {
+        self.world.store.bind(lane, owner, thread).await
     }
 
     async fn thread(&self, lane: &LaneKey) -> Result<Option<RemoteThread>, PortError> {

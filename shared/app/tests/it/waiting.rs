@@ -45,7 +45,7 @@ async fn messages_for_a_pending_session_go_in_order_when_it_becomes_active() {
     world.work().await;
     assert!(matches!(world.state(&delivery(first, &desk_account_id())), DeliveryState::Parked { attempt: 0, .. }));
     let note = app::note_thread(&world.ctx(|store| store), &desk_account_id(), "session-1", RemoteStatus::Active).await.unwrap();
-    assert_eq!(note, ThreadNote::Noted(first.conversation()));
+    assert_eq!(note, ThreadNote::Noted(delivery(first, &desk_account_id()).lane()));
     world.work().await;
     assert_eq!(world.texts_at(&desk_account_id()), ["one", "two"]);
     assert!(world.is_at_rest(first.conversation()));

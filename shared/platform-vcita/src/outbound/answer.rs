@@ -15,7 +15,7 @@ const LONGEST_WISH: Duration = Duration::from_secs(3600);
 const LONGEST_TEXT: usize = 500;
 
 /// An answer, sorted.
-pub(super) enum Read {
+pub(crate) enum Read {
     /// It was done. The body may still be unreadable, which changes nothing about that.
     Success(Bytes),
     /// It was refused; what that means depends on what was asked.
@@ -30,7 +30,7 @@ pub(super) enum Read {
 
 /// Which 401 it is (section 9.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unauthorized {
+pub(crate) enum Unauthorized {
     /// The token is missing, unknown or expired, or nothing says more.
     Token,
     /// The token is good, but for another business or kind.
@@ -40,8 +40,8 @@ pub(super) enum Unauthorized {
 }
 
 /// A refusal and the reasons given, whichever envelope they came in.
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
     errors: Vec<Reason>,
 }
 
@@ -54,23 +54,23 @@ struct Reason {
 
 impl Refusal {
     /// An earlier attempt got through.
-    pub(super) fn is_already_there(&self) -> bool {
+    pub(crate) fn is_already_there(&self) -> bool {
         self.errors.iter().any(|e| {
             matches!(e.code.as_str(), "already_exists" | "duplicate") || e.message.to_lowercase().contains("already exist")
         })
     }
 
     /// Whether a reason has this code.
-    pub(super) fn is_of(&self, code: &str) -> bool {
+    pub(crate) fn is_of(&self, code: &str) -> bool {
         self.errors.iter().any(|e| e.code == code)
     }
 
-    pub(super) fn is_too_long(&self) -> bool {
+    pub(crate) fn is_too_long(&self) -> bool {
         self.is_of("too_long")
     }
 
     /// The session or the channel is not active. No code says so: the text does (section 10).
-    pub(super) fn is_not_active(&self) -> bool {
+    pub(crate) fn is_not_active(&self) -> bool {
         self.errors.iter().any(|e| {
             let text = e.message.to_lowercase();
             text.contains("active") && (text.contains("session") || text.contains("channel"))
@@ -79,17 +79,17 @@ impl Refusal {
 
     /// The channel itself is what is missing (404 of section 10), and nothing that could be replaced. Only where a reason
     /// says so: a path that is not there answers 404 too, and a channel that is gone is gone for good.
-    pub(super) fn is_channel_gone(&self) -> bool {
+    pub(crate) fn is_channel_gone(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.is_about("channel") && !self.is_about("session") && !self.is_about("contact")
     }
 
     /// Whether a reason is about `thing`, by its text or its field.
-    pub(super) fn is_about(&self, thing: &str) -> bool {
+    pub(crate) fn is_about(&self, thing: &str) -> bool {
         self.errors.iter().any(|e| e.message.to_lowercase().contains(thing) || e.field.to_lowercase().contains(thing))
     }
 
     /// The refusal as the end of the delivery, with the text that was given.
-    pub(super) fn rejected(&self) -> Outcome {
+    pub(crate) fn rejected(&self) -> Outcome {
         if self.is_channel_gone() {
             return Outcome::Uninstalled { detail: self.detail() };
         }
@@ -97,7 +97,7 @@ impl Refusal {
     }
 
     /// Status and reasons as text.
-    pub(super) fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         let mut detail = format!("HTTP {}", self.status.as_u16());
         for error in &self.errors {
             for part in [&error.code, &error.field, &error.message] {
@@ -112,11 +112,11 @@ impl Refusal {
 }
 
 /// An attempt that may be repeated as it is.
-pub(super) fn unanswered(reason: impl Into<String>) -> Outcome {
+pub(crate) fn unanswered(reason: impl Into<String>) -> Outcome {
     Outcome::Unanswered { retry_after: None, reason: reason.into() }
 }
 
-pub(super) fn read(result: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Read {
+pub(crate) fn read(result: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Read {
     let answer = match result {
         Ok(answer) => answer,
         Err(failure) => return Read::Unusable(unanswered(failure.to_string())),

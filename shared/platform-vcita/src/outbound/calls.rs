@@ -47,7 +47,7 @@ pub(super) fn create_contact(settings: &Settings, first_name: &str, detail: Opti
 pub(super) fn create_session(settings: &Settings, contact: &str, external: &str) -> HttpCall {
     let body = json!({
         "business_uid": settings.business_uid,
-        "channel_uid": settings.channel_uid.as_str(),
+        "channel_uid": settings.channel(),
         "contact_uid": contact,
         "external_uid": external,
     });
@@ -56,7 +56,7 @@ pub(super) fn create_session(settings: &Settings, contact: &str, external: &str)
 
 /// V5, narrowed to one contact, in both spellings of the query (section 12, row 10).
 pub(super) fn find_sessions(settings: &Settings, contact: &str) -> HttpCall {
-    let (channel, business) = (settings.channel_uid.as_str(), settings.business_uid.as_str());
+    let (channel, business) = (settings.channel(), settings.business_uid.as_str());
     let query = [
         ("channel_uid", channel),
         ("business_uid", business),
@@ -86,7 +86,7 @@ pub(super) struct Injection<'a> {
 /// V8.
 pub(super) fn inject_message(settings: &Settings, message: &Injection<'_>) -> HttpCall {
     let mut body = json!({
-        "channel_uid": settings.channel_uid.as_str(),
+        "channel_uid": settings.channel(),
         "external_uid": message.external,
         "message_uid": message.message_uid,
         "message": message.text,
@@ -111,7 +111,7 @@ pub(super) fn report_status(settings: &Settings, message_uid: &str, status: &'st
         return None;
     }
     let path = format!("{}/messages/{}", settings.common_prefix, segment(message_uid));
-    let body = json!({"status": status, "channel_uid": settings.channel_uid.as_str()});
+    let body = json!({"status": status, "channel_uid": settings.channel()});
     Some(call(settings, Method::PUT, &path, &[], Some(&body)))
 }
 
@@ -122,7 +122,7 @@ pub(super) const APP_TOKEN: &str = "/oauth/service/token";
 pub(super) const GRANTED_TOKEN: &str = "/oauth/token";
 
 /// P5.
-pub(super) fn app_token(settings: &Settings, client_id: &str, client_secret: &str) -> HttpCall {
+pub(crate) fn app_token(settings: &Settings, client_id: &str, client_secret: &str) -> HttpCall {
     let body = json!({"service_id": client_id, "service_secret": client_secret});
     call(settings, Method::POST, APP_TOKEN, &[], Some(&body))
 }
@@ -138,17 +138,21 @@ pub(super) fn refresh_token(settings: &Settings, client_id: &str, client_secret:
     call(settings, Method::POST, GRANTED_TOKEN, &[], Some(&body))
 }
 
-fn segment(text: &str) -> String {
+/// An id as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 fn call(settings: &Settings, method: Method, path: &str, query: &[(&str, &str)], body: Option<&Value>) -> HttpCall {
-    let mut url: Url = settings.api_base.clone();
-    let before = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&format!("{before}{path}"));
+    let mut url = settings.api(path);
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
+    json_call(method, url, body)
+}
+
+/// A call with a JSON body, or none, and without a token.
+pub(crate) fn json_call(method: Method, url: Url, body: Option<&Value>) -> HttpCall {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -116,6 +116,9 @@ impl MessageFlow {
         if self.parts.is_empty() {
             return rejected("the message has no text");
         }
+        if self.settings.channel_uid.is_none() {
+            return self.park(now, "the channel is not set up yet");
+        }
         match self.installation {
             None | Some(RemoteStatus::Active) => {}
             Some(RemoteStatus::Deleted) => return rejected("the channel is deleted"),

@@ -5,8 +5,8 @@
 mod access;
 #[cfg(test)]
 mod access_tests;
-mod answer;
-mod calls;
+pub(crate) mod answer;
+pub(crate) mod calls;
 mod contact;
 mod message;
 mod parts;
@@ -14,7 +14,7 @@ mod receipt;
 mod session;
 #[cfg(test)]
 mod tests;
-mod token;
+pub(crate) mod token;
 mod typing;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use self::parts::SentParts;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use model::{Account, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, Message, RemoteStatus};
+use model::{Account, AccountId, AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, Message, RemoteStatus};
 use serde_json::Value;
 use wire::signature::sha256_hex;
 use wire::{Capabilities, Exchange, HttpCall, Input, Job, Outbound, Outcome, Pace, Step, Terms, TypingJob};
@@ -84,7 +84,11 @@ impl Terms for Vcita {
 
 impl Outbound for Vcita {
     fn installation(&self, account: &Account) -> Option<String> {
-        Settings::of(account).ok().map(|settings| settings.channel_uid.into())
+        account.installation().map(str::to_owned)
+    }
+
+    fn threads_of(&self, account: &Account) -> AccountId {
+        account.app()
     }
 
     /// The cap of the text: it is fixed by the first attempt. A receipt has none.

@@ -34,6 +34,9 @@ impl ReceiptFlow {
     }
 
     pub(super) fn begin(&self) -> Next {
+        if self.settings.channel_uid.is_none() {
+            return Next::Finish(unanswered("the channel is not set up yet"));
+        }
         if self.is_gone {
             return Next::Finish(Outcome::Rejected { detail: "the channel is deleted".to_owned() });
         }

@@ -31,8 +31,13 @@ pub(super) const SESSION: &str = "7b0c7a1e-52d4-4c37-8a4e-0f6f5d2c9b11";
 const VCS: &str = "/business/communication";
 
 fn job(content: DeliveryContent) -> Job {
-    let account =
-        |id: &str, settings| Account { id: id.parse().unwrap(), tenant: "demo".parse().unwrap(), salt: "s".to_owned(), settings };
+    let account = |id: &str, settings| Account {
+        id: id.parse().unwrap(),
+        tenant: "demo".parse().unwrap(),
+        salt: "s".to_owned(),
+        settings,
+        installed: None,
+    };
     let id: MessageId = UID.parse().unwrap();
     let recipient = account("vcita/demo", json!({"business_uid": "q7x2m9d4k1v8b3zt", "channel_uid": CHANNEL}));
     let key = DeliveryKey { message: id, recipient: recipient.id.clone(), content };

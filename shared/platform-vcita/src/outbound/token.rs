@@ -21,11 +21,11 @@ pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The value of an `Authorization` header.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Bearer(HeaderValue);
+pub(crate) struct Bearer(HeaderValue);
 
 impl Bearer {
     /// `None` if the token cannot stand in a header.
-    pub(super) fn new(token: &str) -> Option<Self> {
+    pub(crate) fn new(token: &str) -> Option<Self> {
         if token.is_empty() {
             return None;
         }
@@ -34,21 +34,21 @@ impl Bearer {
         Some(Self(value))
     }
 
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
 }
 
 /// A token and when it stops being used.
 #[derive(Clone)]
-pub(super) struct Token {
-    pub(super) bearer: Bearer,
+pub(crate) struct Token {
+    pub(crate) bearer: Bearer,
     expires_at: Option<EpochMillis>,
 }
 
 impl Tokens {
     /// Reads the answer to P4 or P5; `None` if there is no token in it. `lifetime` is for an answer that does not say.
-    pub(super) fn read(body: &[u8], now: EpochMillis, lifetime: Option<Duration>) -> Option<Self> {
+    pub(crate) fn read(body: &[u8], now: EpochMillis, lifetime: Option<Duration>) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let lifetime = body["expires_in"].as_u64().map(Duration::from_secs).or(lifetime);

@@ -194,6 +194,13 @@ async fn question_of_a_gateway_takes_as_few_calls_as_it_says() {
 }
 
 #[tokio::test]
+async fn store_meets_the_contract_of_installs() {
+    let emulator = Emulator::start();
+    let (store, _) = crate::counted_store(&emulator).await;
+    testkit::installs_contract::run(Arc::new(store.clone()), Arc::new(store)).await;
+}
+
+#[tokio::test]
 async fn store_meets_the_contract_of_results() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;

@@ -276,16 +276,16 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), ["UpdateItem"]);
 
     let thread = RemoteThread { id: "s-1".to_owned(), status: RemoteStatus::Pending, changed_at: NOW, memo: Memo::new() };
-    store.bind(&lane, &thread).await.unwrap();
+    store.bind(&lane, &lane.recipient, &thread).await.unwrap();
     assert_eq!(calls.take(), ["TransactWriteItems"]);
     let keep = Duration::from_secs(900);
     let note = store.note_thread(&desk_account_id(), "s-1", RemoteStatus::Active, NOW, keep).await.unwrap();
-    assert_eq!(note, ThreadNote::Noted(conversation.id));
+    assert_eq!(note, ThreadNote::Noted(lane.clone()));
     assert_eq!(calls.take(), ["GetItem", "TransactWriteItems"]);
     store.note_thread(&desk_account_id(), "s-2", RemoteStatus::Active, NOW, keep).await.unwrap();
     assert_eq!(calls.take(), ["GetItem", "UpdateItem"]);
     let early = RemoteThread { id: "s-2".to_owned(), ..thread };
-    assert_eq!(store.bind(&lane, &early).await.unwrap(), RemoteStatus::Active);
+    assert_eq!(store.bind(&lane, &lane.recipient, &early).await.unwrap(), RemoteStatus::Active);
     assert_eq!(calls.take(), ["TransactWriteItems", "TransactWriteItems"]);
     store.note_installation(&desk_account_id(), "ch-1", RemoteStatus::Active, NOW, None).await.unwrap();
     assert_eq!(calls.take(), ["UpdateItem"]);

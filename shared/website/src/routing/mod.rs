@@ -21,10 +21,10 @@ pub use self::time::{UnknownZone, Zone};
 use self::pattern::{MAX_COMPILED, MAX_PATTERN, Pattern};
 use self::time::Window;
 use crate::body::MAX_USER_TOKEN;
-use crate::client_address::AddressList;
 use crate::models::RoutingModel;
 use crate::notation::beginning;
 use crate::origin::Origin;
+use wire::client_address::AddressList;
 
 /// How much of the page's address is compared, in UTF-16 units.
 const MAX_PAGE_URL: usize = 2_048;
@@ -51,7 +51,7 @@ pub struct PageRequest<'a> {
     pub accept_language: Option<&'a str>,
     /// `User-Agent` header.
     pub user_agent: Option<&'a str>,
-    /// Where it comes from, see [`crate::client_address::client_address`].
+    /// Where it comes from, see [`wire::client_address::client_address`].
     pub client: Option<IpAddr>,
 }
 
