@@ -553,7 +553,7 @@ def second_business(vcs: Simulator, app: Deskbridge) -> str:
 
 def test_second_business_has_contacts_sessions_and_webhooks_of_its_own(vcs: Simulator, app: Deskbridge) -> None:
     make_session(vcs)
-    until(lambda: is_active(vcs), "activation")
+    until(lambda: app.requests, "A2 at the first app")
     app.requests.clear()
     token = second_business(vcs, app)
     assert call(vcs, "GET", "/oauth/userinfo", token=token).json()["business_uid"] == "another000000001"
