@@ -179,9 +179,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[async_trait::async_trait]
 impl Recipients for Roster {
     async fn find(&self, account: &AccountId) -> Result<Option<(Account, Value)>, AppError> {
-        let mut snapshot = self.knowing(account).await?;
-        // Its business may have connected since. A delivery that waits for that is looked at once in a minute or more rarely.
-        if snapshot.account(account).is_some_and(|(account, _)| account.lacks_installation()) {
+        let mut snapshot = self.current().await?;
+        // It may have been configured since, as whoever stored the delivery knew, or its business may have connected. A delivery
+        // that waits for that is looked at once in a minute or more rarely.
+        if snapshot.account(account).is_none_or(|(account, _)| account.lacks_installation()) {
             snapshot = self.afresh().await?;
         }
         Ok(snapshot.account(account).map(|(account, secrets)| (account.clone(), secrets.clone())))
