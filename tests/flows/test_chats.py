@@ -5,12 +5,18 @@ The stack is one of its own, because both sides poll all the time.
 
 from __future__ import annotations
 
+import json
 import secrets
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+from yarl import URL
+
+from tests.simulators.frontstage_connector import Signer
 
 from .conftest import Simulator, running_stack, until
 
@@ -127,6 +133,39 @@ def test_forged_calls_are_401_and_change_nothing(chats: Chats, jana: str) -> Non
     assert requests.post(base, json={"Msg": "CS_CHAT_RESYNC"}, timeout=30).status_code == 401
     chats.visitor.post("stop", tracking_id=tracking)
     chats.wait_status(tracking, "Closed")
+
+
+def test_too_many_envelopes_a_second_are_429_and_taken_a_second_later(chats: Chats) -> None:
+    # A gateway of its own, at the least rate.
+    secret = secrets.token_hex(32)
+    chats.stack.put_secret("frontstage/gw-rate", {"keys": [{"id": "k1", "secret": secret}]})
+    settings = {"peer_address": "!Rate", "envelopes_per_second": 25}
+    account = {"platform": "frontstage", "key": "gw-rate", "settings": settings}
+    document = {"tenant": chats.stack.demo_document()["tenant"], "accounts": [account]}
+    assert "error" not in chats.stack.invoke("operator-configure", document)
+    url = URL(chats.stack.origin + "/v1/frontstage/gw-rate/messages")
+    signer = Signer("k1", secret.encode())
+    # Nobody can take these, but they count.
+    array = json.dumps([{"Msg": "ES_NOTHING", "Id": str(uuid.uuid4())} for _ in range(25)])
+
+    def post() -> requests.Response:
+        headers = signer.headers("POST", url, array.encode(), {}) | {"Content-Type": "application/json"}
+        return requests.post(str(url), data=array, headers=headers, timeout=60)
+
+    def too_many() -> list[requests.Response]:
+        answer = post()
+        # What is configured is known a little later.
+        assert answer.status_code in (200, 404, 429), answer.text
+        return [answer] if answer.status_code == 429 else []
+
+    [refused] = until(too_many, 60, "an array too many")
+    assert refused.headers["Retry-After"] == "1"
+    error = refused.json()["Error"]
+    assert (error["Code"], error["Retryable"]) == ("TooManyRequests", True)
+    time.sleep(int(refused.headers["Retry-After"]))
+    taken = post()
+    assert taken.status_code == 200
+    assert len(taken.json()["Results"]) == 25
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -332,13 +332,15 @@ def configure(stack: Any) -> dict[str, str]:
         for number in numbers()
     ]
     chat = {"channel": "SocialIM", "direction": "I", "project": "sales", "inactivity_timeout": 900}
+    # One connector for all chats; how fast it may be is not what is played here.
+    settings = {"peer_address": "!Load", "envelopes_per_second": 1000, "chat": chat}
     desk = {"workplaces": [{"number": n} for n in numbers()], "agents": agents, "max_signal_duration": 300, "open": True}
     answer = stack.invoke(
         "operator-configure",
         {
             "tenant": {"id": "load", "routes": [{"desk": f"frontstage/{DESK}"}]},
             "accounts": [
-                {"platform": "frontstage", "key": GATEWAY, "settings": {"peer_address": "!Load", "chat": chat}},
+                {"platform": "frontstage", "key": GATEWAY, "settings": settings},
                 {"platform": "frontstage", "key": DESK, "settings": {"desk": desk}},
             ],
         },

@@ -172,6 +172,7 @@ def test_every_other_function_is_invoked_synchronously():
     invoked_by = {function for kind in ("HttpApi", "SQS", "Schedule") for function, _ in sources(kind)}
     assert set(FUNCTIONS) - invoked_by == {
         "OperatorConfigure",
+        "OperatorErase",
         "OperatorHandOver",
         "OperatorPrepareChat",
         "OperatorReplay",

@@ -147,6 +147,8 @@ class FakeFrontStage:
             http.send_response(status)
             http.send_header("Content-Type", "application/vnd.msgpack" if is_packed else "application/json")
             http.send_header("Content-Length", str(len(payload)))
+            if status == 429:
+                http.send_header("Retry-After", "0")
             http.end_headers()
             http.wfile.write(payload)
 

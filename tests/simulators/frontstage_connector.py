@@ -63,6 +63,9 @@ MAX_ENVELOPES = 25
 REQUEST_TIMEOUT_SECONDS = 60.0
 """The connector waits at least 60 s for SE_MESSAGE_RECEIVED (section 7)."""
 
+MAX_TURNS = 5
+"""How often a post is made that is answered 429 (10.6), each time after what `Retry-After` asks for."""
+
 CONTENT_FIELDS: dict[str, Any] = {
     name: ANY
     for name in (
@@ -203,6 +206,12 @@ class PushVerifier:
         return "ok"
 
 
+def asked_pause(http_status: int | None, headers: Mapping[str, str]) -> float | None:
+    """Seconds after which a call that was too many is to be made again; None if it was not."""
+    asked = headers.get("Retry-After", "")
+    return (float(asked) if asked.isdecimal() else 1.0) if http_status == 429 else None
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # mode
 
@@ -334,11 +343,17 @@ class Connector:
             return {"http_status": None, "answer": None, "headers": {}, "error": f"no answer: {type(problem).__name__}"}
 
     async def post_envelope(self, envelope: dict[str, Any], spoil: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Post one envelope to ``/messages`` and write down what came back."""
+        """Post one envelope to ``/messages``, the same again while it is one too many, and write down what came back."""
         record: dict[str, Any] = {"time": utc_now(), "envelope": envelope, "http_status": None, "answer": None}
         self.sent.append(record)
-        result = await self.call("POST", "/messages", json.dumps(envelope).encode(), spoil)
-        record.update(http_status=result["http_status"], answer=result["answer"])
+        body = json.dumps(envelope).encode()
+        for turn in range(1, MAX_TURNS + 1):
+            result = await self.call("POST", "/messages", body, spoil)
+            record.update(http_status=result["http_status"], answer=result["answer"], turns=turn)
+            pause = asked_pause(result["http_status"], result["headers"])
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
         return result
 
     @staticmethod

@@ -27,7 +27,7 @@ from tests.simulators.common import (
     open_client,
     utc_now,
 )
-from tests.simulators.frontstage_connector import SIGNING_FIELDS, Signer
+from tests.simulators.frontstage_connector import MAX_TURNS, SIGNING_FIELDS, Signer, asked_pause
 
 JSON_TYPE = "application/json"
 MSGPACK_TYPE = "application/vnd.msgpack"
@@ -422,12 +422,20 @@ class Caller:
             "format": self.form.body,
             "http_status": None,
             "answer": None,
+            "turns": 1,
         }
         self.records.append(record)
         if fault is not None and fault.lose_request:
             answer = Answer(None, lost="request")
         else:
             answer = await self._exchange(method, path, body, headers or {}, spoil)
+            for _ in range(1, MAX_TURNS):
+                pause = asked_pause(answer.http_status, answer.headers) if method == "POST" else None
+                if pause is None:
+                    break
+                record["turns"] += 1
+                await asyncio.sleep(pause)
+                answer = await self._exchange(method, path, body, headers or {}, spoil)
             record["http_status"], record["answer"] = answer.http_status, answer.body
             if fault is not None and fault.lose_answer:
                 # The record still shows what the server said; the client must not.

@@ -101,6 +101,15 @@ def test_request_start_say_echo_and_stop(quiet: Simulator, server: FakeFrontStag
     assert quiet.control("anomalies")["counts"] == {}
 
 
+def test_too_many_envelopes_are_posted_again_after_what_was_asked_for(quiet: Simulator, server: FakeFrontStage) -> None:
+    server.trouble = [429, 429]
+    quiet.control("start", {"tracking_id": "t-1"})
+    starts = posts(server, "ES_CHAT_START")
+    assert len(starts) == 3
+    assert starts[0] == starts[1] == starts[2], "the same envelope"
+    assert server.chats.keys() == {"t-1"}
+
+
 def test_agents_words_come_by_poll_and_are_confirmed(chat: Simulator, server: FakeFrontStage) -> None:
     chat.control("start", {"tracking_id": "t-1", "text": "Hi"})
     agent_says(server, "a-1", "Hello", 2)

@@ -39,6 +39,9 @@ pub(crate) struct Proof {
     pub(crate) nonce: Nonce,
     /// Whether it came in the answer to a call of ours, which nobody can repeat: its nonce is none.
     is_answer: bool,
+    /// How many envelopes a second its sender may post. Agents' clients have no such limit, and an answer to a call of ours
+    /// comes at our own pace.
+    pub(crate) envelopes_per_second: Option<u32>,
     pub(crate) now: EpochMillis,
 }
 
@@ -85,7 +88,8 @@ pub(crate) async fn gateway(ctx: &Ctx, key: Slug, request: RawRequest) -> Result
     let id = AccountId::new(Platform::Frontstage, key);
     let Connector { snapshot, account, settings, secrets } = connector(ctx, &id).await?;
     let (request, nonce) = verify(request, &secrets, now).map_err(|failure| unproven(ctx, &id, failure, now))?;
-    let proof = Proof { account: id, workplace: None, nonce, is_answer: false, now };
+    let envelopes_per_second = Some(settings.envelopes_per_second);
+    let proof = Proof { account: id, workplace: None, nonce, is_answer: false, envelopes_per_second, now };
     Ok(GatewayCall { snapshot, account, settings, request, proof })
 }
 
@@ -104,7 +108,8 @@ impl Connector {
         let Self { snapshot, account, settings, .. } = self;
         // Only a bare payload is named by its nonce, and an answer holds none.
         let nonce = Nonce { key_id: String::new(), value: String::new() };
-        let proof = Proof { account: account.id.clone(), workplace: None, nonce, is_answer: true, now };
+        let account_id = account.id.clone();
+        let proof = Proof { account: account_id, workplace: None, nonce, is_answer: true, envelopes_per_second: None, now };
         GatewayCall { snapshot, account, settings, request, proof }
     }
 }
@@ -144,7 +149,8 @@ pub(crate) async fn workplace(ctx: &Ctx, workplace: Workplace, request: RawReque
         let Some(keys) = keys else { continue };
         match verify(request.clone(), &keys, now) {
             Ok((request, nonce)) => {
-                let proof = Proof { account: id, workplace: Some(workplace.clone()), nonce, is_answer: false, now };
+                let number = Some(workplace.clone());
+                let proof = Proof { account: id, workplace: number, nonce, is_answer: false, envelopes_per_second: None, now };
                 return Ok(WorkplaceCall { desk, workplace, request, proof });
             }
             Err(failure) => refused = Some((id, failure)),

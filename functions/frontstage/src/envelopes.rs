@@ -37,6 +37,14 @@ pub(crate) async fn read(
         Ok(batch) => batch,
         Err(error) => return Ok(Err(error.to_reply_in(format, request_id))),
     };
+    if let Some(per_second) = proof.envelopes_per_second
+        && !ctx.rates.admit(&proof.account, per_second, batch.items.len(), proof.now)
+    {
+        // Before anything is stored, the nonce included. Nothing of an array is taken.
+        tracing::warn!(account.id = %proof.account, "{} posts more than {per_second} envelopes a second", proof.account);
+        let words = format!("more than {per_second} envelopes a second");
+        return Ok(Err(WireError::new(Code::TooManyRequests, words).to_reply_in(format, request_id)));
+    }
     let mut nonce_guard = proof.nonce_guards();
     if batch.form == Form::Array {
         // Several writes follow, and the nonce can guard only one.

@@ -7,6 +7,7 @@ mod forms;
 pub mod health;
 pub mod messages;
 pub mod push;
+mod rates;
 mod streams;
 mod visitors;
 pub mod workplace_events;
@@ -26,6 +27,8 @@ use wire::{Reply, Terms as _};
 use crate::events::EventsCtx;
 use crate::push::PushingCtx;
 
+pub use crate::rates::Rates;
+
 /// What the handlers need.
 #[derive(Clone)]
 pub struct Ctx {
@@ -39,6 +42,8 @@ pub struct Ctx {
     pub askers: Arc<dyn Askers>,
     /// Accounts and secrets.
     pub roster: Arc<Roster>,
+    /// What gateways have posted lately.
+    pub rates: Arc<Rates>,
     /// Name of the function, for metrics.
     pub function: String,
 }
@@ -84,7 +89,8 @@ fn ctx(config: &Config, services: &Services, roster: Arc<Roster>) -> Ctx {
     let chats = services.chats(&roster, chats_frontstage::plan);
     let function = config.function.clone();
     let askers = services.askers();
-    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, askers, roster, function }
+    let rates = Arc::default();
+    Ctx { base: services.ctx(|store| store), acks: services.ctx(|store| store), chats, askers, roster, rates, function }
 }
 
 /// What a caller is told when a request did not happen (FrontStage contract 10.6).

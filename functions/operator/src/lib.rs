@@ -1,8 +1,9 @@
-//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats,
-//! and what is done once with vcita. No HTTP route leads
+//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats, erase, and what is done
+//! once with vcita. No HTTP route leads
 //! here; the right to invoke the function is the authentication.
 
 pub mod configure;
+pub mod erase;
 pub mod hand_over;
 pub mod prepare_chat;
 pub mod replay;
@@ -12,8 +13,8 @@ pub mod vcita;
 
 use std::sync::Arc;
 
-use app::Ctx;
 use app::chats::ChatCtx;
+use app::{Ctx, EraseCtx};
 use lambda::{Config, Services, SystemClock, SystemDice};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
@@ -37,6 +38,14 @@ pub fn connect_chats(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx) {
     let services = Services::connect(config);
     let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
     (services.ctx(|store| store), chats)
+}
+
+/// Connects what erasing needs: nobody's secrets.
+#[must_use]
+pub fn connect_erase(config: &Config) -> (Ctx<dyn DirectoryStore>, EraseCtx) {
+    let services = Services::connect(config);
+    let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
+    (services.ctx(|store| store), EraseCtx { erasure: services.erasure(), chats })
 }
 
 /// Connects what fetching filled-in forms needs.

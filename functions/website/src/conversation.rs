@@ -51,7 +51,10 @@ impl Call<'_> {
     pub(crate) async fn current(&self) -> Result<Option<Chat>, Problem> {
         let conversation = conversation_of(&self.site.account, &self.tracking()?);
         let found = self.ctx.chats.chats.chat(conversation, None).await?;
-        Ok(found.map(|(ChatRecord { chat, .. }, _)| chat))
+        let (now, kept) = (self.ctx.chats.clock.now(), self.ctx.chats.kept);
+        // The table's clean-up may be days late.
+        let is_kept = |chat: &Chat| !matches!(chat.state, State::Closed { at, .. } if at.plus(kept) <= now);
+        Ok(found.map(|(ChatRecord { chat, .. }, _)| chat).filter(is_kept))
     }
 
     /// The chat with the sentences after a counter: one read, or none where there is nothing after it.

@@ -52,6 +52,10 @@ async fn offer(call: &Call<'_>) -> Result<Option<RoutingModel>, Problem> {
     };
     let site = &call.site;
     let Some(matched) = site.rules()?.evaluate(&page, call.ctx.chats.clock.now()) else { return Ok(None) };
+    if let Some(address) = matched.logged_page(&page) {
+        let id = &site.account.id;
+        tracing::info!(account.id = %id, page.url = %address, "a page of {id} is offered something: {address}");
+    }
     let mut model = matched.routing_model();
     // The rule's language, else the browser's.
     let culture = matched.rule.literal_culture.clone().filter(|culture| !culture.is_empty()).or_else(|| call.language());

@@ -38,6 +38,8 @@ pub struct Config {
     pub retry_delays: Vec<Duration>,
     /// Attempts in all.
     pub max_attempts: u32,
+    /// How long what was said is kept after it was said.
+    pub retention: Duration,
     /// Whether loopback addresses and plain http may be called: local stacks only.
     pub allow_loopback_targets: bool,
     /// `error`, `warn`, `info` or `debug`.
@@ -97,6 +99,7 @@ impl Config {
             ack_timeout: Duration::from_secs(u64::from(number("DESKBRIDGE_ACK_TIMEOUT_SECONDS", "90", 1..=900)?)),
             retry_delays,
             max_attempts: number("DESKBRIDGE_MAX_ATTEMPTS", "3", 1..=10)?,
+            retention: Duration::from_secs(u64::from(number("DESKBRIDGE_RETENTION_DAYS", "90", 7..=3650)?) * 86_400),
             allow_loopback_targets: or("DESKBRIDGE_ALLOW_LOOPBACK_TARGETS", "false") == "true",
             log_level: or("DESKBRIDGE_LOG_LEVEL", "info"),
         })
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!(config.ack_timeout, Duration::from_secs(90));
         assert_eq!(config.retry_delays, [Duration::from_secs(30), Duration::from_secs(120)]);
         assert_eq!((config.max_attempts, config.allow_loopback_targets), (3, false));
+        assert_eq!(config.retention, Duration::from_secs(7_776_000), "90 days");
     }
 
     #[test]
@@ -128,6 +132,8 @@ mod tests {
             ("DESKBRIDGE_ACK_TIMEOUT_SECONDS", "soon"),
             ("DESKBRIDGE_ACK_TIMEOUT_SECONDS", "901"),
             ("DESKBRIDGE_MAX_ATTEMPTS", "0"),
+            ("DESKBRIDGE_RETENTION_DAYS", "6"),
+            ("DESKBRIDGE_RETENTION_DAYS", "3651"),
             ("DESKBRIDGE_RETRY_DELAYS_SECONDS", "30;120"),
             ("DESKBRIDGE_TABLE", ""),
         ] {

@@ -1,13 +1,14 @@
 //! The real services behind the ports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::Ctx;
 use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, Grants, Paces, PushQueue, PushStates, Results};
+use ports::{Askers, Clock as _, Erasure, Grants, Paces, PushQueue, PushStates, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoPaces, DynamoStore};
@@ -21,6 +22,7 @@ pub struct Services {
     connection: Connection,
     store: Arc<DynamoStore>,
     queue: Arc<SqsQueue>,
+    kept: Duration,
 }
 
 impl Services {
@@ -28,7 +30,7 @@ impl Services {
     #[must_use]
     pub fn connect(config: &Config) -> Self {
         let connection = connection(config);
-        Self { store: store(&connection, config), queue: queue(&connection, config), connection }
+        Self { store: store(&connection, config), queue: queue(&connection, config), connection, kept: config.retention }
     }
 
     /// What moving chats needs, with plans out of `roster` as their platform reads them.
@@ -40,7 +42,14 @@ impl Services {
             pushes: self.pushes(),
             clock: Arc::new(SystemClock),
             plans: Arc::new(RosterPlans::new(roster.clone(), read)),
+            kept: self.kept,
         }
+    }
+
+    /// What erases persons.
+    #[must_use]
+    pub fn erasure(&self) -> Arc<dyn Erasure> {
+        Arc::new(DynamoChats::beside(&self.store))
     }
 
     /// The lists of filled-in forms.
@@ -72,7 +81,7 @@ impl Services {
             Ok(secrets) => roster.hold_ahead(secrets, now),
             Err(error) => warn!(%error, "secrets could not be read during INIT"),
         }
-        (Self { connection, store, queue }, Arc::new(roster))
+        (Self { connection, store, queue, kept: config.retention }, Arc::new(roster))
     }
 
     /// Tokens that platforms granted.
@@ -120,7 +129,7 @@ impl Services {
 }
 
 fn store(connection: &Connection, config: &Config) -> Arc<DynamoStore> {
-    Arc::new(DynamoStore::new(connection, config.table.clone()))
+    Arc::new(DynamoStore::new(connection, config.table.clone()).keeping(config.retention))
 }
 
 fn queue(connection: &Connection, config: &Config) -> Arc<SqsQueue> {

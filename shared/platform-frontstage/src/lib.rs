@@ -60,7 +60,7 @@ pub use scenario::{
     ScenarioInfo, ScenarioResultInfo, ScenarioResultValueInfo, ScreenControlInfo, ScreenControlParameterInfo, ScreenInfo,
 };
 pub use settings::{AccountSettings, Key, MessageGateway, Secrets, Settings, SettingsProblem};
-pub use stream::{StreamAnswer, given_envelope, handed_envelope, kept_envelope};
+pub use stream::{StreamAnswer, given_envelope, handed_envelope, kept_envelope, text_in_stream};
 pub use structure::{Dir, Emission, Structure};
 pub use telling::{Told, list_for_agent, list_for_gateway, response, tell};
 pub use words::{Channel, ChatStatus, ChatType, ClosedBy, ControlType, Direction, Model, Signal};

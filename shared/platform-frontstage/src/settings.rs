@@ -2,6 +2,7 @@
 //! its keys. An account that is a desk is configured in [`crate::desk`].
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use chat::Workplace;
 use model::Account;
@@ -100,6 +101,8 @@ pub struct Settings {
     /// Whether a `DeliverySystemId` alone makes a repetition recognisable. Off for carriers that use ids again (section
     /// 7, third row).
     pub unique_delivery_ids: bool,
+    /// How many envelopes its connector may post in a second, and at once (section 12).
+    pub envelopes_per_second: u32,
     /// Its chats; `None` if it carries messages only.
     pub chat: Option<ChatSettings>,
     /// The web site whose browsers it serves (section 8), as it is written: whoever serves them reads it. `None` if a
@@ -125,6 +128,8 @@ struct SettingsText {
     message_gateways: Vec<GatewayText>,
     #[serde(default = "yes")]
     unique_delivery_ids: bool,
+    #[serde(default = "usual_envelopes")]
+    envelopes_per_second: u32,
     #[serde(default)]
     chat: Option<ChatText>,
     #[serde(default)]
@@ -157,6 +162,14 @@ pub(crate) const fn yes() -> bool {
     true
 }
 
+/// The rate of section 12.
+const fn usual_envelopes() -> u32 {
+    50
+}
+
+/// The rates that can be configured. The least is the largest array (10.2): at any rate it is taken after a second at most.
+const ENVELOPES_PER_SECOND: RangeInclusive<u32> = 25..=10_000;
+
 impl Settings {
     /// Reads and checks the settings of an account.
     ///
@@ -166,6 +179,9 @@ impl Settings {
         let text = SettingsText::deserialize(&account.settings).map_err(|e| problem(format!("settings: {e}")))?;
         if text.peer_address.is_empty() {
             return Err(problem("peer_address is empty"));
+        }
+        if !ENVELOPES_PER_SECOND.contains(&text.envelopes_per_second) {
+            return Err(problem("envelopes_per_second is not 25 to 10000"));
         }
         let chat = text.chat.map(ChatText::check).transpose().map_err(|e| problem(format!("chat: {e}")))?;
         let push_url = text.push_url.map(|url| check_push_url(&url)).transpose()?;
@@ -209,6 +225,7 @@ impl Settings {
             push_url,
             message_gateways,
             unique_delivery_ids: text.unique_delivery_ids,
+            envelopes_per_second: text.envelopes_per_second,
             chat,
             website: text.website,
             scenarios: text.scenarios,
@@ -447,6 +464,7 @@ pub(crate) mod tests {
         assert_eq!(settings.peer_address, "!MailLink");
         assert_eq!(settings.peer_port, None);
         assert!(settings.unique_delivery_ids);
+        assert_eq!(settings.envelopes_per_second, 50);
         assert_eq!(settings.message_gateways.len(), 3);
         assert_eq!(settings.gateway(MAIL.parse().unwrap()).unwrap().direction, Direction::Both);
         assert!(settings.is_pushed());
@@ -455,8 +473,10 @@ pub(crate) mod tests {
     #[test]
     fn broken_settings_are_refused_with_the_rule() {
         const PARENT: &str = "message_gateways[1]: parent joins an inbound gateway to another inbound gateway of this account";
-        let table: [(&str, Value, &str); 14] = [
+        let table: [(&str, Value, &str); 16] = [
             ("/peer_address", json!(""), "peer_address is empty"),
+            ("/envelopes_per_second", json!(24), "envelopes_per_second is not 25 to 10000"),
+            ("/envelopes_per_second", json!(10_001), "envelopes_per_second is not 25 to 10000"),
             ("/push_url", json!("nowhere"), "push_url is not a URL"),
             ("/push_url", json!("ftp://a.example/"), "push_url is not an https URL"),
             ("/push_url", json!("https://u:p@a.example/"), "push_url has a user, a password or a fragment"),

@@ -59,6 +59,12 @@ pub fn handed_envelope(kept: &[u8], seq: u64, started_at: EpochMillis) -> Result
     Ok(node)
 }
 
+/// A text as it stands in what is kept of an envelope. Its length comes before it, so a longer text that holds it is another.
+#[must_use]
+pub fn text_in_stream(text: &str) -> Vec<u8> {
+    Format::MsgPack.write(&Node::from(text))
+}
+
 fn id(stream: &str, seq: u64) -> Uuid {
     derived_guid(&["stream", stream, &seq.to_string()])
 }

@@ -6,6 +6,7 @@
 
 mod askers;
 mod chats;
+mod erasure;
 mod grants;
 mod installs;
 mod offers;
@@ -27,6 +28,7 @@ pub use chats::{
     AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore,
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
+pub use erasure::{Erased, Erasing, Erasure, Identity, PersonFound};
 pub use grants::{Grant, Grants, StoredGrant};
 pub use installs::{Consent, ConsentEnd, Installs};
 pub use offers::{HandOut, HandOuts, HandedOut, Offer, Offers};

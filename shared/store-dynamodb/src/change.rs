@@ -52,6 +52,24 @@ impl Change {
         Self { kind: Kind::Delete, ..Self::update(key) }
     }
 
+    /// In place of the change: the item is removed.
+    pub(crate) fn into_delete(self) -> Self {
+        Self::delete(self.key)
+    }
+
+    /// The same with an end of the item, for the table's clean-up: seconds since the epoch.
+    #[must_use]
+    pub(crate) fn kept_until(mut self, seconds: i64) -> Self {
+        match &mut self.kind {
+            Kind::Put(item) => {
+                item.insert(attribute::EXPIRES_AT.to_owned(), number(seconds));
+            }
+            Kind::Update => self.set(attribute::EXPIRES_AT, number(seconds)),
+            Kind::Delete => {}
+        }
+        self
+    }
+
     /// Changes attributes of the item.
     pub(crate) fn update(key: Key) -> Self {
         Self {

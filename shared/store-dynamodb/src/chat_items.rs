@@ -301,6 +301,11 @@ impl EntryItem {
         Ok(std::iter::once((key.clone(), to_item(&item)?)).chain(pieces).collect())
     }
 
+    /// Until when it is kept, and when it may be removed.
+    pub(crate) const fn ends(&self) -> (EpochMillis, EpochMillis) {
+        (self.valid_until, EpochMillis::new((self.expires_at - 1) * 1_000))
+    }
+
     fn offer(&self) -> Result<Option<Offer>, PortError> {
         let Some(delivery) = &self.delivery else { return Ok(None) };
         let (Some(rev), Some(attempt)) = (self.rev, self.attempt) else {

@@ -24,6 +24,7 @@ use crate::chat_items::{
     presence_attributes, push_attributes,
 };
 use crate::items::{self, Entity, attribute, corrupt, from_item, to_item, value};
+use crate::kept::{self, Kept};
 use crate::keys::{self, Item, Key, Range};
 use crate::results::{ResultItem, result_marks, result_put};
 use crate::store::{conversation_of, guard_changes, mark, receipt_changes, refusal, relay_changes, saved};
@@ -66,19 +67,22 @@ pub struct DynamoChats {
     /// The listing of the chat that was read or written last, by its conversation and `rev`. Whoever changes a chat has just
     /// read it, so that the change is told at the first try what it replaces. Where it is wrong the table refuses.
     last: Arc<Mutex<Option<(ConversationId, u64, Listing)>>>,
+    /// The thread whose chat was read last, and where it led, if that was nowhere: the chat there is gone by its age.
+    astray: Arc<Mutex<Option<(ConversationId, ConversationId)>>>,
 }
 
 impl DynamoChats {
     /// Chats in the table of `store`, over its client.
     #[must_use]
     pub fn beside(store: &DynamoStore) -> Self {
-        Self { table: store.table.clone(), last: Arc::default() }
+        Self { table: store.table.clone(), last: Arc::default(), astray: Arc::default() }
     }
 
     /// A store over the table of this name, reached through a client that was made elsewhere, e.g. with an interceptor.
     #[must_use]
     pub fn over(client: Client, table_name: impl Into<String>) -> Self {
-        Self { table: Table { client, name: table_name.into() }, last: Arc::default() }
+        let table = Table { client, name: table_name.into(), kept: kept::USUAL };
+        Self { table, last: Arc::default(), astray: Arc::default() }
     }
 
     fn note(&self, record: &ChatRecord) {
@@ -194,10 +198,14 @@ impl Chats for DynamoChats {
         said: Option<(Direction, &SentenceId)>,
     ) -> Result<Option<(ChatRecord, SaidBefore)>, PortError> {
         let (mut item, mut noted) = self.current(conversation, said).await?;
+        let mut astray = None;
         if let Some(lead) = item.take_if(|item| is_lead(item)) {
             // A prepared chat's conversation is no thread's own, so this leads no further.
-            (item, noted) = self.current(from_item::<LeadItem>(lead)?.leads_to, said).await?;
+            let leads_to = from_item::<LeadItem>(lead)?.leads_to;
+            (item, noted) = self.current(leads_to, said).await?;
+            astray = item.is_none().then_some((conversation, leads_to));
         }
+        *self.astray.lock().unwrap_or_else(PoisonError::into_inner) = astray;
         let Some(record) = item.map(record_of).transpose()? else { return Ok(None) };
         self.note(&record);
         let said = noted.map(from_item::<SaidItem>).transpose()?;
@@ -243,7 +251,10 @@ impl Chats for DynamoChats {
 
     async fn save(&self, change: &ChatChange) -> Result<ChatSaved, PortError> {
         let before = change.expected_rev.and_then(|rev| self.noted(change.record.chat.conversation(), rev));
-        let mut write = Write::new(change, before)?;
+        let conversation = change.record.chat.conversation();
+        let astray = *self.astray.lock().unwrap_or_else(PoisonError::into_inner);
+        let leads_to = astray.filter(|(thread, _)| *thread == conversation).map(|(_, leads_to)| leads_to);
+        let mut write = Write::new(change, before, leads_to, self.table.kept)?;
         for _ in 0..RACES {
             let Outcome::Cancelled(verdicts) = self.table.transact_made(&|| write.changes()).await? else {
                 self.note(&change.record);
@@ -618,11 +629,20 @@ struct Write<'a> {
     noted: HashMap<Key, Vec<String>>,
     /// The receipt, as long as it may be owed.
     receipt: Option<&'a OwedReceipt>,
+    /// Where the thread leads whose new chat this is, if there is nothing any more.
+    leads_to: Option<ConversationId>,
+    /// How long what is said is kept.
+    kept: Kept,
 }
 
 impl<'a> Write<'a> {
     /// `before` is where the chat is believed to be listed; without it, where it will be.
-    fn new(change: &'a ChatChange, before: Option<Listing>) -> Result<Self, PortError> {
+    fn new(
+        change: &'a ChatChange,
+        before: Option<Listing>,
+        leads_to: Option<ConversationId>,
+        kept: Kept,
+    ) -> Result<Self, PortError> {
         let id = change.record.chat.id;
         let mut agents: Vec<&AgentChange> = Vec::new();
         for next in &change.agents {
@@ -653,7 +673,8 @@ impl<'a> Write<'a> {
             chat.insert(keys::DUE_AT.to_owned(), number(at.millis()));
         }
         let before = change.expected_rev.map(|_| before.unwrap_or_else(|| Listing::from(&change.record)));
-        Ok(Self { change, chat, agents, said, confirmed, before, noted: HashMap::new(), receipt: change.receipt.as_ref() })
+        let (noted, receipt) = (HashMap::new(), change.receipt.as_ref());
+        Ok(Self { change, chat, agents, said, confirmed, before, noted, receipt, leads_to, kept })
     }
 
     /// What has a condition first, in the order in which it is looked at; then whatever has none.
@@ -677,10 +698,10 @@ impl<'a> Write<'a> {
             changes.push(confirm.if_present());
         }
         if let Some(receipt) = self.receipt {
-            changes.extend(receipt_changes(receipt)?);
+            changes.extend(receipt_changes(receipt, self.kept)?);
         }
         if let Some(relay) = &self.change.relay {
-            changes.extend(relay_changes(relay)?);
+            changes.extend(relay_changes(relay, self.kept, self.change.now)?);
         }
         changes.extend(self.mark_changes()?);
         changes.extend(self.sentence_puts()?);
@@ -732,7 +753,7 @@ impl<'a> Write<'a> {
         // A confirmation of what is not there is none.
         self.confirmed.retain(|_| !verdicts.next().is_some_and(|verdict| verdict.is_refusal()));
         if let Some(owed) = self.receipt {
-            let of = receipt_changes(owed)?.len();
+            let of = receipt_changes(owed, self.kept)?.len();
             // Nobody is told less than before, nor of what is not there.
             if verdicts.by_ref().take(of).filter(Verdict::is_refusal).count() > 0 {
                 self.receipt = None;
@@ -752,7 +773,17 @@ impl<'a> Write<'a> {
 
     fn chat_put(&self) -> Result<Change, PortError> {
         let mut put = Change::put(Key::chat(self.change.record.chat.conversation()), self.chat.clone());
-        let (Some(rev), Some(before)) = (self.change.expected_rev, &self.before) else { return Ok(put.if_absent()) };
+        // A chat that goes on has no end. One that is closed is still there when its last sentence is gone: a new one that
+        // begins in its place counts on, so that their sentences never stand under the same keys.
+        if let Some(closed_at) = Listing::from(&self.change.record).closed_at {
+            put = self.kept.end_behind(put, closed_at);
+        }
+        let (Some(rev), Some(before)) = (self.change.expected_rev, &self.before) else {
+            return Ok(match self.leads_to {
+                Some(nowhere) => put.if_is(attribute::LEADS_TO, Some(value(nowhere)?)),
+                None => put.if_absent(),
+            });
+        };
         put = put.if_is(attribute::REV, Some(number(rev)));
         for (name, value) in before.attributes()? {
             put = put.if_is(name, value);
@@ -791,6 +822,10 @@ impl<'a> Write<'a> {
     }
 
     fn said_change(&self, key: &Key, places: &[String]) -> Result<Change, PortError> {
+        Ok(self.kept.end(self.places(key, places)?, self.change.now))
+    }
+
+    fn places(&self, key: &Key, places: &[String]) -> Result<Change, PortError> {
         let Some(noted) = self.noted.get(key) else {
             let mut change = Change::update(key.clone());
             mark::<SaidItem>(&mut change);
@@ -844,7 +879,13 @@ impl<'a> Write<'a> {
             }
             let confirmed = self.change.confirmed.iter().find(|(_, _, counter, _)| *counter == sentence.counter && *counter > 0);
             let items = SentenceItem::items(&key, sentence, confirmed.map(|(.., at)| *at))?;
-            puts.extend(items.into_iter().map(|(key, item)| Change::put(key, item)));
+            for (place, (key, item)) in items.into_iter().enumerate() {
+                let put = Change::put(key, item);
+                // The sentence comes first, then its parts.
+                let is_part = place > 0;
+                let end = if is_part { self.kept.end_behind(put, self.change.now) } else { self.kept.end(put, self.change.now) };
+                puts.push(end);
+            }
         }
         Ok(puts)
     }

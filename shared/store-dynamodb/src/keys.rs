@@ -34,6 +34,7 @@
 //! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
 //! | streams that are to be pushed | index `due`: `PUSHDUE#{shard}` | due time | query, one per shard |
 //! | when may this platform be called? | `PACE#{key}` | `PACE` | update on its instants |
+//! | what is there of a person? | all | all | scan, by `operator-erase` alone |
 //!
 //! All that a worker needs of a conversation stands in one partition, so that it is read with one batch and changed in
 //! one transaction. A conversation has as many writers as people who talk in it; a partition takes a thousand writes a
@@ -307,6 +308,11 @@ impl Key {
     pub(crate) fn of(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
         Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+
+    /// Its partition.
+    pub(crate) fn partition(&self) -> &str {
+        &self.pk
     }
 
     /// The lane that stands here.

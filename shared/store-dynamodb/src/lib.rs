@@ -1,8 +1,8 @@
 //! The stores in one DynamoDB table.
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
-//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`]
-//! and [`ports::Paces`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`],
+//! [`ports::Paces`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
 //! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
 //! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
 //! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
@@ -56,11 +56,18 @@
 //! | `hand_out` | 1 transaction |
 //! | `save_result` | 1 transaction |
 //! | `list` of results | 1 query and 1 batch read per hundred |
+//! | `find` | 1 scan of a page of 1 MB |
+//! | `erase_elsewhere` | the same, and 1 transaction per ten items that change; 1 batch read per entry above 320 KB |
+//! | `erase_conversation` | 2 queries, each per megabyte, and 1 transaction per ten items |
 //! | any that reads sentences or entries above 320 KB | 1 batch read more, of their parts |
 //!
 //! What a sentence costs does not depend on how many there are: no item grows with a chat.
 //!
 //! A transaction that meets another one on the same item is repeated a few times, then [`ports::PortError::Busy`].
+//!
+//! What was said has an end from the moment it is written: `expires_at` stands in every item of a conversation, and in those of a
+//! chat's transcript. A chat has one once it is closed, a week behind its last sentence, and the parts of what is too long for
+//! one item end a week behind it: the clean-up takes items in any order.
 //!
 //! Expiry is compared when something is written, with the time of the write. Reads have no time to compare with: they
 //! return what is there, and the table's clean-up removes it within a few days of its end.
@@ -69,10 +76,12 @@ mod askers;
 mod change;
 mod chat_items;
 mod chats;
+mod erasure;
 mod error;
 mod grants;
 mod installs;
 mod items;
+mod kept;
 mod keys;
 mod offers;
 mod paces;
@@ -80,8 +89,11 @@ mod results;
 mod store;
 mod table;
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 
+use crate::kept::Kept;
 use crate::table::Table;
 
 pub use crate::chats::DynamoChats;
@@ -103,6 +115,13 @@ impl DynamoStore {
     /// A store over the table of this name, reached through a client that was made elsewhere, e.g. with an interceptor.
     #[must_use]
     pub fn over(client: Client, table_name: impl Into<String>) -> Self {
-        Self { table: Table { client, name: table_name.into() } }
+        Self { table: Table { client, name: table_name.into(), kept: kept::USUAL } }
+    }
+
+    /// The same store, which keeps what was said for so long after it was written, instead of 90 days.
+    #[must_use]
+    pub fn keeping(mut self, kept: Duration) -> Self {
+        self.table.kept = Kept(kept);
+        self
     }
 }

@@ -22,7 +22,7 @@ impl Offers for DynamoStore {
         let seq = DynamoChats::beside(self).reserve_in(&stream, 1, now, None).await?;
         let offer = Offer { delivery: delivery.key.clone(), rev: delivery.rev + 1, attempt, handed_at: None };
         let entry = StreamEntry { seq, at: now, is_delivered: false, is_volatile: false, offer: Some(offer), body: body.clone() };
-        let mut changes = transition_changes(transition)?;
+        let mut changes = transition_changes(transition, self.table.kept)?;
         changes.extend(entry_puts(&[(stream.clone(), entry.clone())])?);
         if matches!(self.table.transact(changes).await?, Outcome::Stored) {
             return Ok(Saved::Yes);
@@ -51,7 +51,7 @@ impl HandOuts for DynamoStore {
             delivery.if_is(attribute::REV, Some(number(rev))),
             lane.if_present(),
             entry.if_present(),
-            story_put(key, story, *rev)?,
+            story_put(key, story, *rev, self.table.kept)?,
         ];
         let Outcome::Cancelled(verdicts) = self.table.transact(changes).await? else { return Ok(HandedOut::Yes) };
         match verdicts.into_iter().next() {

@@ -22,6 +22,7 @@ use crate::items::{
     self, AccountItem, AnswerItem, ConversationItem, DeliveryItem, EventItem, InstallationItem, LaneItem, MessageItem,
     MessagePartItem, OnceItem, StoryItem, TenantItem, ThreadItem, attribute, corrupt, from_item, to_item, value,
 };
+use crate::kept::Kept;
 use crate::keys::{self, Item, Key, StoryMark};
 use crate::table::{Outcome, Verdict};
 
@@ -83,7 +84,8 @@ impl InboundStore for DynamoStore {
 
     async fn accept(&self, acceptance: &Acceptance) -> Result<AcceptOutcome, PortError> {
         let guards = &acceptance.guards;
-        let Outcome::Cancelled(verdicts) = self.table.transact_made(&|| acceptance_changes(acceptance)).await? else {
+        let Outcome::Cancelled(verdicts) = self.table.transact_made(&|| acceptance_changes(acceptance, self.table.kept)).await?
+        else {
             return Ok(AcceptOutcome::Stored);
         };
         if let Some(refusal) = refusal(guards, &verdicts)? {
@@ -160,8 +162,9 @@ impl AckStore for DynamoStore {
             Some(route) => delivery.if_is(attribute::ROUTE, Some(value(route)?)),
             None => delivery,
         });
-        changes.push(Change::put(story, entry));
-        changes.extend(alias_change(&ack.delivery, ack.alias.as_ref())?);
+        let kept = self.table.kept;
+        changes.push(kept.end(Change::put(story, entry), ack.story.at));
+        changes.extend(alias_change(&ack.delivery, ack.alias.as_ref(), kept, ack.story.at)?);
 
         let Outcome::Cancelled(verdicts) = self.table.transact(changes).await? else { return Ok(AckOutcome::Stored) };
         if let Some(refusal) = refusal(&ack.guards, &verdicts)? {
@@ -217,11 +220,13 @@ impl DeliveryStore for DynamoStore {
         if transition.leaves_lane && transition.lane.head() != Some(key.entry()) {
             return Ok(Saved::Conflict);
         }
-        let mut changes = transition_changes(transition)?;
-        changes.extend(alias_change(key, transition.alias.as_ref())?);
+        let kept = self.table.kept;
+        let mut changes = transition_changes(transition, kept)?;
+        let at = transition.story.as_ref().map_or(transition.delivery.created_at, |story| story.at);
+        changes.extend(alias_change(key, transition.alias.as_ref(), kept, at)?);
         if let Some(receipt) = &transition.receipt {
-            changes.push(delivery_put(receipt)?.if_absent());
-            changes.extend(lane_appends(std::slice::from_ref(receipt))?);
+            changes.push(delivery_put(receipt, kept)?.if_absent());
+            changes.extend(lane_appends(std::slice::from_ref(receipt), kept)?);
         }
         match self.table.transact(changes).await? {
             Outcome::Stored => Ok(Saved::Yes),
@@ -254,6 +259,7 @@ impl DeliveryStore for DynamoStore {
             remote.set(attribute::REMOTE_STATUS, value(status)?);
             remote.set(attribute::REMOTE_CHANGED_AT, value(thread.changed_at)?);
             remote.set(attribute::REMOTE_MEMO, value(&thread.memo)?);
+            let remote = self.table.kept.end(remote, thread.changed_at);
             match self.table.transact(vec![pointer, remote]).await? {
                 Outcome::Stored => return Ok(status),
                 Outcome::Cancelled(verdicts) => known = refused_thread(verdicts)?,
@@ -445,11 +451,13 @@ impl StoryStore for DynamoStore {
         // A failure that has not left its lane yet would stand there twice.
         let lane = lane_append(&delivery.lane(), vec![value(delivery.entry())?], due_at)
             .if_lacks(attribute::PENDING, value(delivery.entry())?);
-        let changes = vec![
-            back.if_is(attribute::STATE, Some(value("failed")?)),
-            lane,
-            Change::put(content_story_key(delivery, story)?, story_item(delivery, story)?),
-        ];
+        let story_put = Change::put(content_story_key(delivery, story)?, story_item(delivery, story)?);
+        // What is delivered once more must not end on its way. A long text's parts end later than it would have.
+        let message = Change::update(Key::message(delivery.message)).if_present();
+        let conversation = Change::update(Key::conversation(delivery.message.conversation())).if_present();
+        let back = back.if_is(attribute::STATE, Some(value("failed")?));
+        let changes = [back, lane, story_put, message, conversation];
+        let changes = changes.into_iter().map(|change| self.table.kept.end(change, story.at)).collect();
         Ok(match self.table.transact(changes).await? {
             Outcome::Stored => Saved::Yes,
             Outcome::Cancelled(_) => Saved::Conflict,
@@ -488,54 +496,57 @@ pub(crate) fn mark<E: items::Entity>(change: &mut Change) {
 }
 
 /// Guards, names of the event, the conversation, and then whatever has no condition of its own.
-fn acceptance_changes(acceptance: &Acceptance) -> Result<Vec<Change>, PortError> {
+fn acceptance_changes(acceptance: &Acceptance, kept: Kept) -> Result<Vec<Change>, PortError> {
     let Acceptance { conversation, may_create, message, events, deliveries, guards } = acceptance;
     let now = message.accepted_at;
     let mut changes = guard_changes(guards, now)?;
     for (event, valid_until) in longest_kept(events) {
         let item = to_item(&EventItem::new(message.id, valid_until))?;
-        changes.push(Change::put(Key::event(&message.origin, event), item).if_absent_or_expired(now));
+        let put = Change::put(Key::event(&message.origin, event), item).if_absent_or_expired(now);
+        // What is kept as long as the message ends with it.
+        changes.push(if valid_until.is_none() { kept.end(put, now) } else { put });
     }
-    changes.push(conversation_change(conversation, *may_create)?);
-    changes.extend(message_changes(std::slice::from_ref(message), deliveries)?);
+    changes.push(kept.end(conversation_change(conversation, *may_create)?, now));
+    changes.extend(message_changes(std::slice::from_ref(message), deliveries, kept)?);
     Ok(changes)
 }
 
 /// Messages of a conversation whose place is taken in the same transaction, and their deliveries.
-fn message_changes(messages: &[Message], deliveries: &[NewDelivery]) -> Result<Vec<Change>, PortError> {
+fn message_changes(messages: &[Message], deliveries: &[NewDelivery], kept: Kept) -> Result<Vec<Change>, PortError> {
     let mut changes = Vec::new();
     for message in messages {
         let (item, parts) = MessageItem::split(message)?;
-        changes.push(Change::put(Key::message(message.id), to_item(&item)?).if_absent());
+        let at = message.accepted_at;
+        changes.push(kept.end(Change::put(Key::message(message.id), to_item(&item)?).if_absent(), at));
         for part in parts {
-            changes.push(Change::put(part.key(), to_item(&part)?));
+            changes.push(kept.end_behind(Change::put(part.key(), to_item(&part)?), at));
         }
     }
-    changes.extend(deliveries.iter().map(delivery_put).collect::<Result<Vec<_>, _>>()?);
-    changes.extend(lane_appends(deliveries)?);
+    changes.extend(deliveries.iter().map(|new| delivery_put(new, kept)).collect::<Result<Vec<_>, _>>()?);
+    changes.extend(lane_appends(deliveries, kept)?);
     Ok(changes)
 }
 
 /// What a chat's change tells another platform's staff: first the conversation, on its place, then the rest.
-pub(crate) fn relay_changes(relay: &Relay) -> Result<Vec<Change>, PortError> {
+pub(crate) fn relay_changes(relay: &Relay, kept: Kept, now: EpochMillis) -> Result<Vec<Change>, PortError> {
     let conversation = &relay.conversation;
     let item = to_item(&ConversationItem::from(conversation))?;
     let visitor = value(&conversation.visitor.account)?;
     let place = Change::put(Key::conversation(conversation.id), item).if_place(number(conversation.last_seq), visitor);
-    let mut changes = vec![place];
-    changes.extend(message_changes(&relay.messages, &relay.deliveries)?);
+    let mut changes = vec![kept.end(place, now)];
+    changes.extend(message_changes(&relay.messages, &relay.deliveries, kept)?);
     Ok(changes)
 }
 
 /// The receipt that a chat's change owes: first what was reported of the sentence's delivery, on what was before, then the rest.
 /// Its `rev` counts on, so that a worker that has read it does not report less.
-pub(crate) fn receipt_changes(owed: &OwedReceipt) -> Result<Vec<Change>, PortError> {
+pub(crate) fn receipt_changes(owed: &OwedReceipt, kept: Kept) -> Result<Vec<Change>, PortError> {
     let mut said = Change::update(Key::delivery(&owed.of));
     said.set(attribute::REPORTED, value(owed.status)?);
     said.increment(attribute::REV);
     let lower = owed.status.lower().map(value).collect::<Result<_, _>>()?;
-    let mut changes = vec![said.if_present().if_absent_or_one_of(attribute::REPORTED, lower), delivery_put(&owed.new)?];
-    changes.extend(lane_appends(std::slice::from_ref(&owed.new))?);
+    let mut changes = vec![said.if_present().if_absent_or_one_of(attribute::REPORTED, lower), delivery_put(&owed.new, kept)?];
+    changes.extend(lane_appends(std::slice::from_ref(&owed.new), kept)?);
     Ok(changes)
 }
 
@@ -629,22 +640,26 @@ fn longest_kept(events: &[(EventKey, Option<EpochMillis>)]) -> Vec<(&EventKey, O
     events
 }
 
-fn delivery_put(new: &NewDelivery) -> Result<Change, PortError> {
-    Ok(Change::put(Key::delivery(&new.delivery.key), to_item(&DeliveryItem::from(&new.delivery))?))
+fn delivery_put(new: &NewDelivery, kept: Kept) -> Result<Change, PortError> {
+    let put = Change::put(Key::delivery(&new.delivery.key), to_item(&DeliveryItem::from(&new.delivery))?);
+    Ok(kept.end(put, new.delivery.created_at))
 }
 
 /// One change per lane that the deliveries wait in.
-fn lane_appends(deliveries: &[NewDelivery]) -> Result<Vec<Change>, PortError> {
-    let mut lanes: Vec<(LaneKey, Vec<_>, EpochMillis)> = Vec::new();
+fn lane_appends(deliveries: &[NewDelivery], kept: Kept) -> Result<Vec<Change>, PortError> {
+    let mut lanes: Vec<(LaneKey, Vec<_>, &NewDelivery)> = Vec::new();
     for new in deliveries {
         let key = new.delivery.key.lane();
         let entry = value(new.delivery.key.entry())?;
         match lanes.iter_mut().find(|(lane, ..)| *lane == key) {
             Some((_, entries, _)) => entries.push(entry),
-            None => lanes.push((key, vec![entry], new.due_at)),
+            None => lanes.push((key, vec![entry], new)),
         }
     }
-    Ok(lanes.into_iter().map(|(lane, entries, due_at)| lane_append(&lane, entries, due_at)).collect())
+    let append = |(lane, entries, new): (LaneKey, _, &NewDelivery)| {
+        kept.end(lane_append(&lane, entries, new.due_at), new.delivery.created_at)
+    };
+    Ok(lanes.into_iter().map(append).collect())
 }
 
 fn lane_append(lane: &LaneKey, entries: Vec<aws_sdk_dynamodb::types::AttributeValue>, due_at: EpochMillis) -> Change {
@@ -669,18 +684,18 @@ fn saved_delivery(delivery: &Delivery) -> Result<Change, PortError> {
 }
 
 /// The delivery, its lane, and what the story says: the first two have conditions.
-pub(crate) fn transition_changes(transition: &Transition) -> Result<Vec<Change>, PortError> {
+pub(crate) fn transition_changes(transition: &Transition, kept: Kept) -> Result<Vec<Change>, PortError> {
     let key = &transition.delivery.key;
     let mut changes = vec![saved_delivery(&transition.delivery)?, saved_lane(transition)?];
     if let Some(story) = &transition.story {
-        changes.push(story_put(key, story, transition.delivery.rev)?);
+        changes.push(story_put(key, story, transition.delivery.rev, kept)?);
     }
     Ok(changes)
 }
 
 /// An entry of the story of a delivery that had this `rev` before.
-pub(crate) fn story_put(key: &DeliveryKey, story: &StoryEntry, rev: u64) -> Result<Change, PortError> {
-    Ok(Change::put(Key::story(key, story.at, StoryMark::Rev(rev)), story_item(key, story)?))
+pub(crate) fn story_put(key: &DeliveryKey, story: &StoryEntry, rev: u64, kept: Kept) -> Result<Change, PortError> {
+    Ok(kept.end(Change::put(Key::story(key, story.at, StoryMark::Rev(rev)), story_item(key, story)?), story.at))
 }
 
 fn saved_lane(transition: &Transition) -> Result<Change, PortError> {
@@ -710,10 +725,15 @@ fn content_story_key(delivery: &DeliveryKey, story: &StoryEntry) -> Result<Key, 
     Ok(Key::story(delivery, story.at, StoryMark::Content(&bytes)))
 }
 
-fn alias_change(delivery: &DeliveryKey, alias: Option<&EventKey>) -> Result<Option<Change>, PortError> {
+fn alias_change(
+    delivery: &DeliveryKey,
+    alias: Option<&EventKey>,
+    kept: Kept,
+    at: EpochMillis,
+) -> Result<Option<Change>, PortError> {
     let Some(alias) = alias else { return Ok(None) };
     let item = to_item(&EventItem::new(delivery.message, None))?;
-    Ok(Some(Change::put(Key::event(&delivery.recipient, alias), item)))
+    Ok(Some(kept.end(Change::put(Key::event(&delivery.recipient, alias), item), at)))
 }
 
 /// The status that was heard of the thread before this binding, if that still counts.

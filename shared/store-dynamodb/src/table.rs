@@ -12,6 +12,8 @@ use ports::PortError;
 
 use crate::change::{Change, Made, number};
 use crate::error::{failed, incomplete, unavailable};
+use crate::items::attribute;
+use crate::kept::Kept;
 use crate::keys::{self, Item, Key, Range};
 
 /// How often a transaction is tried that meets another one on the same item, and a batch that comes back unfinished.
@@ -29,6 +31,8 @@ const BATCH: usize = 100;
 pub(crate) struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
+    /// How long what was said is kept.
+    pub(crate) kept: Kept,
 }
 
 /// What a transaction says about one of its changes.
@@ -209,6 +213,21 @@ impl Table {
                 return Ok(items);
             }
         }
+    }
+
+    /// The next page of everything, or of the items of these kinds only: one call. Where to go on is returned with it.
+    pub(crate) async fn scan(&self, kinds: &[&str], from: Option<Item>) -> Result<(Vec<Item>, Option<Item>), PortError> {
+        let mut request = self.client.scan().table_name(&self.name).consistent_read(true).set_exclusive_start_key(from);
+        if !kinds.is_empty() {
+            let names: Vec<_> = (0..kinds.len()).map(|number| format!(":k{number}")).collect();
+            request = request.filter_expression(format!("#kind IN ({})", names.join(", ")));
+            request = request.expression_attribute_names("#kind", attribute::ENTITY_TYPE);
+            for (name, kind) in names.into_iter().zip(kinds) {
+                request = request.expression_attribute_values(name, AttributeValue::S((*kind).to_owned()));
+            }
+        }
+        let page = request.send().await.map_err(|error| failed(&error))?;
+        Ok((page.items.unwrap_or_default(), page.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
     /// What stands in one partition of the index of what is due up to `now`, oldest first.

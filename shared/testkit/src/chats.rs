@@ -10,10 +10,11 @@ use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
 use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask, TypingTask};
 use ports::{
-    AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock, Guard,
-    GuardRefusal, HandOut, HandOuts, HandedOut, ListedResult, Offer, Offers, PortError, PushClaim, PushLease, PushNext,
-    PushQueue, PushState, PushStates, ResultChange, ResultList, ResultPage, ResultPlace, Results, SaidBefore, Saved,
-    StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead, Transition,
+    AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock,
+    Erased, Erasing, Erasure, Guard, GuardRefusal, HandOut, HandOuts, HandedOut, Identity, ListedResult, Offer, Offers,
+    PersonFound, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange, ResultList,
+    ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage,
+    StreamRead, Transition,
 };
 
 use crate::guards::Guards;
@@ -90,6 +91,10 @@ impl Data {
         if self.chats.get(&conversation).map(|stored| stored.chat.rev) != change.expected_rev {
             return ChatSaved::Conflict;
         }
+        // Where a thread leads to a chat there is no room for one of its own.
+        if self.bound.get(&conversation).is_some_and(|to| self.chats.contains_key(to)) {
+            return ChatSaved::Conflict;
+        }
         if change.bind.as_ref().is_some_and(|bind| self.leads(bind.thread) != bind.before) {
             return ChatSaved::Conflict;
         }
@@ -125,6 +130,7 @@ impl Data {
             }
         }
         self.chats.insert(conversation, change.record.clone());
+        self.bound.remove(&conversation);
         if let Some(Bind { thread, .. }) = &change.bind {
             self.chats.remove(thread);
             self.bound.insert(*thread, conversation);
@@ -314,6 +320,89 @@ impl InMemoryChats {
         tokio::task::yield_now().await;
         self.journal.lock().unwrap().push((true, name));
         self.faults.apply("chats", || operation(&mut self.data.lock().unwrap()))
+    }
+}
+
+#[async_trait]
+impl Erasure for InMemoryChats {
+    async fn find(
+        &self,
+        account: &AccountId,
+        identity: &Identity,
+        from: Option<&str>,
+    ) -> Result<(Vec<PersonFound>, Option<String>), PortError> {
+        self.look("find", |data| match from {
+            // Two pages: chats, then conversations of messages.
+            None => {
+                let chats = data.chats.values().map(|record| &record.chat).filter(|chat| chat.gateway == *account);
+                let is_theirs = |chat: &&chat::Chat| match identity {
+                    Identity::Tracking(tracking) => chat.tracking.as_ref() == Some(tracking),
+                    Identity::Address(address) => chat.visitor.remote_address.as_ref() == Some(address),
+                };
+                let found = |chat: &chat::Chat| PersonFound {
+                    conversation: chat.conversation(),
+                    tracking: chat.tracking.clone(),
+                    is_open: !chat.is_closed(),
+                };
+                (chats.filter(is_theirs).map(found).collect(), Some("messages".to_owned()))
+            }
+            Some(_) => {
+                let ids = match identity {
+                    Identity::Tracking(_) => Vec::new(),
+                    Identity::Address(address) => self.messages.conversations_of(account, address),
+                };
+                let found = |conversation| PersonFound { conversation, tracking: None, is_open: false };
+                (ids.into_iter().map(found).collect(), None)
+            }
+        })
+        .await
+    }
+
+    async fn erase_elsewhere(&self, what: &Erasing<'_>, _from: Option<&str>) -> Result<(Erased, Option<String>), PortError> {
+        self.write("erase_elsewhere", |data| {
+            let mut erased = Erased::default();
+            let forms: Vec<_> =
+                data.results.iter().filter(|(_, result)| what.is_form(result)).map(|(key, _)| key.clone()).collect();
+            erased.forms = forms.len() as u64;
+            for (key, stream) in &mut data.streams {
+                let is_own = matches!(key, StreamKey::Gateway(gateway) if gateway == what.account);
+                for entry in stream.entries.values_mut().filter(|entry| !entry.body.is_empty()) {
+                    let of = entry.offer.as_ref().map(|offer| offer.delivery.message.conversation());
+                    if of.is_some_and(|of| what.conversations.contains(&of)) || what.is_about(&entry.body, is_own) {
+                        erased.entries += 1;
+                        if !what.is_dry {
+                            (entry.offer, entry.body) = (None, Bytes::new());
+                        }
+                    }
+                }
+            }
+            if !what.is_dry {
+                data.results.retain(|key, _| !forms.contains(key));
+                for at in data.agents.values_mut() {
+                    at.chats.retain(|chat| !what.conversations.contains(chat));
+                }
+                self.messages.forget_names(what.conversations);
+            }
+            (erased, None)
+        })
+        .await
+    }
+
+    async fn erase_conversation(&self, conversation: ConversationId, is_dry: bool) -> Result<Erased, PortError> {
+        self.write("erase_conversation", |data| {
+            let mut erased = self.messages.erase(conversation, is_dry);
+            let is_theirs = |chat: &ChatId| chat.conversation() == conversation;
+            let sentences = data.sentences.iter().filter(|(chat, _)| is_theirs(chat)).map(|(_, said)| said.len() as u64);
+            erased.sentences = sentences.sum();
+            erased.chats = u64::from(data.chats.contains_key(&conversation));
+            if !is_dry {
+                data.chats.remove(&conversation);
+                data.sentences.retain(|chat, _| !is_theirs(chat));
+                data.bound.retain(|thread, to| *thread != conversation && *to != conversation);
+            }
+            erased
+        })
+        .await
     }
 }
 
@@ -824,6 +913,14 @@ mod tests {
         let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let parts = crate::offers_contract::Parts { store, chats: chats.clone(), offers: chats.clone(), hand_outs: chats };
         crate::offers_contract::run(&parts).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_erasure_is_met() {
+        let store = Arc::new(InMemoryStore::new());
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let parts = crate::erasure_contract::Parts { chats: chats.clone(), store, erasure: chats };
+        crate::erasure_contract::run(&parts).await;
     }
 
     #[tokio::test]

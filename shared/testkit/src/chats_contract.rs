@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::store_contract::{fresh, present};
 
 /// Longer than the suite runs.
-const SOON: Duration = Duration::from_secs(600);
+pub(crate) const SOON: Duration = Duration::from_secs(600);
 /// How old an entry is when the numbers before it that nobody used are skipped.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an entry is kept.
@@ -109,36 +109,36 @@ pub async fn run_beside(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
 }
 
 /// Ids of one case.
-struct Case {
-    chats: Arc<dyn Chats>,
-    now: EpochMillis,
+pub(crate) struct Case {
+    pub(crate) chats: Arc<dyn Chats>,
+    pub(crate) now: EpochMillis,
     tenant: TenantId,
-    gateway: AccountId,
-    desk: AccountId,
-    id: ConversationId,
+    pub(crate) gateway: AccountId,
+    pub(crate) desk: AccountId,
+    pub(crate) id: ConversationId,
 }
 
-fn conversation() -> ConversationId {
+pub(crate) fn conversation() -> ConversationId {
     fresh()[..20].parse().unwrap()
 }
 
-fn workplace() -> Workplace {
+pub(crate) fn workplace() -> Workplace {
     "101".parse().unwrap()
 }
 
-fn sentence_id(text: &str) -> SentenceId {
+pub(crate) fn sentence_id(text: &str) -> SentenceId {
     text.to_owned().try_into().unwrap()
 }
 
-fn staff() -> AccountId {
+pub(crate) fn staff() -> AccountId {
     format!("vcita/{}", fresh()).parse().unwrap()
 }
 
 /// The same place of a conversation twice, and once after it.
-const PLACE: u64 = 1_767_225_600_000;
+pub(crate) const PLACE: u64 = 1_767_225_600_000;
 
 /// Messages at these places of a chat's conversation, each on its way to `to`.
-fn relay_of(case: &Case, to: &AccountId, places: std::ops::RangeInclusive<u64>) -> Relay {
+pub(crate) fn relay_of(case: &Case, to: &AccountId, places: std::ops::RangeInclusive<u64>) -> Relay {
     let conversation = Conversation {
         id: case.id,
         tenant: case.tenant.clone(),
@@ -200,17 +200,17 @@ impl Case {
     }
 
     /// A case with a stored chat.
-    async fn with_chat(chats: Arc<dyn Chats>) -> Self {
+    pub(crate) async fn with_chat(chats: Arc<dyn Chats>) -> Self {
         let case = Self::new(chats);
         case.start(case.id).await;
         case
     }
 
-    fn later(&self, by: Duration) -> EpochMillis {
+    pub(crate) fn later(&self, by: Duration) -> EpochMillis {
         self.now.plus(by)
     }
 
-    fn record_of(&self, id: ConversationId) -> ChatRecord {
+    pub(crate) fn record_of(&self, id: ConversationId) -> ChatRecord {
         let prepared = Prepared {
             id: ChatId::new(id, 1).unwrap(),
             tenant: self.tenant.clone(),
@@ -223,7 +223,7 @@ impl Case {
         ChatRecord { chat, desk: Some(self.desk.clone()), staff: None }
     }
 
-    fn change_to(&self, record: ChatRecord, expected_rev: Option<u64>) -> ChatChange {
+    pub(crate) fn change_to(&self, record: ChatRecord, expected_rev: Option<u64>) -> ChatChange {
         ChatChange {
             record,
             expected_rev,
@@ -240,22 +240,22 @@ impl Case {
         }
     }
 
-    async fn save(&self, change: &ChatChange) -> ChatSaved {
+    pub(crate) async fn save(&self, change: &ChatChange) -> ChatSaved {
         self.chats.save(change).await.unwrap()
     }
 
-    async fn start(&self, id: ConversationId) -> ChatRecord {
+    pub(crate) async fn start(&self, id: ConversationId) -> ChatRecord {
         let record = self.record_of(id);
         assert_eq!(self.save(&self.change_to(record.clone(), None)).await, ChatSaved::Yes);
         record
     }
 
-    async fn stored(&self, id: ConversationId) -> ChatRecord {
+    pub(crate) async fn stored(&self, id: ConversationId) -> ChatRecord {
         self.chats.chat(id, None).await.unwrap().unwrap().0
     }
 
     /// A change of the stored chat to `state`.
-    async fn next_of(&self, id: ConversationId, change: impl FnOnce(&mut Chat)) -> ChatChange {
+    pub(crate) async fn next_of(&self, id: ConversationId, change: impl FnOnce(&mut Chat)) -> ChatChange {
         let mut record = self.stored(id).await;
         let rev = record.chat.rev;
         record.chat.rev += 1;
@@ -263,16 +263,16 @@ impl Case {
         self.change_to(record, Some(rev))
     }
 
-    async fn next(&self) -> ChatChange {
+    pub(crate) async fn next(&self) -> ChatChange {
         self.next_of(self.id, |_| ()).await
     }
 
-    async fn store(&self, id: ConversationId, change: impl FnOnce(&mut Chat)) {
+    pub(crate) async fn store(&self, id: ConversationId, change: impl FnOnce(&mut Chat)) {
         let change = self.next_of(id, change).await;
         assert_eq!(self.save(&change).await, ChatSaved::Yes);
     }
 
-    fn sentence(&self, id: &str, direction: Direction, counter: u64) -> Sentence {
+    pub(crate) fn sentence(&self, id: &str, direction: Direction, counter: u64) -> Sentence {
         Sentence {
             id: sentence_id(id),
             direction,
@@ -286,7 +286,7 @@ impl Case {
     }
 
     /// Stores sentences, with the counter of the last one in the chat.
-    async fn say(&self, sentences: &[Sentence]) {
+    pub(crate) async fn say(&self, sentences: &[Sentence]) {
         let mut change = self.next().await;
         change.record.chat.counter = sentences.iter().map(|s| s.counter).max().unwrap().max(change.record.chat.counter);
         change.sentences = sentences.to_vec();
@@ -298,7 +298,7 @@ impl Case {
         (said.sentences, said.unconfirmed)
     }
 
-    async fn transcript(&self) -> Vec<Sentence> {
+    pub(crate) async fn transcript(&self) -> Vec<Sentence> {
         let record = self.stored(self.id).await;
         self.chats.sentences(record.chat.id, 1, record.chat.counter.max(1)).await.unwrap()
     }
@@ -315,7 +315,7 @@ impl Case {
         self.chats.tell(&[], &[self.once(name)], self.now).await.unwrap().is_none()
     }
 
-    fn stream(&self) -> StreamKey {
+    pub(crate) fn stream(&self) -> StreamKey {
         StreamKey::Gateway(self.gateway.clone())
     }
 
@@ -323,7 +323,7 @@ impl Case {
         self.chats.reserve(&self.stream(), count, self.now).await.unwrap()
     }
 
-    fn entry(&self, seq: u64) -> StreamEntry {
+    pub(crate) fn entry(&self, seq: u64) -> StreamEntry {
         StreamEntry {
             seq,
             at: self.now,

@@ -12,6 +12,7 @@ pub mod chats_contract;
 mod clock;
 pub mod conformance;
 mod emulator;
+pub mod erasure_contract;
 pub mod events;
 mod faults;
 pub mod fixtures;

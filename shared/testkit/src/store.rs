@@ -1,7 +1,7 @@
 //! The store in memory.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use model::{
 };
 use ports::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, Consent, ConsentEnd, ConversationStory,
-    DeliveryStore, DirectoryStore, EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, InstallationStore,
+    DeliveryStore, DirectoryStore, Erased, EventStore, Guard, GuardRefusal, HandOut, HandedOut, InboundStore, InstallationStore,
     Installs, LaneSelector, LaneStore, LaneTimes, NewDelivery, NotedReceipt, Opened, OwedReceipt, PartNotes, PortError,
     ReceiptOutcome, Relay, Saved, StatusStore, StoryStore, ThreadNote, ThreadStore, Transition, WorkItem,
 };
@@ -457,6 +457,44 @@ impl InMemoryStore {
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
         self.data.lock().unwrap().messages.values().cloned().collect()
+    }
+
+    /// The conversations of the visitor at an address of an account.
+    pub(crate) fn conversations_of(&self, account: &AccountId, address: &str) -> Vec<ConversationId> {
+        let data = self.data.lock().unwrap();
+        let of = data.conversations.values().filter(|c| c.visitor.account == *account && c.visitor.address == address);
+        of.map(|conversation| conversation.id).collect()
+    }
+
+    /// Forgets names of events and threads that lead to these conversations.
+    pub(crate) fn forget_names(&self, conversations: &BTreeSet<ConversationId>) {
+        let mut data = self.data.lock().unwrap();
+        data.events.retain(|_, (message, _)| !conversations.contains(&message.conversation()));
+        data.threads.retain(|_, thread| match thread {
+            Thread::Bound { lane, .. } => !conversations.contains(&lane.conversation),
+            Thread::Parked { .. } => true,
+        });
+    }
+
+    /// Erases all that stands in a conversation, or counts it.
+    pub(crate) fn erase(&self, conversation: ConversationId, is_dry: bool) -> Erased {
+        let mut data = self.data.lock().unwrap();
+        let of = |message: &MessageId| message.conversation() == conversation;
+        let erased = Erased {
+            conversations: u64::from(data.conversations.contains_key(&conversation)),
+            messages: data.messages.keys().filter(|id| of(id)).count() as u64,
+            deliveries: data.deliveries.keys().filter(|key| of(&key.message)).count() as u64,
+            ..Erased::default()
+        };
+        if !is_dry {
+            data.conversations.remove(&conversation);
+            data.messages.retain(|id, _| !of(id));
+            data.deliveries.retain(|key, _| !of(&key.message));
+            data.parts.retain(|key, _| !of(&key.message));
+            data.stories.retain(|key, _| !of(&key.message));
+            data.lanes.retain(|key, _| key.conversation != conversation);
+        }
+        erased
     }
 
     fn read<T>(&self, name: &'static str, operation: impl FnOnce(&Data) -> T) -> Result<T, PortError> {

@@ -106,13 +106,13 @@ pub(crate) fn fresh() -> String {
 }
 
 /// Ids of one case.
-struct Case {
+pub(crate) struct Case {
     store: Arc<dyn Store>,
-    now: EpochMillis,
+    pub(crate) now: EpochMillis,
     tenant: TenantId,
-    visitor: AccountId,
-    desk: AccountId,
-    id: ConversationId,
+    pub(crate) visitor: AccountId,
+    pub(crate) desk: AccountId,
+    pub(crate) id: ConversationId,
 }
 
 impl Case {
@@ -128,7 +128,7 @@ impl Case {
     }
 
     /// A case with messages up to `last_seq` stored.
-    async fn with_messages(store: Arc<dyn Store>, last_seq: u64) -> Self {
+    pub(crate) async fn with_messages(store: Arc<dyn Store>, last_seq: u64) -> Self {
         let case = Self::new(store);
         for seq in 1..=last_seq {
             case.accept(seq).await;
@@ -156,7 +156,7 @@ impl Case {
         }
     }
 
-    fn acceptance(&self, seq: u64) -> Acceptance {
+    pub(crate) fn acceptance(&self, seq: u64) -> Acceptance {
         let mut new = fixtures::sample_acceptance(&self.conversation(seq));
         new.message.sent_at = self.now;
         new.message.accepted_at = self.now;
@@ -173,7 +173,7 @@ impl Case {
         new
     }
 
-    fn lane_key(&self) -> LaneKey {
+    pub(crate) fn lane_key(&self) -> LaneKey {
         LaneKey { conversation: self.id, recipient: self.desk.clone(), kind: LaneKind::Messages }
     }
 

@@ -307,3 +307,55 @@ async fn every_event_is_answered_without_a_5xx() {
         }
     }
 }
+
+/// An array of so many envelopes that nobody can take, each of which counts all the same.
+fn array(count: usize) -> Value {
+    let id = |number: usize| format!("10000000-0000-4000-8000-{number:012}");
+    json!((0..count).map(|number| json!({"Msg": "ES_NOTHING", "Id": id(number)})).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn more_than_fifty_envelopes_a_second_are_refused_whole_and_taken_later() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        assert_eq!(world.mail(&array(24)).await.status, 200);
+    }
+    world.store.forget_operations();
+    let three = json!([
+        events::event::<Value>("frontstage-messages", "ok")["body"]
+            .as_str()
+            .map(|body| { serde_json::from_str::<Value>(body).unwrap() }),
+        array(2)[0],
+        array(2)[1]
+    ]);
+    let request = world.signed("POST", "/v1/frontstage/gw-mail/messages", "", Some(&three));
+    let refused = world.send_event(request.clone()).await;
+    assert_eq!((refused.status, &refused.headers["retry-after"]), (429, &json!("1")));
+    let words = "more than 50 envelopes a second";
+    assert_eq!(error_of(&refused.body), error("TooManyRequests", words, None, true));
+    assert_eq!(world.store.operations(), [""; 0]);
+    world.assert_untouched("a request too many");
+
+    // Two are left, and another gateway has all of its own.
+    assert_eq!(world.mail(&array(2)).await.status, 200);
+    assert_eq!(world.visitor(&array(25)).await.status, 200);
+
+    world.clock.advance(Duration::from_secs(1));
+    let repeated = world.send_event(request).await;
+    assert_eq!((repeated.status, &repeated.body["Results"][0]["Outcome"]), (200, &json!("Accepted")));
+    assert_eq!(world.store.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn stranger_uses_up_nothing_of_a_gateways_rate() {
+    let world = World::new().await;
+    let mut stranger = world.signed("POST", "/v1/frontstage/gw-mail/messages", "", Some(&array(25)));
+    stranger["headers"]["x-fs-nonce"] = json!("n-other");
+    for _ in 0..3 {
+        assert_eq!(world.send_event(stranger.clone()).await.status, 401);
+    }
+    for _ in 0..2 {
+        assert_eq!(world.mail(&array(25)).await.status, 200);
+    }
+    assert_eq!(world.mail(&array(1)).await.status, 429);
+}

@@ -110,8 +110,10 @@ impl World {
             pushes: pushes.clone(),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
-        let ctx = Ctx { base, acks, chats: chat_ctx, askers: chats.clone(), roster, function: "frontstage-messages".to_owned() };
+        let function = "frontstage-messages".to_owned();
+        let ctx = Ctx { base, acks, chats: chat_ctx, askers: chats.clone(), roster, rates: Arc::default(), function };
         Self { clock, store, queue, secrets, chats, timers, pushes, sender: Arc::new(ScriptedSender::new()), ctx }
     }
 

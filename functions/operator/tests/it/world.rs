@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use app::AppError;
 use app::chats::ChatCtx;
+use app::{AppError, EraseCtx};
 use lambda::{Roster, RosterPlans};
 use operator_functions::results::ResultsCtx;
-use operator_functions::{configure, hand_over, prepare_chat, replay, results, timeline};
+use operator_functions::{configure, erase, hand_over, prepare_chat, replay, results, timeline};
 use outbound_http::TargetPolicy;
 use serde_json::Value;
 use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
@@ -51,6 +51,7 @@ impl World {
             pushes: Arc::new(testkit::InMemoryPushQueue::new(clock.clone())),
             clock: clock.clone(),
             plans: Arc::new(RosterPlans::new(Arc::new(roster), chats_frontstage::plan)),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
         let ctx = app::Ctx { store: store.clone(), queue: queue.clone(), clock, dice: Arc::new(FixedDice::new(0)) };
         Self { store, queue, ctx, chats, timers, chat_ctx, targets: TargetPolicy::PublicHttps }
@@ -68,6 +69,10 @@ impl World {
             "timeline" => timeline::handle(ctx.with(store), event).await,
             "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
             "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), event).await,
+            "erase" => {
+                let erase = EraseCtx { erasure: self.chats.clone(), chats: self.chat_ctx.clone() };
+                erase::handle(ctx.with(store), erase, event).await
+            }
             "replay" => replay::handle(ctx.with(store), event).await,
             "results" => results::handle(ResultsCtx { results: self.chats.clone(), clock: ctx.clock.clone() }, event).await,
             other => panic!("no function {other}"),

@@ -93,6 +93,7 @@ impl World {
             pushes: pushes.clone(),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(Arc::new(accounts), chats_frontstage::plan)),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
         Self { clock, store, queue, sender, grants, outbound, chats, timers, pushes, chat_ctx }
     }

@@ -112,6 +112,7 @@ impl World {
             pushes: Arc::new(InMemoryPushQueue::new(now.clone())),
             clock: now,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
         let channels = Ctx { base: base.with(store.clone() as _), roster, function };
         let (sender, grants) = (Arc::default(), Arc::default());

@@ -108,6 +108,16 @@ async fn chat_whose_deadline_has_passed_is_closed_before_anybody_looked() {
 }
 
 #[tokio::test]
+async fn chat_that_ended_ninety_days_ago_is_none_any_more() {
+    let world = World::with_conversation().await;
+    world.send("website-stop", "ok").await;
+    world.clock.advance(Duration::from_secs(90 * 86_400) - SECOND);
+    assert_eq!(world.send("website-chat", "ok").await.body["Status"], json!("Closed"));
+    world.clock.advance(SECOND);
+    assert_eq!(world.send("website-chat", "ok").await.body, Value::Null);
+}
+
+#[tokio::test]
 async fn more_than_one_poll_a_second_is_refused() {
     let world = World::with_conversation().await;
     assert_eq!(world.send("website-chat", "ok").await.status, 200);

@@ -108,6 +108,7 @@ impl World {
             pushes: Arc::new(InMemoryPushQueue::new(clock_port.clone())),
             clock: clock_port,
             plans: Arc::new(RosterPlans::new(roster.clone(), chats_frontstage::plan)),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
         let dice = Arc::new(FixedDice::new(0));
         let messages = Some(app::Ctx::<dyn InboundStore> {

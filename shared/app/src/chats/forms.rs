@@ -11,9 +11,6 @@ use super::commit::{End, Kept, carry_out, guards};
 use super::{Asking, ChatCtx, ChatOutcome, FilledForm};
 use crate::AppError;
 
-/// How long a filled-in form is kept (section 12, "Data retention").
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
-
 /// How often a change is made again after somebody else changed the same form.
 const RACES: usize = 8;
 
@@ -98,7 +95,7 @@ async fn save_alone(
         if !may_change(filled, before.as_ref()) {
             return Ok(SavedForm::UnknownResult);
         }
-        let saved = match change(gateway, id.clone(), before, filled, false, now) {
+        let saved = match change(gateway, id.clone(), before, filled, false, (now, ctx.kept)) {
             Some(change) => ctx.chats.save_result(&change, &guards, now).await?,
             // It says what is stored already: only the request is remembered.
             None => ctx.chats.tell(&[], &guards, now).await?.map_or(ChatSaved::Yes, ChatSaved::Refused),
@@ -123,7 +120,7 @@ pub(super) fn change(
     before: Option<StoredResult>,
     filled: &FilledForm,
     merges: bool,
-    now: EpochMillis,
+    (now, kept): (EpochMillis, Duration),
 ) -> Option<ResultChange> {
     let expected_rev = before.as_ref().map(|before| before.rev);
     let (mut answers, mut memo) = (filled.answers.clone(), filled.memo.clone());
@@ -146,7 +143,7 @@ pub(super) fn change(
         task,
         filled_at: filled.filled_at,
         saved_at: now,
-        kept_until: now.plus(KEPT),
+        kept_until: now.plus(kept),
         rev: expected_rev.unwrap_or_default() + 1,
     };
     Some(ResultChange { result, expected_rev })

@@ -61,6 +61,8 @@ pub struct ChatCtx {
     pub clock: Arc<dyn Clock>,
     /// What configuration says.
     pub plans: Arc<dyn Plans>,
+    /// How long what is said in a chat, and what is filled in, is kept (section 12, "Data retention").
+    pub kept: Duration,
 }
 
 /// Finds what configuration says about the chats of a gateway, as it is now.

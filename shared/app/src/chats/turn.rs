@@ -292,7 +292,7 @@ impl<'a> Turn<'a> {
         let attached = attached.into_iter().flatten().find(|attached| attached.form == filled.form);
         let id = filled.changes.clone().or_else(|| attached?.result.clone()).unwrap_or_else(|| filled.id.clone());
         let before = self.ctx.chats.result(gateway, &id, self.now).await?;
-        self.result = forms::change(gateway, id.clone(), before, filled, how == Filling::Merges, self.now);
+        self.result = forms::change(gateway, id.clone(), before, filled, how == Filling::Merges, (self.now, self.ctx.kept));
         Ok(AttachedForm { form: filled.form.clone(), result: Some(id), attached_at: self.now })
     }
 
@@ -359,7 +359,10 @@ impl<'a> Turn<'a> {
         let elsewhere = self.record.as_ref().filter(|now| given_to.is_some_and(|to| now.desk.as_ref() != Some(to)));
         let leaves = elsewhere.filter(|now| matches!(now.chat.desk, Some(Desk::Agents(_))) && !now.chat.is_closed());
         let left = leaves.map(|now| Chat { desk: None, ..now.chat.clone() });
-        let step = chat::step(left.as_ref().or(self.chat()), event, self.now, &self.plan.policy);
+        // What was said in a chat that ended longer ago is gone: nobody comes back to it.
+        let inertia = self.plan.policy.inertia.map(|inertia| inertia.min(self.ctx.kept));
+        let policy = chat::Policy { inertia, ..self.plan.policy.clone() };
+        let step = chat::step(left.as_ref().or(self.chat()), event, self.now, &policy);
         if step.effects.iter().any(|effect| matches!(effect, Effect::Bind(_))) {
             self.enter(event);
         }

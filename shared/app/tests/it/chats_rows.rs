@@ -428,6 +428,21 @@ async fn row_26_sentence_revives_a_chat_that_ended_unnoticed_and_its_agent_is_to
 }
 
 #[tokio::test]
+async fn section_12_nobody_comes_back_to_a_chat_that_is_kept_no_longer() {
+    let day = 1_440 * MINUTE;
+    for (days, is_revived) in [(89, true), (90, false)] {
+        let world = answered(Policy { inertia: Some(365 * day), ..Policy::default() }).await;
+        let id = world.chat("t").id;
+        world.agent(&world.anna, "t", AgentAct::HangsUp).await;
+        world.clock.advance(days * day);
+        world.log_in(&world.anna).await;
+        world.visitor("t", start()).await;
+        let expected = if is_revived { id } else { id.next().unwrap() };
+        assert_eq!(world.chat("t").id, expected, "after {days} days");
+    }
+}
+
+#[tokio::test]
 async fn row_27_sentence_too_late_is_refused() {
     let world = answered(Policy { inertia: Some(MINUTE), ..Policy::default() }).await;
     world.agent(&world.anna, "t", AgentAct::HangsUp).await;

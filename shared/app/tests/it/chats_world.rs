@@ -207,6 +207,7 @@ impl World {
             pushes: pushes.clone(),
             clock: Arc::new(clock.clone()),
             plans: plans.clone(),
+            kept: std::time::Duration::from_secs(90 * 86_400),
         };
         let agent = |id: &str, workplace: &str, name: &str| Agent {
             id: id.parse().unwrap(),

@@ -137,6 +137,15 @@ async fn store_meets_the_contract() {
 }
 
 #[tokio::test]
+async fn store_meets_the_contract_of_erasure() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let chats = Arc::new(chats);
+    let store = Arc::new(DynamoStore::over(counted_client_of(&emulator, &calls), TABLE));
+    testkit::erasure_contract::run(&testkit::erasure_contract::Parts { chats: chats.clone(), store, erasure: chats }).await;
+}
+
+#[tokio::test]
 async fn store_meets_the_contract_of_pushes() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;

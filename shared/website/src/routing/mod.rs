@@ -95,6 +95,15 @@ impl Match<'_> {
         }
     }
 
+    /// The page's address for the log, where the rule wants it there (12, `LogUrl`); up to its path, as what comes behind may name
+    /// a person.
+    #[must_use]
+    pub fn logged_page(&self, request: &PageRequest<'_>) -> Option<String> {
+        let page = request.page();
+        let address = beginning(&page, MAX_PAGE_URL).split(['?', '#']).next().unwrap_or_default();
+        (self.rule.log_url && !address.is_empty()).then(|| address.to_owned())
+    }
+
     /// Base name of the template and the settings, safe as a part of a path; `None` is the application's own name.
     #[must_use]
     pub fn template(&self) -> Option<&str> {

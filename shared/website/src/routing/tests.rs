@@ -446,3 +446,16 @@ proptest! {
         prop_assert!(!(block && found.is_some()));
     }
 }
+
+#[test]
+fn section_12_page_is_logged_up_to_its_path_where_the_rule_says_so() {
+    let logged = |log_url: bool, referer: Option<&str>| {
+        let rules = set(vec![rule(1, json!({"LogUrl": log_url}))]);
+        let request = PageRequest { referer, ..request() };
+        rules.evaluate(&request, NOW).unwrap().logged_page(&request)
+    };
+    assert_eq!(logged(true, Some("https://shop.example/cart?token=s3cret#eva")).as_deref(), Some("https://shop.example/cart"));
+    assert_eq!(logged(true, Some("https://shop.example/#eva")).as_deref(), Some("https://shop.example/"));
+    assert_eq!(logged(true, None), None);
+    assert_eq!(logged(false, Some("https://shop.example/cart")), None);
+}
