@@ -58,7 +58,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The root of a service's endpoint in the region (AWS General Reference, "Regional endpoints").
-    fn root(&self, service: &str) -> String {
+    pub(crate) fn root(&self, service: &str) -> String {
         match &self.endpoint {
             Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
             None => {

@@ -2,11 +2,12 @@
 //!
 //! Credentials, HTTP client, timeouts and retries are decided here and nowhere else, so that the clients of the table,
 //! the queues and the secrets share one pool of connections. This crate must not read the environment: the edge hands
-//! it plain values. To add a service, give its client's builder [`Connection::config`].
+//! it plain values. To add a service, ask for it: [`Connection::service`].
 
 mod call;
 mod error;
 mod http;
+mod service;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,18 +16,14 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
 use bytes::Bytes;
 
 pub use crate::call::CallError;
 use crate::call::Caller;
 pub use crate::error::error_code;
 use crate::http::PinnedClient;
+pub use crate::service::{Called, Service};
 
 /// The roots that every AWS endpoint's certificate leads to (AWS documentation, "Amazon Trust Services").
 ///
@@ -60,6 +57,17 @@ const ATTEMPTS: u32 = 3;
 /// Longest pause between two attempts: the default of 20 s is longer than anybody here waits.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Pause before the second attempt on average; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE)
+}
+
+fn sleep() -> SharedAsyncSleep {
+    SharedAsyncSleep::new(TokioSleep::new())
+}
+
 /// What a [`Connection`] is made of: what the Lambda service puts into the environment of a function.
 #[derive(Clone)]
 pub struct ConnectionSettings {
@@ -87,13 +95,13 @@ impl fmt::Debug for ConnectionSettings {
 /// The setup that all AWS clients of a process share. Built once; clones share everything.
 #[derive(Clone)]
 pub struct Connection {
-    config: SdkConfig,
     caller: Caller,
+    credentials: SharedCredentialsProvider,
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("region", &self.config.region()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("region", &self.caller.region).finish_non_exhaustive()
     }
 }
 
@@ -105,38 +113,20 @@ impl Connection {
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
         let credentials = Credentials::new(settings.access_key, settings.secret_key, settings.session_token, None, "environment");
-        let time = SharedTimeSource::new(SystemTimeSource::new());
         let caller = Caller {
             client: PinnedClient::new(&ROOTS, CONNECT_TIMEOUT),
             identity: credentials.clone().into(),
-            region: settings.region.clone(),
-            endpoint: settings.endpoint.clone(),
-            time: time.clone(),
+            region: settings.region,
+            endpoint: settings.endpoint,
+            time: SharedTimeSource::new(SystemTimeSource::new()),
         };
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let mut config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(settings.region))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(caller.client.clone())
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE))
-            // Bodies are small and the attempt's timeout bounds them: watching their throughput costs more than it gives.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(time);
-        config.set_endpoint_url(settings.endpoint);
-        Self { config: config.build(), caller }
+        Self { caller, credentials: SharedCredentialsProvider::new(credentials) }
     }
 
-    /// What a service client is built from: `aws_sdk_x::Client::new(connection.config())`.
+    /// The service whose endpoint and signatures have this name, e.g. `dynamodb`.
     #[must_use]
-    pub const fn config(&self) -> &SdkConfig {
-        &self.config
+    pub fn service(&self, name: &'static str) -> Service {
+        Service::new(&self.caller, self.credentials.clone(), name)
     }
 
     /// Opens a connection to a service and leaves it in the pool. Nothing is asked of the service but whether it is there.
@@ -176,22 +166,6 @@ mod tests {
         let shown = format!("{:?} {:?}", settings(None), Connection::new(settings(None)));
         assert!(!shown.contains("hidden"), "{shown}");
         assert!(shown.contains("eu-central-1"), "{shown}");
-    }
-
-    #[test]
-    fn every_part_is_given_by_hand() {
-        let connection = Connection::new(settings(Some("http://127.0.0.1:4566")));
-        let config = connection.config();
-        assert_eq!(config.region().map(AsRef::as_ref), Some("eu-central-1"));
-        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
-        assert!(config.http_client().is_some());
-        assert!(config.sleep_impl().is_some());
-        assert!(config.time_source().is_some());
-        assert!(config.credentials_provider().is_some());
-        assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(3));
-        let timeouts = config.timeout_config().unwrap();
-        assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(1)));
-        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(2)));
     }
 
     #[test]

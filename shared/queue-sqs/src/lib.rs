@@ -4,12 +4,15 @@
 //! form is pinned where the task is defined. To add a queue, add its URL and the method of [`Queue`] that fills it; one that
 //! few functions need gets a type of its own, as [`SqsChatTimers`].
 
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_sqs::Client;
+use aws::{Called, Service};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message::{SendMessage, SendMessageError, SendMessageInput, SendMessageOutput};
+use aws_sdk_sqs::operation::send_message_batch::{
+    SendMessageBatch, SendMessageBatchError, SendMessageBatchInput, SendMessageBatchOutput,
+};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use model::{AckTask, ChatTask, DeadTask, DeliverTask, LaneKind, PushTask, StaffTask, TypingTask};
 use ports::{ChatTimers, PortError, PushQueue, Queue};
@@ -39,19 +42,15 @@ pub struct QueueUrls {
 /// [`Queue`] over SQS.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    /// Made with the first message: an SDK client costs a third of a millisecond, and many requests send nothing.
-    client: Arc<LazyClient>,
+    service: Service,
     urls: QueueUrls,
 }
-
-type LazyClient = LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>;
 
 impl SqsQueue {
     /// Queues at `urls`. Connects nothing yet.
     #[must_use]
     pub fn new(connection: &aws::Connection, urls: QueueUrls) -> Self {
-        let connection = connection.clone();
-        Self { client: Arc::new(LazyLock::new(Box::new(move || Client::new(connection.config())))), urls }
+        Self { service: connection.service("sqs"), urls }
     }
 
     async fn send_batch(&self, url: &str, tasks: &[&(DeliverTask, Duration)]) -> Result<(), PortError> {
@@ -62,11 +61,13 @@ impl SqsQueue {
                 .message_body(body(task)?)
                 .delay_seconds(delay_seconds(*delay))
                 .build()
-                .map_err(|_| PortError::Unavailable("sqs: entry".to_owned()))?;
+                .map_err(|_| incomplete())?;
             entries.push(entry);
         }
-        let sent = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send();
-        let answer = sent.await.map_err(|error| unavailable(&error))?;
+        let input = SendMessageBatchInput::builder().queue_url(url).set_entries(Some(entries)).build();
+        let input = input.map_err(|_| incomplete())?;
+        let sent: Called<SendMessageBatchOutput, SendMessageBatchError> = self.service.call(SendMessageBatch::new(), input).await;
+        let answer = sent.map_err(|error| unavailable(&error))?;
         // The call succeeds even if none of its entries was taken.
         match answer.failed().first() {
             Some(failed) => Err(PortError::Unavailable(format!("sqs: {}", failed.code()))),
@@ -90,7 +91,7 @@ impl Queue for SqsQueue {
         for (url, tasks) in [(&self.urls.deliver, deliver), (&self.urls.chat, chat)] {
             for call in tasks.chunks(CALL) {
                 match call {
-                    [(task, delay)] => send_one(&self.client, url, body(task)?, *delay).await?,
+                    [(task, delay)] => send_one(&self.service, url, body(task)?, *delay).await?,
                     several => self.send_batch(url, several).await?,
                 }
             }
@@ -99,15 +100,15 @@ impl Queue for SqsQueue {
     }
 
     async fn ack_check(&self, task: &AckTask, delay: Duration) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.ack, body(task)?, delay).await
+        send_one(&self.service, &self.urls.ack, body(task)?, delay).await
     }
 
     async fn staff(&self, task: &StaffTask) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.chat, body(task)?, Duration::ZERO).await
+        send_one(&self.service, &self.urls.chat, body(task)?, Duration::ZERO).await
     }
 
     async fn dead(&self, task: &DeadTask) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.dead, body(task)?, Duration::ZERO).await
+        send_one(&self.service, &self.urls.dead, body(task)?, Duration::ZERO).await
     }
 }
 
@@ -115,58 +116,60 @@ impl Queue for SqsQueue {
 /// rest of [`Queue`].
 #[derive(Debug, Clone)]
 pub struct SqsChatTimers {
-    client: Arc<LazyClient>,
+    service: Service,
     urls: QueueUrls,
 }
 
 impl SqsChatTimers {
-    /// Over the client and the queues of `queue`.
+    /// Over the service and the queues of `queue`.
     #[must_use]
     pub fn of(queue: &SqsQueue) -> Self {
-        Self { client: queue.client.clone(), urls: queue.urls.clone() }
+        Self { service: queue.service.clone(), urls: queue.urls.clone() }
     }
 }
 
 #[async_trait]
 impl ChatTimers for SqsChatTimers {
     async fn set(&self, timer: &ChatTask, delay: Duration) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.chat, body(timer)?, delay).await
+        send_one(&self.service, &self.urls.chat, body(timer)?, delay).await
     }
 
     async fn relay(&self, task: &DeliverTask) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.deliver, body(task)?, Duration::ZERO).await
+        send_one(&self.service, &self.urls.deliver, body(task)?, Duration::ZERO).await
     }
 
     async fn typing(&self, task: &TypingTask) -> Result<(), PortError> {
-        send_one(&self.client, &self.urls.deliver, body(task)?, Duration::ZERO).await
+        send_one(&self.service, &self.urls.deliver, body(task)?, Duration::ZERO).await
     }
 }
 
 /// [`PushQueue`] over SQS. A type of its own, so that functions that push nothing do not link it.
 #[derive(Debug, Clone)]
 pub struct SqsPushQueue {
-    client: Arc<LazyClient>,
+    service: Service,
     url: String,
 }
 
 impl SqsPushQueue {
-    /// Over the client and the queue of `queue`.
+    /// Over the service and the queue of `queue`.
     #[must_use]
     pub fn of(queue: &SqsQueue) -> Self {
-        Self { client: queue.client.clone(), url: queue.urls.push.clone() }
+        Self { service: queue.service.clone(), url: queue.urls.push.clone() }
     }
 }
 
 #[async_trait]
 impl PushQueue for SqsPushQueue {
     async fn send(&self, task: &PushTask, delay: Duration) -> Result<(), PortError> {
-        send_one(&self.client, &self.url, body(task)?, delay).await
+        send_one(&self.service, &self.url, body(task)?, delay).await
     }
 }
 
-async fn send_one(client: &Client, url: &str, body: String, delay: Duration) -> Result<(), PortError> {
-    let sent = client.send_message().queue_url(url).message_body(body).delay_seconds(delay_seconds(delay)).send();
-    sent.await.map_err(|error| unavailable(&error))?;
+async fn send_one(service: &Service, url: &str, body: String, delay: Duration) -> Result<(), PortError> {
+    let input = SendMessageInput::builder().queue_url(url).message_body(body).delay_seconds(delay_seconds(delay)).build();
+    let sent: Called<SendMessageOutput, SendMessageError> =
+        service.call(SendMessage::new(), input.map_err(|_| incomplete())?).await;
+    sent.map_err(|error| unavailable(&error))?;
     Ok(())
 }
 
@@ -180,12 +183,21 @@ fn delay_seconds(delay: Duration) -> i32 {
     i32::try_from(whole.min(LONGEST_DELAY.as_secs())).unwrap_or(i32::MAX)
 }
 
+/// The error of a request that lacks a required part: a defect of this crate.
+fn incomplete() -> PortError {
+    PortError::Unavailable("sqs: request incomplete".to_owned())
+}
+
 fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> PortError {
     PortError::Unavailable(format!("sqs: {}", aws::error_code(error)))
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sqs::operation::create_queue::{CreateQueue, CreateQueueError, CreateQueueInput, CreateQueueOutput};
+    use aws_sdk_sqs::operation::receive_message::{
+        ReceiveMessage, ReceiveMessageError, ReceiveMessageInput, ReceiveMessageOutput,
+    };
     use testkit::fixtures::{sample_lane_key, sample_tenant_id};
     use testkit::{Emulator, HttpStub, StubAnswer};
 
@@ -226,10 +238,12 @@ mod tests {
     async fn tasks_arrive_in_their_queues() {
         let emulator = Emulator::start();
         let connection = connection(emulator.endpoint());
-        let client = Client::new(connection.config());
+        let service = connection.service("sqs");
         let mut made = Vec::new();
         for name in ["deliver", "ack", "dead", "chat", "push"] {
-            made.push(client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap());
+            let input = CreateQueueInput::builder().queue_name(name).build().unwrap();
+            let queue: Called<CreateQueueOutput, CreateQueueError> = service.call(CreateQueue::new(), input).await;
+            made.push(queue.unwrap().queue_url.unwrap());
         }
         let [deliver, ack, dead, chat, push] = <[String; 5]>::try_from(made).unwrap();
         let urls = QueueUrls { deliver, chat, push, ack, dead };
@@ -260,8 +274,9 @@ mod tests {
         let receive = async |url: &str| {
             let mut bodies: Vec<String> = Vec::new();
             loop {
-                let answer = client.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
-                let batch = answer.messages.unwrap_or_default();
+                let input = ReceiveMessageInput::builder().queue_url(url).max_number_of_messages(10).build().unwrap();
+                let answer: Called<ReceiveMessageOutput, ReceiveMessageError> = service.call(ReceiveMessage::new(), input).await;
+                let batch = answer.unwrap().messages.unwrap_or_default();
                 if batch.is_empty() {
                     return bodies;
                 }

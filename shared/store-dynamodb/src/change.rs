@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws::{Called, Service};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItem, UpdateItemError, UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -458,9 +458,8 @@ impl Change {
 
     /// Makes an update alone. Its own repetition after a lost answer meets its own work, so it may only be used where
     /// that makes no difference; a transaction has a token against that.
-    pub(crate) async fn make(self, client: &Client, table: &str) -> Result<Made, PortError> {
-        let request = client
-            .update_item()
+    pub(crate) async fn make(self, service: &Service, table: &str) -> Result<Made, PortError> {
+        let input = UpdateItemInput::builder()
             .table_name(table)
             .update_expression(self.update_expression())
             .set_condition_expression(self.condition())
@@ -469,7 +468,9 @@ impl Change {
             .set_expression_attribute_values(Some(self.values).filter(|values| !values.is_empty()))
             .set_return_values(self.returns)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.send().await {
+        let input = input.build().map_err(|_| incomplete())?;
+        let called: Called<UpdateItemOutput, UpdateItemError> = service.call(UpdateItem::new(), input).await;
+        match called {
             Ok(answer) => Ok(Made::Yes(answer.attributes)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Made::No(refused.item.clone())),

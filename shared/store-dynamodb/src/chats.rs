@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::Client;
+use aws::Service;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
@@ -72,16 +72,16 @@ pub struct DynamoChats {
 }
 
 impl DynamoChats {
-    /// Chats in the table of `store`, over its client.
+    /// Chats in the table of `store`, over its service.
     #[must_use]
     pub fn beside(store: &DynamoStore) -> Self {
         Self { table: store.table.clone(), last: Arc::default(), astray: Arc::default() }
     }
 
-    /// A store over the table of this name, reached through a client that was made elsewhere, e.g. with an interceptor.
+    /// A store over the table of this name, reached through a service that was made elsewhere, e.g. with an interceptor.
     #[must_use]
-    pub fn over(client: Client, table_name: impl Into<String>) -> Self {
-        let table = Table { client, name: table_name.into(), kept: kept::USUAL };
+    pub fn over(service: Service, table_name: impl Into<String>) -> Self {
+        let table = Table { service, name: table_name.into(), kept: kept::USUAL };
         Self { table, last: Arc::default(), astray: Arc::default() }
     }
 

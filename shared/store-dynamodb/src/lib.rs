@@ -91,13 +91,16 @@ mod table;
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
+use aws::Service;
 
 use crate::kept::Kept;
 use crate::table::Table;
 
 pub use crate::chats::DynamoChats;
 pub use crate::paces::DynamoPaces;
+
+/// The service, as [`aws::Connection::service`] knows it.
+pub const SERVICE: &str = "dynamodb";
 
 /// The store over one table.
 #[derive(Debug, Clone)]
@@ -109,13 +112,13 @@ impl DynamoStore {
     /// A store over the table of this name, reached through `connection`. Connects nothing yet.
     #[must_use]
     pub fn new(connection: &aws::Connection, table_name: impl Into<String>) -> Self {
-        Self::over(Client::new(connection.config()), table_name)
+        Self::over(connection.service(SERVICE), table_name)
     }
 
-    /// A store over the table of this name, reached through a client that was made elsewhere, e.g. with an interceptor.
+    /// A store over the table of this name, reached through a service that was made elsewhere, e.g. with an interceptor.
     #[must_use]
-    pub fn over(client: Client, table_name: impl Into<String>) -> Self {
-        Self { table: Table { client, name: table_name.into(), kept: kept::USUAL } }
+    pub fn over(service: Service, table_name: impl Into<String>) -> Self {
+        Self { table: Table { service, name: table_name.into(), kept: kept::USUAL } }
     }
 
     /// The same store, which keeps what was said for so long after it was written, instead of 90 days.

@@ -4,11 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws::{Called, Service};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItem, BatchGetItemError, BatchGetItemInput, BatchGetItemOutput};
+use aws_sdk_dynamodb::operation::get_item::{GetItem, GetItemError, GetItemInput, GetItemOutput};
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
+use aws_sdk_dynamodb::operation::query::{Query, QueryError, QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::scan::{Scan, ScanError, ScanInput, ScanOutput};
+use aws_sdk_dynamodb::operation::transact_write_items::{
+    TransactWriteItems, TransactWriteItemsError, TransactWriteItemsInput, TransactWriteItemsOutput,
+};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use model::EpochMillis;
 use ports::PortError;
+use uuid::Uuid;
 
 use crate::change::{Change, Made, number};
 use crate::error::{failed, incomplete, unavailable};
@@ -26,10 +35,10 @@ const PAUSE: Duration = Duration::from_millis(8);
 /// Keys of one batch (DynamoDB, "BatchGetItem").
 const BATCH: usize = 100;
 
-/// The table and the client that reaches it.
+/// The table and the service it is in.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    pub(crate) client: Client,
+    pub(crate) service: Service,
     pub(crate) name: String,
     /// How long what was said is kept.
     pub(crate) kept: Kept,
@@ -61,8 +70,8 @@ pub(crate) enum Outcome {
 impl Table {
     /// Makes all changes or none.
     ///
-    /// The SDK gives every call a token, so that its own repetition after a lost answer counts as the same
-    /// transaction (for ten minutes) and is told that it succeeded.
+    /// Every call has a token, so that its own repetition after a lost answer counts as the same transaction (for ten
+    /// minutes) and is told that it succeeded.
     pub(crate) async fn transact(&self, changes: Vec<Change>) -> Result<Outcome, PortError> {
         self.transact_made(&|| Ok(changes.clone())).await
     }
@@ -87,7 +96,11 @@ impl Table {
 
     /// `None` when another transaction was under way on one of the items.
     async fn try_transact(&self, members: Vec<TransactWriteItem>) -> Result<Option<Outcome>, PortError> {
-        let error = match self.client.transact_write_items().set_transact_items(Some(members)).send().await {
+        let token = Uuid::new_v4().to_string();
+        let input = TransactWriteItemsInput::builder().set_transact_items(Some(members)).client_request_token(token).build();
+        let input = input.map_err(|_| incomplete())?;
+        let called: Called<TransactWriteItemsOutput, _> = self.service.call(TransactWriteItems::new(), input).await;
+        let error: SdkError<TransactWriteItemsError, _> = match called {
             Ok(_) => return Ok(Some(Outcome::Stored)),
             Err(error) => error,
         };
@@ -110,13 +123,15 @@ impl Table {
 
     /// Makes one change that does not need a transaction's token.
     pub(crate) async fn make(&self, change: Change) -> Result<Made, PortError> {
-        change.make(&self.client, &self.name).await
+        change.make(&self.service, &self.name).await
     }
 
     /// One item, as it is at this moment.
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Item>, PortError> {
-        let request = self.client.get_item().table_name(&self.name).set_key(Some(key.to_attributes())).consistent_read(true);
-        request.send().await.map(|answer| answer.item).map_err(|error| failed(&error))
+        let input = GetItemInput::builder().table_name(&self.name).set_key(Some(key.to_attributes())).consistent_read(true);
+        let input = input.build().map_err(|_| incomplete())?;
+        let called: Called<GetItemOutput, GetItemError> = self.service.call(GetItem::new(), input).await;
+        called.map(|answer| answer.item).map_err(|error| failed(&error))
     }
 
     /// Several items, as they are at this moment: one call for up to a hundred, unless DynamoDB leaves some out.
@@ -136,8 +151,9 @@ impl Table {
                 }
                 let request = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true).build();
                 let request = request.map_err(|_| incomplete())?;
-                let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
-                let answer = answer.map_err(|error| failed(&error))?;
+                let input = BatchGetItemInput::builder().request_items(&self.name, request).build().map_err(|_| incomplete())?;
+                let called: Called<BatchGetItemOutput, BatchGetItemError> = self.service.call(BatchGetItem::new(), input).await;
+                let answer = called.map_err(|error| failed(&error))?;
                 for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                     if let Some(key) = Key::of(&item) {
                         found.insert(key, item);
@@ -153,21 +169,25 @@ impl Table {
         Ok(Found(found))
     }
 
+    /// One page of what a query of this table finds.
+    async fn query(&self, query: QueryInputBuilder) -> Result<QueryOutput, PortError> {
+        let input = query.table_name(&self.name).build().map_err(|_| incomplete())?;
+        let called: Called<QueryOutput, QueryError> = self.service.call(Query::new(), input).await;
+        called.map_err(|error| failed(&error))
+    }
+
     /// All items of a partition, in the order of their keys.
     pub(crate) async fn partition(&self, pk: String) -> Result<Vec<Item>, PortError> {
         let mut items = Vec::new();
         let mut from = None;
         loop {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.name)
+            let query = QueryInput::builder()
                 .consistent_read(true)
                 .key_condition_expression("#pk = :pk")
                 .expression_attribute_names("#pk", keys::PK)
                 .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
                 .set_exclusive_start_key(from);
-            let page = request.send().await.map_err(|error| failed(&error))?;
+            let page = self.query(query).await?;
             items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key.filter(|key| !key.is_empty());
             if from.is_none() {
@@ -184,10 +204,7 @@ impl Table {
         limit: Option<usize>,
         from: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), PortError> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.name)
+        let query = QueryInput::builder()
             .consistent_read(true)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
             .expression_attribute_names("#pk", keys::PK)
@@ -197,7 +214,7 @@ impl Table {
             .expression_attribute_values(":last", AttributeValue::S(range.last.clone()))
             .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(from);
-        let page = request.send().await.map_err(|error| failed(&error))?;
+        let page = self.query(query).await?;
         Ok((page.items.unwrap_or_default(), page.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
@@ -217,7 +234,7 @@ impl Table {
 
     /// The next page of everything, or of the items of these kinds only: one call. Where to go on is returned with it.
     pub(crate) async fn scan(&self, kinds: &[&str], from: Option<Item>) -> Result<(Vec<Item>, Option<Item>), PortError> {
-        let mut request = self.client.scan().table_name(&self.name).consistent_read(true).set_exclusive_start_key(from);
+        let mut request = ScanInput::builder().table_name(&self.name).consistent_read(true).set_exclusive_start_key(from);
         if !kinds.is_empty() {
             let names: Vec<_> = (0..kinds.len()).map(|number| format!(":k{number}")).collect();
             request = request.filter_expression(format!("#kind IN ({})", names.join(", ")));
@@ -226,7 +243,9 @@ impl Table {
                 request = request.expression_attribute_values(name, AttributeValue::S((*kind).to_owned()));
             }
         }
-        let page = request.send().await.map_err(|error| failed(&error))?;
+        let input = request.build().map_err(|_| incomplete())?;
+        let called: Called<ScanOutput, ScanError> = self.service.call(Scan::new(), input).await;
+        let page = called.map_err(|error| failed(&error))?;
         Ok((page.items.unwrap_or_default(), page.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
@@ -235,10 +254,7 @@ impl Table {
         let mut items = Vec::new();
         let mut from = None;
         loop {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.name)
+            let query = QueryInput::builder()
                 .index_name(keys::DUE_INDEX)
                 .key_condition_expression("#shard = :shard AND #at <= :now")
                 .expression_attribute_names("#shard", keys::DUE_SHARD)
@@ -247,7 +263,7 @@ impl Table {
                 .expression_attribute_values(":now", number(now.millis()))
                 .limit(i32::try_from(limit - items.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(from);
-            let page = request.send().await.map_err(|error| failed(&error))?;
+            let page = self.query(query).await?;
             items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key.filter(|key| !key.is_empty());
             if from.is_none() || items.len() >= limit {

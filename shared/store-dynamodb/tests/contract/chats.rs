@@ -1,5 +1,7 @@
 //! The store of chats: what is this one's own business.
 
+use aws::{Called, Service};
+use aws_sdk_dynamodb::operation::delete_item::{DeleteItem, DeleteItemError, DeleteItemInput, DeleteItemOutput};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,18 +17,18 @@ use ports::{
     PortError, PushLease, PushNext, PushStates as _, ResultChange, ResultList, Results as _, SaidBefore, Saved, StoredResult,
     StoryStore as _, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,
 };
-use store_dynamodb::{DynamoChats, DynamoStore};
+use store_dynamodb::{DynamoChats, DynamoStore, SERVICE};
 use testkit::Emulator;
 use testkit::fixtures::{NOW, sample_conversation_id, sample_tenant_id, visitor_account_id};
 use testkit::offers_contract::Parts;
 
-use crate::{Calls, TABLE, counted_client, once};
+use crate::{Calls, TABLE, counted_service, once};
 
 const DAY: u64 = 24 * 3600;
 
 async fn counted_chats(emulator: &Emulator) -> (DynamoChats, Calls) {
-    let (client, calls) = counted_client(emulator).await;
-    (DynamoChats::over(client, TABLE), calls)
+    let (service, calls) = counted_service(emulator).await;
+    (DynamoChats::over(service, TABLE), calls)
 }
 
 fn later(seconds: u64) -> EpochMillis {
@@ -132,8 +134,8 @@ async fn store_meets_the_contract() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;
     testkit::chats_contract::run(Arc::new(chats.clone())).await;
-    let client = counted_client_of(&emulator, &Calls::default());
-    testkit::chats_contract::run_beside(Arc::new(chats), Arc::new(DynamoStore::over(client, TABLE))).await;
+    let beside = DynamoStore::new(&crate::connection(&emulator), TABLE);
+    testkit::chats_contract::run_beside(Arc::new(chats), Arc::new(beside)).await;
 }
 
 #[tokio::test]
@@ -141,7 +143,7 @@ async fn store_meets_the_contract_of_erasure() {
     let emulator = Emulator::start();
     let (chats, calls) = counted_chats(&emulator).await;
     let chats = Arc::new(chats);
-    let store = Arc::new(DynamoStore::over(counted_client_of(&emulator, &calls), TABLE));
+    let store = Arc::new(DynamoStore::over(counted_service_of(&emulator, &calls), TABLE));
     testkit::erasure_contract::run(&testkit::erasure_contract::Parts { chats: chats.clone(), store, erasure: chats }).await;
 }
 
@@ -157,7 +159,7 @@ async fn store_meets_the_contract_of_pushes() {
 async fn store_meets_the_contract_of_offers() {
     let emulator = Emulator::start();
     let (chats, calls) = counted_chats(&emulator).await;
-    let store = Arc::new(DynamoStore::over(counted_client_of(&emulator, &calls), TABLE));
+    let store = Arc::new(DynamoStore::over(counted_service_of(&emulator, &calls), TABLE));
     let parts = Parts { store: store.clone(), chats: Arc::new(chats), offers: store.clone(), hand_outs: store };
     testkit::offers_contract::run(&parts).await;
     let mut taken = Vec::new();
@@ -338,7 +340,7 @@ async fn every_operation_takes_as_few_calls_as_it_says() {
     assert_eq!(calls.take(), Vec::<String>::new());
 
     // A writer that has not read what it changes is told by the table where it is listed.
-    let other = DynamoChats::over(counted_client_of(&emulator, &calls), TABLE);
+    let other = DynamoChats::over(counted_service_of(&emulator, &calls), TABLE);
     close(&mut record, later(2));
     assert_eq!(other.save(&after(&mut record)).await.unwrap(), ChatSaved::Yes);
     assert_eq!(calls.take(), ["TransactWriteItems"; 2]);
@@ -366,9 +368,8 @@ async fn thread_that_was_bound_takes_one_call_more() {
     }
 }
 
-fn counted_client_of(emulator: &Emulator, calls: &Calls) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(crate::connection(emulator).config());
-    aws_sdk_dynamodb::Client::from_conf(config.interceptor(calls.clone()).build())
+fn counted_service_of(emulator: &Emulator, calls: &Calls) -> Service {
+    crate::connection(emulator).service(SERVICE).with_interceptor(calls.clone())
 }
 
 #[tokio::test]
@@ -549,12 +550,13 @@ async fn place_in_a_stream_is_found_again_or_has_expired() {
     assert_eq!(chats.reserve(&stream(), 1, later(3 * DAY)).await.unwrap(), 24);
     assert_eq!(calls.take(), ["UpdateItem"; 2]);
     chats.tell(&[(stream(), entry(24, later(3 * DAY), "x"))], &[], later(3 * DAY)).await.unwrap();
-    let client = aws_sdk_dynamodb::Client::new(crate::connection(&emulator).config());
+    let service = crate::connection(&emulator).service(SERVICE);
     for seq in 1..=23 {
         let key = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
-        let gone = client.delete_item().table_name(TABLE);
+        let gone = DeleteItemInput::builder().table_name(TABLE);
         let gone = gone.key("pk", key("STREAM#frontstage/gw-demo".to_owned())).key("sk", key(format!("EVT#{seq:013}")));
-        gone.send().await.unwrap();
+        let gone: Called<DeleteItemOutput, DeleteItemError> = service.call(DeleteItem::new(), gone.build().unwrap()).await;
+        gone.unwrap();
     }
     assert_eq!(read(&chats, 20, 10, later(3 * DAY + 20)).await, Err(23));
     assert_eq!(read(&chats, 20, 1, later(3 * DAY + 20)).await, Err(23));
@@ -576,8 +578,8 @@ async fn delivered_entries_are_passed_over() {
 #[tokio::test]
 async fn waiting_chats_are_in_the_order_of_their_waiting() {
     let emulator = Emulator::start();
-    let (client, _) = counted_client(&emulator).await;
-    let chats = DynamoChats::over(client.clone(), TABLE);
+    let (service, _) = counted_service(&emulator).await;
+    let chats = DynamoChats::over(service.clone(), TABLE);
     let ids: Vec<ConversationId> = (1..=3).map(|n| format!("{n:020}").parse().unwrap()).collect();
     for (conversation, seconds) in ids.iter().zip([3, 1, 2]) {
         chats.save(&change(&waiting(*conversation, later(seconds)), None)).await.unwrap();
@@ -593,7 +595,7 @@ async fn waiting_chats_are_in_the_order_of_their_waiting() {
     assert_eq!(chats.waiting(&desk(), 10).await.unwrap(), [ids[2], ids[0]]);
     assert_eq!(chats.waiting(moved.desk.as_ref().unwrap(), 10).await.unwrap(), [ids[1]]);
     // Whoever looks for lanes or for the story of a conversation does not meet chats.
-    let store = DynamoStore::over(client, TABLE);
+    let store = DynamoStore::over(service, TABLE);
     assert_eq!(store.due(later(99), 10).await.unwrap(), []);
     assert!(store.story(ids[0]).await.unwrap().conversation.is_none());
 }

@@ -7,7 +7,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
@@ -26,7 +25,7 @@ use chat::{
 };
 use model::AccountId;
 use ports::{ChatChange, ChatRecord, ChatSaved, Chats as _, StreamEntry, StreamKey};
-use store_dynamodb::DynamoChats;
+use store_dynamodb::{DynamoChats, SERVICE};
 use testkit::Emulator;
 use testkit::fixtures::{NOW, sample_conversation_id, sample_tenant_id, visitor_account_id};
 
@@ -254,12 +253,12 @@ fn units(costs: &[Cost]) -> Vec<(&'static str, Option<f64>)> {
 async fn sentence_of_a_long_conversation_costs_what_one_of_a_short_one_costs() {
     let emulator = Emulator::start();
     let connection = connection(&emulator);
-    create_table(&Client::new(connection.config())).await;
+    create_table(&connection).await;
     let meter = Meter::default();
     // The emulator looks at every item of a partition that is queried, which takes it seconds here.
     let patient = TimeoutConfig::builder().operation_timeout(Duration::from_secs(60)).build();
-    let config = aws_sdk_dynamodb::config::Builder::from(connection.config()).timeout_config(patient);
-    let chats = DynamoChats::over(Client::from_conf(config.interceptor(meter.clone()).build()), TABLE);
+    let service = connection.service(SERVICE).with_timeouts(patient).with_interceptor(meter.clone());
+    let chats = DynamoChats::over(service, TABLE);
 
     assert_eq!(chats.save(&change(&answered(), None)).await.unwrap(), ChatSaved::Yes);
     fill(&chats, 8).await;

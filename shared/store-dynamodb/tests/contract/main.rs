@@ -11,11 +11,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws::{Connection, ConnectionSettings};
-use aws_sdk_dynamodb::Client;
+use aws::{Called, Connection, ConnectionSettings, Service};
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::create_table::{CreateTable, CreateTableError, CreateTableInput, CreateTableOutput};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
@@ -31,7 +31,7 @@ use ports::{
     NewDelivery, OnceKey, Paces, Pass, PortError, ReceiptOutcome, Saved, Standing, StatusStore as _, StoryStore as _, ThreadNote,
     Transition,
 };
-use store_dynamodb::{DynamoPaces, DynamoStore};
+use store_dynamodb::{DynamoPaces, DynamoStore, SERVICE};
 use testkit::Emulator;
 use testkit::fixtures::{
     NOW, desk_account_id, sample_acceptance, sample_account, sample_conversation, sample_conversation_id, sample_delivery,
@@ -83,7 +83,7 @@ fn connection_to(endpoint: String) -> Connection {
 }
 
 /// The table as the template declares it.
-async fn create_table(client: &Client) {
+async fn create_table(connection: &Connection) {
     let attribute = |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
     let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
     let index = GlobalSecondaryIndex::builder()
@@ -91,8 +91,7 @@ async fn create_table(client: &Client) {
         .key_schema(key("due_shard", KeyType::Hash))
         .key_schema(key("due_at", KeyType::Range))
         .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
-    client
-        .create_table()
+    let input = CreateTableInput::builder()
         .table_name(TABLE)
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(attribute("pk", ScalarAttributeType::S))
@@ -102,24 +101,24 @@ async fn create_table(client: &Client) {
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
         .global_secondary_indexes(index.build().unwrap())
-        .send()
-        .await
-        .unwrap();
+        .build();
+    let made: Called<CreateTableOutput, CreateTableError> =
+        connection.service(SERVICE).call(CreateTable::new(), input.unwrap()).await;
+    made.unwrap();
 }
 
-/// A client of a new table, and the calls it makes.
-async fn counted_client(emulator: &Emulator) -> (Client, Calls) {
+/// The service with a new table, and the calls that are made of it.
+async fn counted_service(emulator: &Emulator) -> (Service, Calls) {
     let connection = connection(emulator);
-    create_table(&Client::new(connection.config())).await;
+    create_table(&connection).await;
     let calls = Calls::default();
-    let config = aws_sdk_dynamodb::config::Builder::from(connection.config()).interceptor(calls.clone()).build();
-    (Client::from_conf(config), calls)
+    (connection.service(SERVICE).with_interceptor(calls.clone()), calls)
 }
 
 /// A store over a new table, and the calls it makes.
 async fn counted_store(emulator: &Emulator) -> (DynamoStore, Calls) {
-    let (client, calls) = counted_client(emulator).await;
-    (DynamoStore::over(client, TABLE), calls)
+    let (service, calls) = counted_service(emulator).await;
+    (DynamoStore::over(service, TABLE), calls)
 }
 
 fn once(name: &str) -> Guard {
@@ -131,7 +130,7 @@ fn once(name: &str) -> Guard {
 async fn store_meets_the_contract() {
     let emulator = Emulator::start();
     let connection = connection(&emulator);
-    create_table(&Client::new(connection.config())).await;
+    create_table(&connection).await;
     testkit::store_contract::run(Arc::new(DynamoStore::new(&connection, TABLE))).await;
 }
 
@@ -139,7 +138,7 @@ async fn store_meets_the_contract() {
 async fn grants_meet_the_contract() {
     let emulator = Emulator::start();
     let connection = connection(&emulator);
-    create_table(&Client::new(connection.config())).await;
+    create_table(&connection).await;
     testkit::grants_contract::run(Arc::new(DynamoStore::new(&connection, TABLE))).await;
 }
 
@@ -147,7 +146,7 @@ async fn grants_meet_the_contract() {
 async fn paces_meet_the_contract() {
     let emulator = Emulator::start();
     let connection = connection(&emulator);
-    create_table(&Client::new(connection.config())).await;
+    create_table(&connection).await;
     let open = || -> Arc<dyn Paces> { Arc::new(DynamoPaces::beside(&DynamoStore::new(&connection, TABLE))) };
     testkit::paces_contract::run(&open).await;
 }
@@ -409,7 +408,7 @@ fn lose_the_first_answer(emulator: &Emulator) -> String {
 #[tokio::test]
 async fn repetition_after_a_lost_answer_counts_as_stored() {
     let emulator = Emulator::start();
-    create_table(&Client::new(connection(&emulator).config())).await;
+    create_table(&connection(&emulator)).await;
     let acceptance = sample_acceptance(&sample_conversation(1));
     let store = DynamoStore::new(&connection_to(lose_the_first_answer(&emulator)), TABLE);
     assert_eq!(store.accept(&acceptance).await.unwrap(), AcceptOutcome::Stored);
