@@ -52,7 +52,7 @@ class Salon:
         """Another account of the app."""
         document = self.stack.demo_document()
         vcs = self.bridge.info["simulators"]["vcita"]
-        account = {"business_uid": business, "app": "salon", "api_base": vcs, **settings}
+        account = {"business_uid": business, "app": "salon", "api_base": vcs, "token_source": "oauth", **settings}
         document["accounts"] = [{"platform": "vcita", "key": key, "settings": account}]
         assert self.stack.invoke("operator-configure", document) == {"configured": [f"vcita/{key}"]}
         return f"vcita/{key}"
@@ -251,6 +251,31 @@ def test_operator_disconnects_registers_and_subscribes(salon: Salon, business: t
     assert [one["is_new"] for one in again["subscribed"]] == [False, False]
     targets = {one["target_url"] for one in salon.bridge.vcs.get("state")["subscriptions"]}
     assert targets == {f"{salon.base}/events"}
+    ended = salon.stack.invoke("operator-vcita", {**events, "action": "unsubscribe"})
+    assert ended["unsubscribed"] == [{"event": "application/installed"}, {"event": "application/uninstalled"}]
+    assert salon.bridge.vcs.get("state")["subscriptions"] == []
+    log = "\n".join(salon.stack.logs("operator-vcita"))
+    assert not any(secret in log for secret in (made["secrets"]["client_secret"], made["secrets"]["url_secrets"][0]))
+
+
+def test_operator_assigns_and_installs_the_app(salon: Salon, business: tuple[str, str]):
+    uid, account = business
+    common = {"account": "vcita/salon", "directory_token": directory_token(salon)}
+    assign = {"action": "assign", "assignee_type": "business", "assignee_uid": uid, "assignment_mode": "internal", **common}
+    assert salon.stack.invoke("operator-vcita", assign) == {"assigned": "salon", "to": uid}
+    install = {"action": "install", "business_uid": uid, **common}
+    assert salon.stack.invoke("operator-vcita", install) == {"installed": "salon", "for": uid}
+    assert [one for one in salon.bridge.vcs.get("state")["assignments"] if uid in one.values()] == [
+        {
+            "assignee_type": "business", "assignee_uid": uid, "app_code_name": "salon",
+            "settings": {"assignment_mode": "internal"},
+        },
+        {"business_uid": uid, "app_code_name": "salon"},
+    ]
+    refused = salon.stack.invoke("operator-vcita", {**install, "app_code_name": "nobodys"})
+    assert refused["error"]["code"] == "refused"
+    # What it was given is in no log.
+    assert common["directory_token"] not in "\n".join(salon.stack.logs("operator-vcita"))
 
 
 def directory_token(salon: Salon) -> str:

@@ -60,6 +60,7 @@ from tests.simulators.vcs_apps import (
     id_token,
     register,
     subscribe,
+    unsubscribe,
 )
 
 DEMO_CHANNEL = "0d6a6c58-2d1e-4f53-9a5b-6f2a6f5b1c77"
@@ -762,6 +763,10 @@ class Vcs:
         data = await json_body(request)
         if not data.get("app_code_name"):
             raise Refusal(400, "missing_field", "app_code_name is missing")
+        if request.path.endswith("/business_app_installs"):
+            known = {app.app_code_name for app in self.apps.by_id.values()}
+            if not data.get("business_uid") or data["app_code_name"] not in known:
+                raise Refusal(422, "invalid", "business_uid or app_code_name is unknown")
         self.apps.assignments.append(data)
         return platform_success({"assigned": True}, status=201)
 
@@ -774,6 +779,14 @@ class Vcs:
         if entry is None:
             raise Refusal(422, "already_exists", "Subscription already exists")
         return platform_success({"subscription_id": entry["subscription_id"]}, status=201)
+
+    async def unsubscribe(self, request: web.Request) -> web.Response:
+        """P9: 201; 404 for what was not subscribed."""
+        data = await json_body(request)
+        text_member(data, "target_url")
+        if not unsubscribe(self.apps, data):
+            raise Refusal(404, "missing", "Subscription not found")
+        return platform_success({}, status=201)
 
     async def control_consent(self, request: web.Request) -> web.Response:
         """How the authorization page answers."""
@@ -1171,6 +1184,7 @@ class Vcs:
                 web.post("/v3/apps/app_assignments", self.assign_app),
                 web.post("/v3/apps/business_app_installs", self.assign_app),
                 web.post("/platform/v1/webhook/subscribe", self.subscribe),
+                web.post("/platform/v1/webhook/unsubscribe", self.unsubscribe),
                 web.post("/_sim/consent", self.control_consent),
                 web.post("/platform/v1/tokens", self.mint_token),
                 web.post("/platform/v1/tokens/revoke", self.revoke_token),

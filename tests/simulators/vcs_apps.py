@@ -154,6 +154,15 @@ def subscribe(apps: Apps, data: dict[str, Any]) -> dict[str, Any] | None:
     return entry
 
 
+def unsubscribe(apps: Apps, data: dict[str, Any]) -> bool:
+    """P9, the other way round: whether anything went to this address, of this event if one is named."""
+    ends = {key: data[key] for key in ("event", "target_url") if key in data}
+    kept = [one for one in apps.subscriptions if not ends.items() <= one.items()]
+    is_any = len(kept) < len(apps.subscriptions)
+    apps.subscriptions = kept
+    return is_any
+
+
 async def control_consent(apps: Apps, request: web.Request) -> web.Response:
     """Who is logged in at the authorization page, and what they say."""
     data = await read_fields(request, {"business": (str,), "mode": (str,), "id_token": (bool,)})

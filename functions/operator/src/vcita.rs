@@ -6,8 +6,8 @@ use app::AppError;
 use lambda::Roster;
 use model::{Account, AccountId, InstallPhase, Installed, Platform, RemoteStatus};
 use platform_vcita::{
-    AppForm, Assignment, Credentials, Secrets, Settings, Told, app_token, assign_app, grant_name, register_app, subscribe,
-    token_of,
+    AppForm, Assignment, Credentials, Secrets, Settings, Told, app_token, assign_app, grant_name, install_app, register_app,
+    subscribe, token_of, unsubscribe,
 };
 use ports::{Clock, Dice, Grants, Installs, PortError, Saved, Sender, StatusStore};
 use serde::Deserialize;
@@ -73,6 +73,14 @@ enum Input {
         #[serde(default)]
         assignment_mode: Option<String>,
     },
+    /// P3.
+    Install {
+        account: AccountId,
+        directory_token: String,
+        business_uid: String,
+        #[serde(default)]
+        app_code_name: Option<String>,
+    },
     /// P9.
     Subscribe {
         account: AccountId,
@@ -82,6 +90,19 @@ enum Input {
         events: Option<Vec<String>>,
         #[serde(default)]
         directory_token: Option<String>,
+    },
+    /// P9, the other way round.
+    Unsubscribe {
+        account: AccountId,
+        /// Origin of the HTTP API.
+        base: String,
+        #[serde(default)]
+        events: Option<Vec<String>>,
+        #[serde(default)]
+        directory_token: Option<String>,
+        /// The address with the previous path secret instead of the current one.
+        #[serde(default)]
+        previous: bool,
     },
     Status {
         account: AccountId,
@@ -98,7 +119,8 @@ fn url_params() -> Vec<String> {
 /// An answer, or why there is none.
 type Done = Result<Value, Value>;
 
-/// Does one thing: `register`, `assign`, `subscribe`, `status` or `disconnect`; `docs/operations.md` shows their inputs.
+/// Does one thing: `register`, `assign`, `install`, `subscribe`, `unsubscribe`, `status` or `disconnect`;
+/// `docs/operations.md` shows their inputs.
 ///
 /// Output: what is to be known, or `{"error":{"code","message"}}`. That of `register` holds the new app's secrets: they are
 /// shown once.
@@ -108,7 +130,8 @@ type Done = Result<Value, Value>;
 pub async fn handle(ctx: VcitaCtx, event: Value) -> Result<Value, AppError> {
     // What serde says about a value may repeat it, and one of them is a token.
     let Ok(input) = serde_json::from_value::<Input>(event) else {
-        return Ok(refused("malformed", "not an action with its members: register, assign, subscribe, status, disconnect"));
+        let actions = "register, assign, install, subscribe, unsubscribe, status, disconnect";
+        return Ok(refused("malformed", format_args!("not an action with its members: {actions}")));
     };
     let done = match input {
         Input::Register { account, base, name, app_code_name, directory_token, trusted, url_params, api_base } => {
@@ -123,33 +146,49 @@ pub async fn handle(ctx: VcitaCtx, event: Value) -> Result<Value, AppError> {
             app_code_name,
             directory_uid,
             assignment_mode,
-        } => {
-            let app = ctx.app(&account).await?;
-            match app {
+        } => match ctx.app_named(&account, app_code_name).await? {
+            Err(refusal) => Err(refusal),
+            Ok((settings, code)) => {
+                let assignment = Assignment {
+                    assignee_type: &assignee_type,
+                    assignee_uid: &assignee_uid,
+                    app_code_name: &code,
+                    directory_uid: directory_uid.as_deref(),
+                    assignment_mode: assignment_mode.as_deref(),
+                };
+                let call = assign_app(&settings, &assignment, &directory_token);
+                ctx.ask(call).await.map(|_| json!({"assigned": code, "to": assignee_uid}))
+            }
+        },
+        Input::Install { account, directory_token, business_uid, app_code_name } => {
+            match ctx.app_named(&account, app_code_name).await? {
                 Err(refusal) => Err(refusal),
-                Ok((_, settings, secrets)) => match app_code_name.or(secrets.app_code_name) {
-                    None => Err(refused("invalid", "app_code_name is neither given nor among the app's secrets")),
-                    Some(code) => {
-                        let assignment = Assignment {
-                            assignee_type: &assignee_type,
-                            assignee_uid: &assignee_uid,
-                            app_code_name: &code,
-                            directory_uid: directory_uid.as_deref(),
-                            assignment_mode: assignment_mode.as_deref(),
-                        };
-                        let call = assign_app(&settings, &assignment, &directory_token);
-                        ctx.ask(call).await.map(|_| json!({"assigned": code, "to": assignee_uid}))
-                    }
-                },
+                Ok((settings, code)) => {
+                    let call = install_app(&settings, &business_uid, &code, &directory_token);
+                    ctx.ask(call).await.map(|_| json!({"installed": code, "for": business_uid}))
+                }
             }
         }
         Input::Subscribe { account, base, events, directory_token } => {
-            ctx.subscribe(&account, &base, events, directory_token).await?
+            ctx.subscriptions(&account, &base, events, directory_token, Change::Subscribe).await?
+        }
+        Input::Unsubscribe { account, base, events, directory_token, previous } => {
+            let change = if previous { Change::UnsubscribePrevious } else { Change::Unsubscribe };
+            ctx.subscriptions(&account, &base, events, directory_token, change).await?
         }
         Input::Status { account } => ctx.status(&account).await?,
         Input::Disconnect { account } => ctx.disconnect(&account).await?,
     };
     Ok(done.unwrap_or_else(|refusal| refusal))
+}
+
+/// What is to become of subscriptions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Subscribe,
+    Unsubscribe,
+    /// Those of the address before the path secret was changed.
+    UnsubscribePrevious,
 }
 
 /// What `register` is given, but the token.
@@ -180,6 +219,16 @@ impl VcitaCtx {
             Err(error) => return Ok(Err(refused("invalid", error))),
         };
         Ok(Ok((account.clone(), settings, secrets)))
+    }
+
+    /// An app's settings, and the name under which vcita knows it: the given one, else that of its secrets.
+    async fn app_named(&self, id: &AccountId, given: Option<String>) -> Result<Result<(Settings, String), Value>, AppError> {
+        let (_, settings, secrets) = match self.app(id).await? {
+            Ok(app) => app,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let missing = || refused("invalid", "app_code_name is neither given nor among the app's secrets");
+        Ok(given.or(secrets.app_code_name).map(|code| (settings, code)).ok_or_else(missing))
     }
 
     async fn told(&self, call: Option<HttpCall>) -> Told {
@@ -214,7 +263,7 @@ impl VcitaCtx {
         let redirect_uri = format!("{base}/vcita/{key}/connect");
         let api_uri = format!("{base}/vcita/{key}/{url_secret}");
         // Everything is judged by the settings that are proposed, and nothing is registered that could not be used.
-        let mut written = json!({"business_uid": "the business", "redirect_uri": redirect_uri});
+        let mut written = json!({"business_uid": "the business", "redirect_uri": redirect_uri, "token_source": "oauth"});
         if let Some(api_base) = &new.api_base {
             written["api_base"] = json!(api_base);
         }
@@ -264,19 +313,26 @@ impl VcitaCtx {
         }))
     }
 
-    async fn subscribe(
+    async fn subscriptions(
         &self,
         id: &AccountId,
         base: &str,
         events: Option<Vec<String>>,
         directory_token: Option<String>,
+        change: Change,
     ) -> Result<Done, AppError> {
         let (account, settings, secrets) = match self.app(id).await? {
             Ok(app) => app,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let url_secret = secrets.url_secret().expose();
-        let target = format!("{}/vcita/{}/{url_secret}/events", base.trim_end_matches('/'), account.app().key());
+        let url_secret = match change {
+            Change::Subscribe | Change::Unsubscribe => secrets.url_secret(),
+            Change::UnsubscribePrevious => match secrets.previous_url_secret() {
+                Some(previous) => previous,
+                None => return Ok(Err(refused("invalid", "the app's secrets hold no previous one of url_secrets"))),
+            },
+        };
+        let target = format!("{}/vcita/{}/{}/events", base.trim_end_matches('/'), account.app().key(), url_secret.expose());
         // Which token takes which event is said differently in different places (section 12, row 21): the app's own for its
         // installations, a directory's for the rest.
         let events = events.unwrap_or_else(|| {
@@ -301,16 +357,20 @@ impl VcitaCtx {
         };
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for event in events {
-            match self.told(subscribe(&settings, &event, &target, &token)).await {
-                Told::Yes(_) => done.push(json!({"event": event, "is_new": true})),
-                Told::No { status: 422, detail } if detail.to_lowercase().contains("already exist") => {
+            let is_new = change == Change::Subscribe;
+            let call = if is_new { subscribe } else { unsubscribe };
+            match self.told(call(&settings, &event, &target, &token)).await {
+                Told::Yes(_) if is_new => done.push(json!({"event": event, "is_new": true})),
+                Told::Yes(_) => done.push(json!({"event": event})),
+                Told::No { status: 422, detail } if is_new && detail.to_lowercase().contains("already exist") => {
                     done.push(json!({"event": event, "is_new": false}));
                 }
                 Told::No { detail, .. } => failed.push(json!({"event": event, "message": detail})),
                 Told::Unknown(reason) => failed.push(json!({"event": event, "message": reason})),
             }
         }
-        Ok(Ok(json!({"subscribed": done, "failed": failed})))
+        let word = if change == Change::Subscribe { "subscribed" } else { "unsubscribed" };
+        Ok(Ok(json!({word: done, "failed": failed})))
     }
 
     async fn status(&self, id: &AccountId) -> Result<Done, AppError> {

@@ -333,9 +333,11 @@ impl ConnectCtx {
             if let Some(channel) = known.installation().filter(|_| !is_over || is_configured_one(known)) {
                 return Ok(match store.installation(&account.id, channel, now).await? {
                     None if is_configured_one(known) => Channel::Active,
+                    // Whoever made it died before they wrote down its status.
+                    None => self.adopt(app, account, channel, RemoteStatus::Pending).await?,
                     Some(RemoteStatus::Active) => Channel::Active,
                     Some(RemoteStatus::Deleted) => Channel::Deleted,
-                    None | Some(_) => Channel::Waiting,
+                    Some(_) => Channel::Waiting,
                 });
             }
             let before = known.installed.as_ref();
@@ -390,7 +392,13 @@ impl ConnectCtx {
             let _best_effort = self.told(delete_channel(settings, uid, &tokens.access)).await;
             return Ok(Channel::Busy);
         }
-        // In this order: what is heard from now on finds the account, and what was heard before is parked.
+        self.adopt(app, account, uid, status).await
+    }
+
+    /// Notes the status of a channel that is the account's by now: what is heard from now on finds the account, and what was
+    /// heard before is parked with the app.
+    async fn adopt(&self, app: &App, account: &Account, uid: &str, status: RemoteStatus) -> Result<Channel, AppError> {
+        let store = &self.base.base.store;
         let heard = store.installation(&app.id, uid, self.now()).await?;
         let status = store.adopt_installation(&account.id, uid, heard.unwrap_or(status), self.now()).await?;
         if status == RemoteStatus::Active {

@@ -2,7 +2,7 @@
 
 use app::{Accepted, AppError};
 use lambda::Metric;
-use platform_vcita::{StaffMessage, WireError};
+use platform_vcita::{Settings, StaffMessage, WireError};
 use ports::InboundStore;
 use wire::{RawRequest, Reply};
 
@@ -24,7 +24,10 @@ pub async fn handle(ctx: Ctx<dyn InboundStore>, request: RawRequest) -> Result<R
     if staff.is_echo() {
         return Ok(no_content());
     }
-    let message = match staff.desk_message(ctx.base.clock.now()) {
+    let Ok(settings) = Settings::of(&account) else {
+        return Err(AppError::Internal("settings of an account cannot be read"));
+    };
+    let message = match staff.desk_message(settings.html, ctx.base.clock.now()) {
         Ok(message) => message,
         Err(error) => return Ok(error.reply()),
     };

@@ -8,8 +8,9 @@ use crate::settle::{amend, clear_head, leave_lane, stay};
 use crate::{AppError, OutboundCtx, SWEEP_GRACE, SettleCtx, acknowledge};
 use futures_util::future::join;
 use model::{
-    Account, AccountId, AckMode, AckTask, DeliverTask, DeliveryEvent, DeliveryPolicy, DeliveryState, EpochMillis, EventKey,
-    LaneKey, PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, TypingTask, step,
+    Account, AccountId, AckMode, AckTask, DeliverTask, DeliveryContent, DeliveryEvent, DeliveryPolicy, DeliveryState,
+    EpochMillis, EventKey, LaneKey, PushTask, RemoteStatus, RemoteThread, Step as Change, StepIgnored, StoryEntry, TypingTask,
+    step,
 };
 use ports::{LaneSelector, PortError, Saved, Transition, WorkItem};
 use serde_json::Value;
@@ -127,11 +128,16 @@ pub async fn deliver(ctx: &OutboundCtx, task: &DeliverTask, until: EpochMillis) 
                 },
             }
         }
-        if let Some(busy_until) = paced.begin(ctx).await? {
+        let is_overtaken = is_overtaken(&item);
+        if !is_overtaken && let Some(busy_until) = paced.begin(ctx).await? {
             put_off(ctx, task, &item, busy_until).await?;
             return Ok(Progress::default());
         }
         let Some(claimed) = claim(&ctx.settle, &item, change, now).await? else { continue };
+        if is_overtaken {
+            let detail = Some("a higher status of the same message follows".to_owned());
+            return apply(&ctx.settle, claimed, &policy, Ended { detail, ..Ended::plain(DeliveryEvent::Acknowledged) }).await;
+        }
         let mut progress = attempt(ctx, claimed, found, &policy, until, &mut paced).await?;
         progress.paused += paced.stopped;
         progress.retried += u32::from(matches!(change.state, DeliveryState::Sending { attempt: 2.., pushes: 1, .. }));
@@ -228,6 +234,15 @@ fn next_event(item: &WorkItem, now: EpochMillis) -> Next {
         | DeliveryState::Offered { .. }
         | DeliveryState::RetryWait { .. } => Next::Go(DeliveryEvent::HandOver),
     }
+}
+
+/// Whether this is a receipt and a higher one of the same message waits behind it, so that nobody needs to be told this one
+/// (vcita contract, section 7: bursts are collapsed).
+fn is_overtaken(item: &WorkItem) -> bool {
+    let DeliveryContent::Receipt(status) = item.delivery.key.content else { return false };
+    let seq = item.delivery.key.entry().seq;
+    let mut others = item.lane.pending.iter().filter(|other| other.seq == seq).filter_map(|other| other.receipt);
+    others.any(|other| other.supersedes(Some(status)))
 }
 
 /// Whether a parked delivery may be looked at before its time: the thread is ready, or gone so that another one is

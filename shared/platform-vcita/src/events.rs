@@ -83,3 +83,50 @@ pub fn is_signed_by(request: &RawRequest, secrets: &Secrets) -> Option<bool> {
     let given = given.strip_prefix("sha256=").unwrap_or_default();
     Some(constant_time_eq(given.to_ascii_lowercase().as_bytes(), expected.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method};
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(signature: Option<&str>) -> RawRequest {
+        let header = signature.map(|value| ("x-vcita-signature".parse().unwrap(), value.parse().unwrap()));
+        RawRequest {
+            method: Method::POST,
+            path: "/vcita/demo/0123456789abcdef0123456789abcdef/events".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::from_iter(header),
+            body: Bytes::from_static(b"what do ya want for nothing?"),
+            request_id: "r-1".to_owned(),
+            source_ip: None,
+        }
+    }
+
+    #[test]
+    fn signature_is_compared_if_there_is_one() {
+        let secrets = |credentials: Value| {
+            let mut secrets = json!({"url_secrets": ["0123456789abcdef0123456789abcdef"]});
+            secrets.as_object_mut().unwrap().extend(credentials.as_object().unwrap().clone());
+            Secrets::from_value(&secrets).unwrap()
+        };
+        let app = secrets(json!({"client_id": "app", "client_secret": "Jefe"}));
+        // RFC 4231, test case 2.
+        let known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        for (signature, verdict) in [
+            (Some(format!("sha256={known}")), Some(true)),
+            (Some(format!("sha256={}", known.to_uppercase())), Some(true)),
+            (Some(known.to_owned()), Some(false)),
+            (Some(format!("sha1={known}")), Some(false)),
+            (Some("sha256=".to_owned()), Some(false)),
+            (None, None),
+        ] {
+            assert_eq!(is_signed_by(&request(signature.as_deref()), &app), verdict, "{signature:?}");
+        }
+        // Without the app's secret nobody can say.
+        let token = secrets(json!({"token": "tok"}));
+        assert_eq!(is_signed_by(&request(Some("sha256=00")), &token), None);
+    }
+}

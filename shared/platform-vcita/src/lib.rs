@@ -33,7 +33,7 @@ pub use ids::{
     our_message, part_name,
 };
 pub use outbound::{SentParts, Vcita};
-pub use register::{AppForm, Assignment, app_token, assign_app, register_app, subscribe, token_of};
-pub use settings::{ConfigProblem, Credentials, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
+pub use register::{AppForm, Assignment, app_token, assign_app, install_app, register_app, subscribe, token_of, unsubscribe};
+pub use settings::{ConfigProblem, Credentials, Html, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
 pub use status::{MessageNews, Reported};
 pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage, StaffTyping};

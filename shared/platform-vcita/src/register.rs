@@ -73,11 +73,25 @@ pub fn assign_app(settings: &Settings, assignment: &Assignment<'_>, directory_to
     with_token(json_call(Method::POST, settings.api("/v3/apps/app_assignments"), Some(&body)), directory_token)
 }
 
+/// P3: installs an app that a business may have.
+#[must_use]
+pub fn install_app(settings: &Settings, business_uid: &str, app_code_name: &str, directory_token: &str) -> Option<HttpCall> {
+    let body = json!({"business_uid": business_uid, "app_code_name": app_code_name});
+    with_token(json_call(Method::POST, settings.api("/v3/apps/business_app_installs"), Some(&body)), directory_token)
+}
+
 /// P9, with the fields of the first of the two published shapes (section 12, row 20).
 #[must_use]
 pub fn subscribe(settings: &Settings, event: &str, target_url: &str, token: &str) -> Option<HttpCall> {
     let body = json!({"event": event, "target_url": target_url});
     with_token(json_call(Method::POST, settings.api("/platform/v1/webhook/subscribe"), Some(&body)), token)
+}
+
+/// P9: ends a subscription. vcita finds it by the very address that subscribed.
+#[must_use]
+pub fn unsubscribe(settings: &Settings, event: &str, target_url: &str, token: &str) -> Option<HttpCall> {
+    let body = json!({"event": event, "target_url": target_url});
+    with_token(json_call(Method::POST, settings.api("/platform/v1/webhook/unsubscribe"), Some(&body)), token)
 }
 
 /// P5: the app's own token, for the subscriptions that take it (section 12, row 21).
@@ -95,8 +109,16 @@ pub fn token_of(body: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use model::Account;
+    use wire::RawRequest;
 
     use super::*;
+    use crate::{Route, Secrets, route, verify};
+
+    const URL_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn secrets() -> Secrets {
+        Secrets::from_value(&json!({"url_secrets": [URL_SECRET], "token": "tok"})).unwrap()
+    }
 
     fn settings() -> Settings {
         let (id, tenant) = ("vcita/demo".parse().unwrap(), "demo".parse().unwrap());
@@ -109,7 +131,7 @@ mod tests {
             name: "Demo chat",
             app_code_name: "demochat",
             redirect_uri: "https://chat.example/vcita/demo/connect",
-            api_uri: "https://chat.example/vcita/demo/s",
+            api_uri: &format!("https://chat.example/vcita/demo/{URL_SECRET}"),
             trusted,
             url_params: &["business_uid".to_owned()],
         };
@@ -128,7 +150,8 @@ mod tests {
             registered(true),
             json!({
                 "name": "Demo chat", "app_type": ["communication"], "redirect_uri": "https://chat.example/vcita/demo/connect",
-                "api_uri": "https://chat.example/vcita/demo/s", "trusted": true, "url_params": ["business_uid"],
+                "api_uri": "https://chat.example/vcita/demo/0123456789abcdef0123456789abcdef", "trusted": true,
+                "url_params": ["business_uid"],
                 "app_code_name": "demochat", "open_channel": false
             })
         );
@@ -140,6 +163,47 @@ mod tests {
         let body: Value = serde_json::from_slice(&call.body).unwrap();
         let expected = json!({"event": "application/uninstalled", "target_url": "https://chat.example/vcita/demo/s/events"});
         assert_eq!((call.url.path(), body), ("/platform/v1/webhook/subscribe", expected));
+    }
+
+    #[test]
+    fn installation_and_end_of_a_subscription_name_what_they_are_about() {
+        let sent = |call: Option<HttpCall>| {
+            let call = call.unwrap();
+            assert_eq!((call.method.as_str(), &call.headers["authorization"]), ("POST", &"Bearer tok".parse().unwrap()));
+            (call.url.path().to_owned(), serde_json::from_slice::<Value>(&call.body).unwrap())
+        };
+        assert_eq!(
+            sent(install_app(&settings(), "b-1", "demochat", "tok")),
+            ("/v3/apps/business_app_installs".to_owned(), json!({"business_uid": "b-1", "app_code_name": "demochat"}))
+        );
+        assert_eq!(
+            sent(unsubscribe(&settings(), "account/closed", "https://chat.example/vcita/demo/s/events", "tok")),
+            (
+                "/platform/v1/webhook/unsubscribe".to_owned(),
+                json!({"event": "account/closed", "target_url": "https://chat.example/vcita/demo/s/events"})
+            )
+        );
+    }
+
+    #[test]
+    fn disagreement_04_base_of_our_routes_is_the_api_uri() {
+        let sent = registered(true);
+        assert_eq!(sent["redirect_uri"], "https://chat.example/vcita/demo/connect");
+        let base: url::Url = sent["api_uri"].as_str().unwrap().parse().unwrap();
+        // What VCS appends to it is a route of ours; below the address for people nothing is.
+        for (base, expected) in [(base.path(), Some(Route::Messages)), ("/vcita/demo/connect", None)] {
+            let request = RawRequest {
+                method: Method::POST,
+                path: format!("{base}/messages"),
+                query: String::new(),
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::new(),
+                request_id: "r-1".to_owned(),
+                source_ip: None,
+            };
+            let verified = verify(request, &secrets()).ok();
+            assert_eq!(verified.and_then(|request| route(request.get()).unwrap()), expected, "{base}");
+        }
     }
 
     #[test]

@@ -55,6 +55,17 @@ pub enum TokenSource {
     Oauth,
 }
 
+/// What becomes of the text of staff (section 11, row 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Html {
+    /// Text with a known tag is HTML and becomes plain; any other is left as it is.
+    #[default]
+    Auto,
+    /// Every text is left as it is.
+    Off,
+}
+
 /// The settings of an account (section 14), checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -93,6 +104,8 @@ pub struct Settings {
     pub brand_hosts: Vec<String>,
     /// Scopes to ask for.
     pub scopes: Vec<String>,
+    /// What becomes of the text of staff. Counts for the account of the channel.
+    pub html: Html,
     /// Where vcita's webhooks may come from (section 11, row 5); `None` for anywhere.
     pub sources: Option<AddressList>,
 }
@@ -134,6 +147,8 @@ struct Written {
     brand_hosts: Vec<String>,
     #[serde(default)]
     scopes: Vec<String>,
+    #[serde(default)]
+    html: Html,
     #[serde(default)]
     sources: Option<String>,
 }
@@ -232,6 +247,7 @@ impl Settings {
             token_url,
             brand_hosts: written.brand_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             scopes: written.scopes,
+            html: written.html,
             sources,
             api_base,
             common_prefix: path("common_prefix", &written.common_prefix)?,
@@ -403,6 +419,12 @@ impl Secrets {
     #[must_use]
     pub fn url_secret(&self) -> &Secret {
         &self.url_secrets[0]
+    }
+
+    /// The path secret before it, if it is still taken.
+    #[must_use]
+    pub fn previous_url_secret(&self) -> Option<&Secret> {
+        self.url_secrets.get(1)
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use wire::{RawRequest, Verified};
 
 use crate::{
-    ChannelUid, ErrorCode, ExternalUid, MessageNews, MessageUid, Reported, Route, SessionUid, UidProblem, WireError,
+    ChannelUid, ErrorCode, ExternalUid, Html, MessageNews, MessageUid, Reported, Route, SessionUid, UidProblem, WireError,
     conversation_of, ids::message_key, our_message, route, status,
 };
 
@@ -166,10 +166,13 @@ impl StaffMessage {
     /// # Errors
     /// [`WireError::Unknown`] if `external_uid` is none that we gave out, [`WireError::Invalid`] if nothing is left to send:
     /// an empty text is not sent (section 13, row 7), and not silently dropped either.
-    pub fn desk_message(&self, now: EpochMillis) -> Result<DeskMessage, WireError> {
+    pub fn desk_message(&self, html: Html, now: EpochMillis) -> Result<DeskMessage, WireError> {
         let (_, conversation) =
             conversation_of(self.external_uid.as_str()).ok_or(WireError::Unknown { field: "external_uid" })?;
-        let mut text = text::staff_text(&self.message);
+        let mut text = match html {
+            Html::Auto => text::staff_text(&self.message),
+            Html::Off => self.message.clone(),
+        };
         for link in &self.links {
             if !text.is_empty() {
                 text.push('\n');
@@ -356,7 +359,7 @@ mod tests {
 
     #[test]
     fn staff_message_becomes_a_desk_message() {
-        let message = staff(&staff_body()).unwrap().desk_message(NOW).unwrap();
+        let message = staff(&staff_body()).unwrap().desk_message(Html::Auto, NOW).unwrap();
         assert_eq!(message.conversation.to_string(), "00112233445566778899");
         assert_eq!(
             message.event_key.parts(),
@@ -374,14 +377,16 @@ mod tests {
         assert_eq!(staff(&body).unwrap().message, text);
         let escaped = staff_body().to_string().replace("See you at 3pm", r"\uD83D\uDE42");
         let read = StaffMessage::parse(&request(Method::POST, "/messages", escaped)).unwrap();
-        assert_eq!(read.desk_message(NOW).unwrap().content.text, "🙂");
+        assert_eq!(read.desk_message(Html::Auto, NOW).unwrap().content.text, "🙂");
     }
 
     #[test]
     fn html_of_staff_becomes_text() {
         let mut body = staff_body();
         body["message"] = json!("<div>Hi<br>there</div>");
-        assert_eq!(staff(&body).unwrap().desk_message(NOW).unwrap().content.text, "Hi\nthere");
+        let said = |html| staff(&body).unwrap().desk_message(html, NOW).unwrap().content.text;
+        assert_eq!(said(Html::Auto), "Hi\nthere");
+        assert_eq!(said(Html::Off), "<div>Hi<br>there</div>");
     }
 
     #[test]
@@ -392,12 +397,12 @@ mod tests {
             {"href": "http://files.example/b"}, {"name": "c"}, "https://files.example/d", 7, null, []
         ]);
         assert_eq!(
-            staff(&body).unwrap().desk_message(NOW).unwrap().content.text,
+            staff(&body).unwrap().desk_message(Html::Auto, NOW).unwrap().content.text,
             "See you at 3pm\nhttps://files.example/a.png\nhttp://files.example/b\nhttps://files.example/d"
         );
         body["message"] = json!("");
         body["attachments"] = json!(["https://files.example/d"]);
-        assert_eq!(staff(&body).unwrap().desk_message(NOW).unwrap().content.text, "https://files.example/d");
+        assert_eq!(staff(&body).unwrap().desk_message(Html::Auto, NOW).unwrap().content.text, "https://files.example/d");
         body["attachments"] = json!("https://files.example/d");
         assert!(staff(&body).unwrap().links.is_empty());
     }
@@ -407,7 +412,7 @@ mod tests {
         for nothing in ["", "<div><br></div>", "<p></p>"] {
             let mut body = staff_body();
             body["message"] = json!(nothing);
-            let error = staff(&body).unwrap().desk_message(NOW).err().unwrap();
+            let error = staff(&body).unwrap().desk_message(Html::Auto, NOW).err().unwrap();
             assert_eq!(error.reply().status.as_u16(), 400, "{nothing}");
             assert_eq!(
                 error,
@@ -439,7 +444,7 @@ mod tests {
     fn foreign_external_uid_is_unknown() {
         let mut body = staff_body();
         body["external_uid"] = json!("wa:4915112345678");
-        let error = staff(&body).unwrap().desk_message(NOW).err().unwrap();
+        let error = staff(&body).unwrap().desk_message(Html::Auto, NOW).err().unwrap();
         assert_eq!(error, WireError::Unknown { field: "external_uid" });
     }
 
@@ -521,7 +526,7 @@ mod tests {
                 let _ = ChannelUpdate::parse(&request(Method::PUT, "/channels/c", body.clone()));
                 let _ = SessionUpdate::parse(&request(Method::PUT, "/sessions/s", body.clone()));
                 let _ = MessageUpdate::parse(&request(Method::PUT, "/messages/m", body.clone()));
-                let _ = StaffMessage::parse(&request(Method::POST, "/messages", body)).map(|m| m.desk_message(NOW).map(drop));
+                let _ = StaffMessage::parse(&request(Method::POST, "/messages", body)).map(|m| m.desk_message(Html::Auto, NOW).map(drop));
             }
         }
     }

@@ -9,4 +9,5 @@ mod prepare_chat;
 mod replay;
 mod results;
 mod timeline;
+mod vcita;
 mod world;

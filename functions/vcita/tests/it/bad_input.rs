@@ -363,3 +363,50 @@ async fn another_account_with_this_accounts_ids_changes_nothing_of_it() {
     assert!(world.queue.waiting().is_empty());
     World::assert_empty(&world.staff(json!({})).await, 204, "the account itself goes on");
 }
+
+#[tokio::test]
+async fn two_businesses_of_one_app_and_another_app_change_nothing_of_each_other() {
+    const SECOND: &str = "5ec0nd00-2d1e-4f53-9a5b-6f2a6f5b1c77";
+    const FOREIGN: &str = "f0re1gn0-2d1e-4f53-9a5b-6f2a6f5b1c77";
+    let other = ("other", OTHER_SECRET);
+    let world = beside_another().await;
+    let business = |app: &str, uid: &str, channel: &str| json!({"app": app, "business_uid": uid, "channel_uid": channel});
+    world
+        .configure(&[
+            ("vcita/second", business("demo", "s3c0nds3c0nds3c0", SECOND)),
+            ("vcita/foreign", business("other", "f0r31gnf0r31gnf0", FOREIGN)),
+        ])
+        .await;
+    world.clock.advance(Duration::from_secs(300));
+    let before = world.store.delivery(&events::delivery_key(1)).unwrap();
+
+    // The second business, over the app's own address, with the conversation and the message of the first.
+    for (from, channel) in [(("demo", SECRET), SECOND), (other, FOREIGN), (other, SECOND), (("demo", SECRET), FOREIGN)] {
+        let answer = world.request(MESSAGE_CREATED, from, "/messages", &staff_body(json!({"channel_uid": channel}))).await;
+        assert_eq!(answer.status, 404, "A3 {channel}");
+        let read = json!({"status": "read", "channel_uid": channel});
+        let answer = world.request(MESSAGE_UPDATED, from, &format!("/messages/{OURS}"), &read).await;
+        assert_eq!((answer.status, answer.body), (404, error("invalid", "is not known", Some("message_uid"))), "A4 {channel}");
+    }
+    // A channel belongs to one business of its own app.
+    let blocked = json!({"status": "blocked"});
+    for from in [("demo", SECRET), other] {
+        World::assert_empty(&world.request(CHANNEL_UPDATED, from, &format!("/channels/{SECOND}"), &blocked).await, 204, "A1");
+    }
+    let now = NOW.plus(Duration::from_secs(300));
+    assert_eq!(world.status_of("vcita/second", SECOND, now).await, Some(RemoteStatus::Blocked));
+    for account in ["vcita/demo", "vcita/foreign"] {
+        for channel in [CHANNEL, FOREIGN, SECOND] {
+            assert_eq!(world.status_of(account, channel, now).await, None, "{account} {channel}");
+        }
+    }
+    // Nobody calls at the address of an account that is not the app's, whosever secret they know.
+    for (account, secret) in [("second", SECRET), ("foreign", OTHER_SECRET), ("foreign", SECRET)] {
+        let answer = world.request(CHANNEL_UPDATED, (account, secret), &format!("/channels/{CHANNEL}"), &blocked).await;
+        World::assert_empty(&answer, 404, account);
+    }
+    assert_eq!(world.store.delivery(&events::delivery_key(1)).unwrap(), before);
+    assert_eq!(world.store.messages().len(), 1);
+    assert!(world.queue.waiting().is_empty());
+    World::assert_empty(&world.staff(json!({})).await, 204, "the first business goes on");
+}

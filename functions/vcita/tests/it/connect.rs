@@ -1,13 +1,15 @@
 //! `GET /vcita/{app}/connect`: staff connect their business.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use model::{AccountId, InstallPhase, Installed, RemoteStatus};
 use platform_vcita::Seals;
 use ports::{DirectoryStore as _, Installs as _, Saved};
 use serde_json::{Value, json};
-use testkit::events;
 use testkit::fixtures::{NOW, desk_account_id};
+use testkit::{Fault, ScriptedSender, events};
 use wire::CallFailure;
 
 use crate::world::{CHANNEL_UPDATED, CONNECT, Page, SECRET, World};
@@ -386,4 +388,124 @@ async fn webhooks_from_elsewhere_than_the_allowed_sources_find_nothing() {
     world.configure(&[("vcita/demo", settings(&json!({"sources": "203.0.113.7/32"})))]).await;
     world.clock.advance(Duration::from_secs(300));
     assert_eq!(world.send(CHANNEL_UPDATED, "ok").await.status, 204);
+}
+
+/// vcita that gives tokens and makes channels whenever it is asked: `channel-1`, `channel-2`, ...
+fn willing() -> Arc<ScriptedSender> {
+    let made = AtomicU32::new(0);
+    let claims = base64(&json!({"business_id": BUSINESS}).to_string());
+    Arc::new(ScriptedSender::responding(move |call| {
+        Ok(match call.url.path() {
+            "/oauth/token" => {
+                let token = json!({"access_token": "t0ken", "expires_in": 60, "id_token": format!("e30.{claims}.c2ln")});
+                ScriptedSender::json(200, &token)
+            }
+            "/business/communication/channels" => {
+                let uid = format!("channel-{}", made.fetch_add(1, Ordering::SeqCst) + 1);
+                ScriptedSender::json(201, &json!({"data": {"channel": {"uid": uid, "status": "pending"}}}))
+            }
+            other => panic!("{other} is not asked"),
+        })
+    }))
+}
+
+#[tokio::test]
+async fn connection_that_dies_at_any_step_leaves_nothing_half_and_can_be_begun_again() {
+    const BUSY: Option<u64> = Some(409);
+    // Where it dies and how: before an operation, or after it. What a reload shows, what whoever begins again at once is told
+    // before it works a minute later, and how many channels were made.
+    let store = [
+        ("consent", (200, None, 1), (400, None, 1)),
+        ("directory", (400, None, 1), (400, None, 1)),
+        ("claim", (400, None, 1), (400, BUSY, 1)),
+        // The channel that nobody wrote down has to be deleted by hand: vcita lists none.
+        ("channel", (400, BUSY, 2), (400, None, 1)),
+        ("what was heard", (400, None, 1), (400, None, 1)),
+        ("status", (400, None, 1), (400, None, 1)),
+    ];
+    let grants = [("look at the grant", (400, None, 1), (400, None, 1)), ("grant", (400, None, 1), (400, None, 1))];
+    let in_store = store.into_iter().enumerate().map(|(step, row)| (true, step, row));
+    let in_grants = grants.into_iter().enumerate().map(|(step, row)| (false, step, row));
+    for (is_store, step, (name, before, after)) in in_store.chain(in_grants) {
+        for (fault, (reload, busy, made)) in [(Fault::Refused, before), (Fault::AnswerLost, after)] {
+            let mut world = world().await;
+            world.sender = willing();
+            let landing = world.land().await;
+            let faults = if is_store { world.store.faults() } else { world.grants.faults() };
+            faults.plan(std::iter::repeat_n(None, step).chain([Some(fault)]));
+            let page = world.back_from(&landing).await;
+            let why = format!("{name}, {fault:?}");
+            assert_eq!((page.status, page.html.contains("does not work at the moment")), (503, true), "{why}");
+
+            let again = world.back_from(&landing).await;
+            assert_eq!(again.status, reload, "{why}: {}", again.html);
+            assert_eq!(again.html.contains("does not count"), reload == 400, "{why}");
+            if let Some(status) = busy {
+                let landing = world.land().await;
+                assert_eq!(world.back_from(&landing).await.status, status, "{why}");
+                world.clock.advance(Duration::from_secs(60));
+            }
+            let landing = world.land().await;
+            let page = world.back_from(&landing).await;
+            assert_eq!(page.status, 200, "{why}: {}", page.html);
+
+            let lines = world.sender.lines();
+            assert_eq!(lines.iter().filter(|line| line.ends_with("/channels")).count(), made, "{why}");
+            let channel = format!("channel-{made}");
+            assert_eq!(world.installed("vcita/demo").await, Some((Some(channel.clone()), InstallPhase::Pending)), "{why}");
+            assert_eq!(world.channel_status(&channel).await, Some(RemoteStatus::Pending), "{why}");
+            let held: Vec<_> = world.grants.peek().into_values().map(|stored| stored.grant.sealed.is_some()).collect();
+            assert_eq!(held, [true], "{why}");
+        }
+    }
+    // That were all steps.
+    for is_store in [true, false] {
+        let mut world = world().await;
+        world.sender = willing();
+        let landing = world.land().await;
+        let (faults, steps) = if is_store { (world.store.faults(), 6) } else { (world.grants.faults(), 2) };
+        faults.plan(std::iter::repeat_n(None, steps).chain([Some(Fault::Refused)]));
+        assert_eq!(world.back_from(&landing).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn status_that_outran_a_worker_who_died_is_applied_by_whoever_begins_again() {
+    let mine = json!({"app": "demo", "business_uid": BUSINESS});
+    let app = settings(&json!({"business_uid": OTHER}));
+    let mut world = world_with(&[("vcita/demo", app), ("vcita/two", mine)]).await;
+    world.sender = willing();
+    let mut event: Value = events::event(CHANNEL_UPDATED, "ok");
+    event["rawPath"] = json!(format!("/vcita/demo/{SECRET}/channels/channel-1"));
+    event["body"] = json!(r#"{"status":"active"}"#);
+    assert_eq!(world.send_event(CHANNEL_UPDATED, event).await.status, 204);
+    let landing = world.land().await;
+    // It dies when the channel is written down and its status is not.
+    world.store.faults().plan(std::iter::repeat_n(None, 4).chain([Some(Fault::Refused)]));
+    assert_eq!(world.back_from(&landing).await.status, 503);
+    assert_eq!(world.installed("vcita/two").await, Some((Some("channel-1".to_owned()), InstallPhase::Pending)));
+    let landing = world.land().await;
+    let page = world.back_from(&landing).await;
+    assert!(page.html.contains("<h1>Connected</h1>"), "{}", page.html);
+    let two: AccountId = "vcita/two".parse().unwrap();
+    assert_eq!(world.store.installation(&two, "channel-1", NOW).await.unwrap(), Some(RemoteStatus::Active));
+}
+
+#[tokio::test]
+async fn disagreement_14_code_is_exchanged_in_the_very_visit_that_brings_it_and_once() {
+    let world = world().await;
+    let landing = world.land().await;
+    world.sender.fail(CallFailure::NoAnswer);
+    let page = world.back_from(&landing).await;
+    assert_eq!((page.status, page.html.contains("vcita did not answer as it should")), (502, true), "{}", page.html);
+    assert!(page.html.contains(&format!("<a href=\"?business_uid={BUSINESS}\">")), "{}", page.html);
+    let calls = world.sender.calls();
+    assert_eq!(calls.len(), 1, "a code that may have been used is not tried again");
+    assert_eq!(calls[0].url.path(), "/oauth/token", "nothing is asked before it");
+    assert_eq!(calls[0].timeout, Duration::from_secs(8), "well within the 30 s of a code");
+    assert!(world.grants.peek().is_empty());
+    // Half a minute later the code is over, and so is the state it came with.
+    world.clock.advance(Duration::from_secs(30));
+    assert!(world.back_from(&landing).await.html.contains("does not count"));
+    assert_eq!(world.sender.calls().len(), 1);
 }

@@ -1,10 +1,13 @@
 //! `POST /messages`: staff wrote.
 
+use std::time::Duration;
+
 use model::{DeliverTask, DeliveryContent, DeliveryKey, DeliveryState, ReceiptStatus};
+use serde_json::json;
 use testkit::fixtures::{NOW, desk_account_id};
 use testkit::{QueuedTask, events};
 
-use crate::world::{CHANNEL_UPDATED, MESSAGE_CREATED, MESSAGE_UPDATED, World};
+use crate::world::{CHANNEL, CHANNEL_UPDATED, MESSAGE_CREATED, MESSAGE_UPDATED, World};
 
 /// The place of a message that is accepted at the hour of the test world: its millisecond.
 const SEQ: u64 = 1_767_225_600_000;
@@ -60,6 +63,19 @@ async fn html_of_staff_is_stored_as_text() {
     let world = World::new().await;
     World::assert_empty(&world.send(MESSAGE_CREATED, "html").await, 204, "html");
     assert_eq!(answers(&world), ["Yes, from 10\nSee the map (https://demo.example/map)"]);
+}
+
+#[tokio::test]
+async fn html_of_staff_is_stored_as_it_is_where_that_is_configured() {
+    let world = World::new().await;
+    let settings = json!({"business_uid": "q7x2m9d4k1v8b3zt", "channel_uid": CHANNEL, "html": "off"});
+    world.configure(&[("vcita/demo", settings)]).await;
+    world.clock.advance(Duration::from_secs(300));
+    World::assert_empty(&world.send(MESSAGE_CREATED, "html").await, 204, "html");
+    assert_eq!(
+        answers(&world),
+        ["<div>Yes, <strong>from 10</strong><br>See <a href=\"https://demo.example/map\">the map</a></div>"]
+    );
 }
 
 #[tokio::test]

@@ -144,3 +144,44 @@ async fn channel_that_vcita_deletes_ends_the_connection() {
     assert_eq!(world.upkeep().await["removed"], 1);
     assert_eq!(world.grants.peek().into_values().next().unwrap().grant.sealed, None);
 }
+
+#[tokio::test]
+async fn events_about_clients_and_conversations_are_taken_and_nothing_is_kept_of_them() {
+    let world = World::new().await;
+    let before = world.store.counts().writes;
+    for (entity, event_type) in [
+        ("client", "created"),
+        ("client", "updated"),
+        ("matter", "delete"),
+        ("conversation_item", "created"),
+        ("conversation", "read"),
+        ("channel", "status"),
+    ] {
+        let data = json!({
+            "uid": "i-1", "contact_uid": "h4w8n2p6r0t5y1uj", "business_uid": BUSINESS, "text": "Yes.",
+            "channel_uid": "0d6a6c58-2d1e-4f53-9a5b-6f2a6f5b1c77", "external_message_id": "26be4b95-b346-8f78-9003-680000000001"
+        });
+        let mut event: Value = events::event(EVENTS, "ok");
+        event["body"] = json!(json!({"entity_name": entity, "event_type": event_type, "data": data}).to_string());
+        World::assert_empty(&world.send_event(EVENTS, event).await, 204, entity);
+    }
+    assert_eq!((world.store.counts().writes, world.store.messages().len()), (before, 1));
+    assert!(world.queue.waiting().is_empty());
+}
+
+#[tokio::test]
+async fn wrong_or_missing_signature_is_no_reason_to_refuse() {
+    let world = world().await;
+    world.connected().await;
+    for (signature, status) in [(Some("sha256=00"), "active"), (Some("nonsense"), "inactive"), (None, "active")] {
+        let mut event: Value = events::event(CHANNEL_UPDATED, "ok");
+        event["rawPath"] = json!(format!("/vcita/demo/{SECRET}/channels/{MADE}"));
+        event["body"] = json!(json!({"status": status}).to_string());
+        if let Some(signature) = signature {
+            event["headers"]["x-vcita-signature"] = json!(signature);
+        }
+        assert_eq!(world.send_event(CHANNEL_UPDATED, event).await.status, 204, "{signature:?}");
+        let expected = if status == "active" { RemoteStatus::Active } else { RemoteStatus::Inactive };
+        assert_eq!(world.channel_status(MADE).await, Some(expected), "{signature:?}");
+    }
+}

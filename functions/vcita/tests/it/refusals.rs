@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use testkit::fixtures::desk_account_id;
 use testkit::{Fault, events};
 
-use crate::world::{CHANNEL_UPDATED, FUNCTIONS, MESSAGE_CREATED, MESSAGE_UPDATED, SECRET, SESSION_UPDATED, TYPING, World};
+use crate::world::{
+    CHANNEL_UPDATED, EVENTS, FUNCTIONS, MESSAGE_CREATED, MESSAGE_UPDATED, SECRET, SESSION_UPDATED, TYPING, World,
+};
 
 /// The error envelope of the contract.
 fn error(code: &str, message: &str, field: Option<&str>) -> Value {
@@ -112,7 +114,7 @@ async fn other_method_is_405_with_allow() {
         let world = World::new().await;
         let answer = world.send(function, "wrong_method").await;
         let allow = match function {
-            MESSAGE_CREATED => "POST",
+            MESSAGE_CREATED | EVENTS => "POST",
             TYPING => "POST, PUT",
             _ => "PUT",
         };

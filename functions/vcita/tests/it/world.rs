@@ -25,7 +25,7 @@ pub(crate) const SESSION_UPDATED: &str = "vcita-session-updated";
 pub(crate) const TYPING: &str = "vcita-typing";
 pub(crate) const CONNECT: &str = "vcita-connect";
 pub(crate) const EVENTS: &str = "vcita-events";
-pub(crate) const FUNCTIONS: [&str; 5] = [MESSAGE_CREATED, MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED, TYPING];
+pub(crate) const FUNCTIONS: [&str; 6] = [MESSAGE_CREATED, MESSAGE_UPDATED, CHANNEL_UPDATED, SESSION_UPDATED, TYPING, EVENTS];
 
 /// The path secret of the events.
 pub(crate) const SECRET: &str = "7a1e0c94d25b4f63b8e95d107c3fa286";

@@ -355,6 +355,22 @@ async fn staff_is_told_once_that_the_visitor_has_its_sentence() {
 }
 
 #[tokio::test]
+async fn receipt_that_a_higher_one_has_overtaken_is_not_told() {
+    let bridge = Bridge::in_session(RemoteStatus::Active).await;
+    let key = bridge.staff_says("m-1", "Hi").await;
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    app::chats::say(&bridge.chats.ctx, &bridge.desk.outbound.settle, &task).await.unwrap();
+    bridge.visitor_has(&key).await;
+    bridge.work().await;
+    assert_eq!(bridge.receipts(), [delivered()], "one call instead of two");
+    let sent = DeliveryKey { recipient: desk_account_id(), content: sent(), ..key };
+    assert!(matches!(bridge.desk.state(&sent), DeliveryState::Sent { .. }));
+    let detail = bridge.desk.last_told(&sent).detail;
+    assert_eq!(detail.as_deref(), Some("a higher status of the same message follows"));
+    assert!(bridge.desk.is_at_rest(bridge.conversation()));
+}
+
+#[tokio::test]
 async fn receipt_whose_task_is_lost_is_found_by_the_sweep() {
     let bridge = Bridge::in_session(RemoteStatus::Active).await;
     let key = bridge.staff_says("m-1", "Hi").await;

@@ -55,7 +55,8 @@ enum Doing {
     /// The session is being written down. One that was found may have to be activated by us.
     BindSession {
         session: Session,
-        is_found: bool,
+        /// How V5 listed it, if it was found.
+        found: Option<RemoteStatus>,
     },
     /// V5: what has become of this session?
     CheckSession {
@@ -160,11 +161,12 @@ impl MessageFlow {
     pub(super) fn bound(&mut self, status: RemoteStatus, now: EpochMillis) -> Next {
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::RememberContact { contact } => self.create_session(contact, false),
-            Doing::BindSession { session, is_found } => match status {
+            Doing::BindSession { session, found } => match status {
                 RemoteStatus::Active => self.inject(session),
-                RemoteStatus::Pending if !is_found => self.park(now, "the session is pending"),
-                // One that was found is listed as usable, whatever was heard of it earlier.
-                RemoteStatus::Failed if is_found => self.activate(session),
+                RemoteStatus::Pending if found.is_none() => self.park(now, "the session is pending"),
+                // V5 has the last word on one that a webhook ended (section 11, row 5): nobody proves who sends webhooks.
+                RemoteStatus::Failed | RemoteStatus::Deleted if found == Some(RemoteStatus::Active) => self.inject(session),
+                RemoteStatus::Failed | RemoteStatus::Deleted if found.is_some() => self.activate(session),
                 RemoteStatus::Pending | RemoteStatus::Inactive | RemoteStatus::Blocked => self.activate(session),
                 RemoteStatus::Failed | RemoteStatus::Deleted => Next::Finish(unanswered("the session ended while it was set up")),
             },
@@ -257,7 +259,7 @@ impl MessageFlow {
             Ok(body) => {
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
                 match session::read(&body["data"]["session"]) {
-                    Some((id, status)) => self.bind(id, status, &contact, false),
+                    Some((id, status)) => self.bind(id, status, &contact, None),
                     // It was made, but its name got lost.
                     None => self.find_session(contact),
                 }
@@ -289,15 +291,15 @@ impl MessageFlow {
         let usable = [RemoteStatus::Active, RemoteStatus::Pending, RemoteStatus::Inactive];
         let best = usable.iter().find_map(|wanted| found.iter().find(|(_, status)| status == wanted));
         match best {
-            Some((id, status)) => self.bind(id.clone(), *status, contact, true),
+            Some((id, status)) => self.bind(id.clone(), *status, contact, Some(*status)),
             None => Next::Finish(unanswered("vcita has a session but not for this contact")),
         }
     }
 
-    fn bind(&mut self, id: String, status: RemoteStatus, contact: &str, is_found: bool) -> Next {
+    fn bind(&mut self, id: String, status: RemoteStatus, contact: &str, found: Option<RemoteStatus>) -> Next {
         let session = Session { id: id.clone(), memo: memo(contact) };
         let memo = session.memo.clone();
-        self.doing = Doing::BindSession { session, is_found };
+        self.doing = Doing::BindSession { session, found };
         Next::Bind { id, status, memo }
     }
 

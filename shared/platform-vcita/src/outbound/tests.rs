@@ -664,6 +664,23 @@ fn row_already_exists_on_v4_finds_and_activates_the_session() {
 }
 
 #[test]
+fn session_that_a_webhook_ended_is_used_as_long_as_v5_lists_it() {
+    for status in [RemoteStatus::Deleted, RemoteStatus::Failed] {
+        let found = |listed: &str| {
+            Play::start(message_with(status))
+                .creates_session()
+                .refuse(422, "already_exists", "Session already exist")
+                .finds_sessions()
+                .sessions(&json!([{"uid": SESSION, "status": listed}]))
+        };
+        found("active").binds(SESSION, RemoteStatus::Active, status).injects().taken().ends(&acknowledged(None));
+        found("inactive").binds(SESSION, RemoteStatus::Inactive, status).activates().taken().ends(&parked(60, ACTIVATING));
+        // If vcita has ended it too, it is not listed as usable and none is taken.
+        found("deleted").ends(&unanswered("vcita has a session but not for this contact"));
+    }
+}
+
+#[test]
 fn active_session_that_is_there_already_takes_the_message() {
     Play::start(message_with(RemoteStatus::Deleted))
         .creates_session()
@@ -1176,6 +1193,18 @@ fn disagreement_10_sessions_are_asked_for_in_both_spellings_of_the_filter() {
         }
     }
     assert_eq!(sent.len(), 6);
+}
+
+#[test]
+fn disagreement_11_typing_tells_session_and_state_and_nothing_else() {
+    for is_typing in [true, false] {
+        let mut exchange = Vcita::new().typing(typing(RemoteStatus::Active, is_typing)).unwrap();
+        let Step::Call(call) = exchange.resume(Input::Start, NOW) else { panic!("not a call") };
+        // Neither the contact of vcita's check nor the path of the endpoint for text messages.
+        assert_eq!(call.url.as_str(), "https://api.vcita.biz/business/communication/v1/sessions/typing");
+        let body: Value = serde_json::from_slice(&call.body).unwrap();
+        assert_eq!(body, json!({"session_uid": "7b0c7a1e-52d4-4c37-8a4e-0f6f5d2c9b11", "typing": is_typing}));
+    }
 }
 
 #[test]
