@@ -23,7 +23,7 @@ pub use crate::call::CallError;
 use crate::call::Caller;
 pub use crate::error::error_code;
 use crate::http::PinnedClient;
-pub use crate::service::{Called, Service};
+pub use crate::service::{Called, Service, call_token};
 
 /// The roots that every AWS endpoint's certificate leads to (AWS documentation, "Amazon Trust Services").
 ///

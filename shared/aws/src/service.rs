@@ -32,12 +32,21 @@ use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
+use uuid::Uuid;
 
 use crate::call::Caller;
 use crate::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, OPERATION_TIMEOUT, retries, sleep};
 
 /// How a call of an operation ends: its output, or an error with the operation's own one in it.
 pub type Called<O, E> = Result<O, SdkError<E, HttpResponse>>;
+
+type Running = Pin<Box<dyn Future<Output = Result<Output, SdkError<Error, HttpResponse>>> + Send>>;
+
+/// A token by which a service knows the repetition of a call as one: fresh for each call, the same in all its attempts.
+#[must_use]
+pub fn call_token() -> String {
+    Uuid::new_v4().to_string()
+}
 
 /// One service of the region. Clones share everything.
 #[derive(Clone)]
@@ -140,9 +149,6 @@ impl Service {
 }
 
 /// Not generic: what an orchestration consists of is in a binary once.
-fn run(
-    plugins: RuntimePlugins,
-    input: Input,
-) -> Pin<Box<dyn Future<Output = Result<Output, SdkError<Error, HttpResponse>>> + Send>> {
+fn run(plugins: RuntimePlugins, input: Input) -> Running {
     Box::pin(async move { invoke("", "", input, &plugins).await })
 }

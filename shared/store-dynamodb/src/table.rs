@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use aws::{Called, Service};
+use aws::{Called, Service, call_token};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItem, BatchGetItemError, BatchGetItemInput, BatchGetItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItem, GetItemError, GetItemInput, GetItemOutput};
@@ -17,7 +17,6 @@ use aws_sdk_dynamodb::operation::transact_write_items::{
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use model::EpochMillis;
 use ports::PortError;
-use uuid::Uuid;
 
 use crate::change::{Change, Made, number};
 use crate::error::{failed, incomplete, unavailable};
@@ -96,9 +95,8 @@ impl Table {
 
     /// `None` when another transaction was under way on one of the items.
     async fn try_transact(&self, members: Vec<TransactWriteItem>) -> Result<Option<Outcome>, PortError> {
-        let token = Uuid::new_v4().to_string();
-        let input = TransactWriteItemsInput::builder().set_transact_items(Some(members)).client_request_token(token).build();
-        let input = input.map_err(|_| incomplete())?;
+        let input = TransactWriteItemsInput::builder().set_transact_items(Some(members)).client_request_token(call_token());
+        let input = input.build().map_err(|_| incomplete())?;
         let called: Called<TransactWriteItemsOutput, _> = self.service.call(TransactWriteItems::new(), input).await;
         let error: SdkError<TransactWriteItemsError, _> = match called {
             Ok(_) => return Ok(Some(Outcome::Stored)),
