@@ -214,7 +214,7 @@ async fn finish(ctx: &Ctx<dyn InboundStore>, acceptance: &Acceptance) -> Result<
                 .iter()
                 .map(|new| {
                     let key = &new.delivery.key;
-                    (DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }, Duration::ZERO)
+                    (DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None }, Duration::ZERO)
                 })
                 .collect();
             if !tasks.is_empty() {

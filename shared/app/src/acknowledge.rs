@@ -64,7 +64,7 @@ pub async fn acknowledge(
     for _ in 0..RACES {
         match ctx.store.acknowledge(&write).await? {
             AckOutcome::Stored => {
-                let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+                let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
                 ctx.queue.deliver(&[(task, Duration::ZERO)]).await?;
                 return Ok(Acknowledged::Settled);
             }

@@ -591,7 +591,7 @@ async fn apply(ctx: &SettleCtx, mut item: WorkItem, policy: &DeliveryPolicy, mut
 /// Schedules what comes next, now that the new state is stored.
 async fn follow_up(ctx: &SettleCtx, item: WorkItem, now: EpochMillis) -> Result<Progress, AppError> {
     let again = |at: EpochMillis| {
-        let task = DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(item.delivery.key.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(item.delivery.key.entry()), put_off: 0, due: None };
         [(task, at.since(now))]
     };
     match item.delivery.state {

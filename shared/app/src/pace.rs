@@ -178,20 +178,27 @@ impl Paced {
 /// by chance, so that all who wait do not come together. It counts as no attempt, and the sweep is told to wait as long.
 pub(crate) async fn put_off(ctx: &OutboundCtx, task: &DeliverTask, item: &WorkItem, until: EpochMillis) -> Result<(), AppError> {
     let base = &ctx.settle.base;
-    let DeliverTask::V1 { put_off, .. } = task;
+    let DeliverTask::V1 { put_off, due, .. } = task;
+    // Where the queue brings tasks late, the sweep has put the lane there a second time. Each would put itself off for ever.
+    if due.is_some() && *due != item.lane.due_at {
+        return Ok(());
+    }
     let now = base.clock.now();
     let spread = Duration::from_secs(1 << (*put_off).min(4)).min(LONGEST_SPREAD);
     let delay = until.since(now) + spread.mul_f64(f64::from(base.dice.roll()) / f64::from(u16::MAX));
+    let next = now.plus(delay);
+    let is_moved = item.lane.due_at.is_some_and(|due_at| due_at < next.plus(ON_ITS_WAY));
+    let due = if is_moved { Some(next.plus(SWEPT_LATER)) } else { item.lane.due_at };
     let again = DeliverTask::V1 {
         lane: item.lane.key.clone(),
         entry: Some(item.delivery.key.entry()),
         put_off: put_off.saturating_add(1),
+        due,
     };
     base.queue.deliver(&[(again, delay)]).await?;
-    let next = now.plus(delay);
-    if let Some(due_at) = item.lane.due_at.filter(|due_at| *due_at < next.plus(ON_ITS_WAY)) {
-        // If somebody else has moved it, that is as good.
-        ctx.side.postpone(&item.lane.key, due_at, Some(next.plus(SWEPT_LATER))).await?;
+    if let Some(due_at) = item.lane.due_at.filter(|_| is_moved) {
+        // If somebody else has moved it, that is as good: the task that was just sent will see it.
+        ctx.side.postpone(&item.lane.key, due_at, due).await?;
     }
     Ok(())
 }

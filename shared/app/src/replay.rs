@@ -26,7 +26,7 @@ pub async fn replay(ctx: &Ctx<dyn StoryStore>, delivery: &DeliveryKey) -> Result
     match ctx.store.requeue(delivery, &story, now.plus(SWEEP_GRACE)).await? {
         Saved::Conflict => Ok(Replayed::NotFailed),
         Saved::Yes => {
-            let task = DeliverTask::V1 { lane: delivery.lane(), entry: Some(delivery.entry()), put_off: 0 };
+            let task = DeliverTask::V1 { lane: delivery.lane(), entry: Some(delivery.entry()), put_off: 0, due: None };
             ctx.queue.deliver(&[(task, Duration::ZERO)]).await?;
             Ok(Replayed::Queued)
         }

@@ -84,11 +84,11 @@ pub(crate) async fn leave_lane(
     let mut tasks = Vec::new();
     if let Some((status, key)) = &receipt {
         item.delivery.reported = Some(*status);
-        tasks.push((DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }, Duration::ZERO));
+        tasks.push((DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None }, Duration::ZERO));
     }
     let next = item.lane.pending.get(1).copied();
     if let Some(entry) = next {
-        tasks.push((DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(entry), put_off: 0 }, Duration::ZERO));
+        tasks.push((DeliverTask::V1 { lane: item.lane.key.clone(), entry: Some(entry), put_off: 0, due: None }, Duration::ZERO));
     }
     let due_at = now.plus(SWEEP_GRACE);
     let transition = Transition {

@@ -45,7 +45,7 @@ pub async fn note_thread(
     }
     if let ThreadNote::Noted(lane) = &note {
         let lane = messages_lane(lane.conversation, lane.recipient.clone());
-        ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None, put_off: 0 }, Duration::ZERO)]).await?;
+        ctx.queue.deliver(&[(DeliverTask::V1 { lane, entry: None, put_off: 0, due: None }, Duration::ZERO)]).await?;
     }
     Ok(note)
 }
@@ -71,7 +71,7 @@ pub async fn note_installation(
         let tasks: Vec<_> = waiting
             .into_iter()
             .filter(|(lane, _)| lane.recipient == *account)
-            .map(|(lane, _)| (DeliverTask::V1 { lane, entry: None, put_off: 0 }, Duration::ZERO))
+            .map(|(lane, _)| (DeliverTask::V1 { lane, entry: None, put_off: 0, due: None }, Duration::ZERO))
             .collect();
         for call in tasks.chunks(10) {
             ctx.queue.deliver(call).await?;

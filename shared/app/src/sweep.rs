@@ -29,7 +29,7 @@ pub async fn sweep(ctx: &Ctx<dyn LaneStore>) -> Result<usize, AppError> {
         let mut tasks = Vec::new();
         for (lane, due_at) in lanes {
             if ctx.store.postpone(lane, *due_at, Some(now.plus(SWEEP_LEASE))).await? == Saved::Yes {
-                tasks.push((DeliverTask::V1 { lane: lane.clone(), entry: None, put_off: 0 }, Duration::ZERO));
+                tasks.push((DeliverTask::V1 { lane: lane.clone(), entry: None, put_off: 0, due: None }, Duration::ZERO));
             }
         }
         if !tasks.is_empty() {

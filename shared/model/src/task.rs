@@ -21,6 +21,9 @@ pub enum DeliverTask {
         /// How often in a row it was put off because its recipient's platform was not to be called.
         #[serde(default, skip_serializing_if = "is_zero")]
         put_off: u32,
+        /// When the lane was due as it was put off. If it is due at another time by now, somebody else has taken it over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<EpochMillis>,
     },
 }
 
@@ -183,7 +186,7 @@ mod tests {
     fn deliver_task_counts_how_often_it_was_put_off() {
         let text = r#"{"task":"deliver.v1","lane":{"conversation":"00112233445566778899","recipient":"vcita/demo","kind":"messages"},"entry":"7","put_off":3}"#;
         let task: DeliverTask = serde_json::from_str(text).unwrap();
-        assert!(matches!(task, DeliverTask::V1 { put_off: 3, .. }));
+        assert!(matches!(task, DeliverTask::V1 { put_off: 3, due: None, .. }));
         assert_eq!(serde_json::to_string(&task).unwrap(), text);
     }
 

@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn task(seq: u64) -> DeliverTask {
-        DeliverTask::V1 { lane: sample_lane_key(), entry: Some(model::LaneEntry { seq, receipt: None }), put_off: 0 }
+        DeliverTask::V1 { lane: sample_lane_key(), entry: Some(model::LaneEntry { seq, receipt: None }), put_off: 0, due: None }
     }
 
     fn tasks(count: u64) -> Vec<(DeliverTask, Duration)> {
@@ -252,7 +252,7 @@ mod tests {
         queue.deliver(&tasks(23)).await.unwrap();
         queue.deliver(&[]).await.unwrap();
         let chat_lane = model::LaneKey { kind: LaneKind::Chat, ..sample_lane_key() };
-        let said = DeliverTask::V1 { lane: chat_lane, entry: None, put_off: 0 };
+        let said = DeliverTask::V1 { lane: chat_lane, entry: None, put_off: 0, due: None };
         queue.deliver(&[(task(24), Duration::ZERO), (said.clone(), Duration::ZERO)]).await.unwrap();
         SqsChatTimers::of(&queue).relay(&task(25)).await.unwrap();
         let conversation = sample_lane_key().conversation;

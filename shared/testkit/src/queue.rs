@@ -163,7 +163,7 @@ mod tests {
     use crate::fixtures::{NOW, sample_lane_key};
 
     fn task() -> DeliverTask {
-        DeliverTask::V1 { lane: sample_lane_key(), entry: None, put_off: 0 }
+        DeliverTask::V1 { lane: sample_lane_key(), entry: None, put_off: 0, due: None }
     }
 
     #[tokio::test]

@@ -38,7 +38,7 @@ async fn message_is_stored_and_its_relay_enqueued() {
     assert_eq!((stored.origin.to_string().as_str(), stored.origin_id.as_str()), ("frontstage/gw-mail", "<m-1@demo.example>"));
     let key = DeliveryKey { message: MESSAGE_1.parse().unwrap(), ..events::delivery_key(1) };
     assert_eq!(world.store.delivery(&key).unwrap().state, DeliveryState::Queued);
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     assert_eq!(world.queue.waiting(), [(NOW, QueuedTask::Deliver(task))]);
     // One write, one call of the queue, and nothing is read.
     assert_eq!(world.store.operations(), ["accept"]);
@@ -132,7 +132,7 @@ async fn acknowledgement_settles_the_message_once() {
     assert_eq!(delivery.reference.as_deref(), Some("<real-2@demo.example>"));
     // In time and for the first time it takes no read.
     assert_eq!(world.store.operations(), ["acknowledge"]);
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     assert_eq!(world.queue.waiting(), [(NOW, QueuedTask::Deliver(task))]);
 
     let stories = || world.store.peek(key.message.conversation()).stories;

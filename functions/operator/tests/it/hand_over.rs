@@ -48,7 +48,7 @@ async fn chat_goes_to_staff_with_what_was_said_and_comes_back() {
         assert_eq!(told.deliveries[0].key.recipient, staff, "{case}");
     }
     let key = &world.store.peek(conversation).deliveries[0].key;
-    assert_eq!(world.timers.relayed(), [DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }]);
+    assert_eq!(world.timers.relayed(), [DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None }]);
 
     assert_eq!(world.invoke("hand-over", "back").await, json!({"handed_over": true, "state": "alerting"}));
     assert_eq!(record(&world, conversation).desk, Some(desk()));

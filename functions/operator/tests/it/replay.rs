@@ -28,7 +28,7 @@ async fn failed_delivery_is_queued_and_enqueued() {
     assert_eq!(world.invoke("replay", "ok").await, json!({"replayed": [DELIVERY], "not_failed": []}));
     assert_eq!(world.state(), DeliveryState::Queued);
     let key = events::delivery_key(2);
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     assert_eq!(world.queue.waiting(), [(NOW, QueuedTask::Deliver(task))]);
     assert_eq!(world.store.operations(), ["requeue"]);
 }

@@ -28,7 +28,7 @@ fn ack_task() -> AckTask {
 
 fn deliver_task() -> DeliverTask {
     let key = events::delivery_key(2);
-    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }
+    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None }
 }
 
 /// What is kept of the record in the event `malformed`.

@@ -166,7 +166,7 @@ async fn staff_message_is_said_in_the_chat_once_and_reported_as_sent() {
     let world = World::new();
     let (conversation, message) = given_staff_message(&world, "I am here").await;
     let key = said_in_chat(message);
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     assert_eq!(world.queue.waiting().pop().map(|(_, task)| task), Some(QueuedTask::Deliver(task)));
     for _ in 0..2 {
         assert_eq!(world.run(CHAT_TIMER, "staff_message").await, none());

@@ -39,7 +39,8 @@ async fn lanes_that_are_due_are_enqueued_once() {
     assert_eq!(world.sweep("duplicate").await, json!({"swept": 0, "chats": 0, "pushes": 0, "registers": 0}));
     let mut tasks: Vec<_> = world.queue.waiting().into_iter().map(|(_, task)| task).collect();
     tasks.sort_by_key(|task| format!("{task:?}"));
-    let wake = |seq| QueuedTask::Deliver(DeliverTask::V1 { lane: events::delivery_key(seq).lane(), entry: None, put_off: 0 });
+    let wake =
+        |seq| QueuedTask::Deliver(DeliverTask::V1 { lane: events::delivery_key(seq).lane(), entry: None, put_off: 0, due: None });
     assert_eq!(tasks, [wake(2), wake(1)]);
 }
 

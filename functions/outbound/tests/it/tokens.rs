@@ -194,7 +194,7 @@ impl Bench {
 }
 
 fn task(key: &DeliveryKey) -> DeliverTask {
-    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 }
+    DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None }
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn message_is_stored_and_its_delivery_enqueued() {
     let key = events::delivery_key(SEQ);
     assert_eq!(key.recipient.to_string(), "frontstage/gw-mail");
     assert_eq!(world.store.delivery(&key).unwrap().state, DeliveryState::Queued);
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     assert_eq!(world.queue.waiting(), [(NOW, QueuedTask::Deliver(task))]);
     assert_eq!(world.store.operations(), ["open", "accept"]);
     assert_eq!(world.queue.calls(), 1);

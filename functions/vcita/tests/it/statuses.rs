@@ -73,7 +73,7 @@ async fn status_of_a_known_session_is_stored_and_wakes_its_lane() {
         assert_eq!(world.store.lane(&lane).unwrap().remote.unwrap().status, RemoteStatus::Active, "{case}");
     }
     assert_eq!(world.store.operations(), ["note_thread"; 3]);
-    let wake = QueuedTask::Deliver(DeliverTask::V1 { lane, entry: None, put_off: 0 });
+    let wake = QueuedTask::Deliver(DeliverTask::V1 { lane, entry: None, put_off: 0, due: None });
     assert_eq!(world.queue.waiting(), [(NOW, wake.clone()), (NOW, wake.clone()), (NOW, wake)]);
 }
 

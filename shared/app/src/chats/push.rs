@@ -281,7 +281,7 @@ impl Run<'_> {
         for entry in entries {
             if let Some(Offer { delivery, .. }) = entry.offer.take() {
                 entry.body.clear();
-                let task = DeliverTask::V1 { lane: delivery.lane(), entry: Some(delivery.entry()), put_off: 0 };
+                let task = DeliverTask::V1 { lane: delivery.lane(), entry: Some(delivery.entry()), put_off: 0, due: None };
                 self.ctx.chats.timers.relay(&task).await?;
             }
         }

@@ -226,7 +226,7 @@ pub(super) async fn announce(ctx: &ChatCtx, deliveries: impl Iterator<Item = &Ne
         if lanes.contains(&lane) {
             continue;
         }
-        let task = DeliverTask::V1 { lane: lane.clone(), entry: Some(key.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: lane.clone(), entry: Some(key.entry()), put_off: 0, due: None };
         if let Err(error) = ctx.timers.relay(&task).await {
             warn!(delivery.id = %key, "delivery {key} not enqueued: {error}");
         }

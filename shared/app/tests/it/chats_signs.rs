@@ -358,7 +358,7 @@ async fn staff_is_told_once_that_the_visitor_has_its_sentence() {
 async fn receipt_that_a_higher_one_has_overtaken_is_not_told() {
     let bridge = Bridge::in_session(RemoteStatus::Active).await;
     let key = bridge.staff_says("m-1", "Hi").await;
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     app::chats::say(&bridge.chats.ctx, &bridge.desk.outbound.settle, &task).await.unwrap();
     bridge.visitor_has(&key).await;
     bridge.work().await;
@@ -386,7 +386,7 @@ async fn staff_is_never_told_less_than_before() {
     // The visitor has the sentence while whoever said it in the chat has not yet stored that.
     let bridge = Bridge::in_session(RemoteStatus::Active).await;
     let key = bridge.staff_says("m-1", "Hi").await;
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     bridge.desk.store.faults().plan([None, Some(Fault::Refused)]);
     app::chats::say(&bridge.chats.ctx, &bridge.desk.outbound.settle, &task).await.unwrap_err();
     bridge.desk.store.faults().clear();

@@ -290,7 +290,7 @@ async fn repeated_staff_message_is_said_once() {
     let key = bridge.staff_says("m-1", "Hello").await;
     let again = bridge.desk.try_staff_says(bridge.any_message(), "m-1", "Hello").await.unwrap();
     assert_eq!(again, Some(app::Accepted::Duplicate(key.message)));
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     for _ in 0..3 {
         say(&bridge.chats.ctx, &bridge.desk.outbound.settle, &task).await.unwrap();
     }
@@ -579,7 +579,7 @@ async fn words_of_the_visitor_and_of_staff_at_one_moment_are_both_said_once() {
         let bridge = Bridge::new();
         bridge.greeted().await;
         let key = bridge.staff_says("m-1", "Hi").await;
-        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
         let envelope = bridge.chats.envelope();
         let (ctx, settle) = (&bridge.chats.ctx, &bridge.desk.outbound.settle);
         let (said, first, second) = tokio::join!(

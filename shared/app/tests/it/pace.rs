@@ -97,7 +97,9 @@ async fn task_for_a_busy_business_costs_one_look_and_changes_nothing() {
     assert_eq!(world.paces.looks(), looks + 1);
     assert_eq!(world.store.counts().writes, before.writes);
     assert_eq!((world.delivery(&key).rev, world.state(&key)), (0, DeliveryState::Queued));
-    let again = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 1 };
+    let due = world.store.lane(&key.lane()).unwrap().due_at;
+    assert!(due.is_some());
+    let again = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 1, due };
     assert_eq!(tasks_of(&world, &key.lane()), [(world.clock.now().plus(millis(84)), again)]);
 }
 
@@ -111,7 +113,7 @@ async fn who_is_put_off_again_and_again_spreads_over_up_to_15_seconds() {
     let key = delivery(message, &desk_account_id());
     world.queue.forget_all();
     for (put_off, spread) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 15), (5, 15), (u32::MAX, 15)] {
-        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off };
+        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off, due: None };
         app::deliver(&ctx, &task, world.clock.now().plus(seconds(50))).await.unwrap();
         let (at, DeliverTask::V1 { put_off: counted, .. }) = tasks_of(&world, &key.lane()).remove(0);
         assert_eq!(at.since(world.clock.now()), seconds(60 + spread), "{put_off}");
@@ -134,6 +136,24 @@ async fn lane_that_is_put_off_is_not_swept_onto_the_queue_a_second_time() {
     world.queue.forget_all();
     world.pass(seconds(240)).await;
     assert_eq!(world.texts_at(&desk_account_id()), ["Hi"], "a task that is lost is still made up for");
+}
+
+/// The queue brings tasks so late that the sweep makes up for each of them again and again.
+#[tokio::test]
+async fn lane_whose_tasks_come_late_does_not_gather_more_and_more_of_them() {
+    let world = World::with_pace(8, 1);
+    let message = world.visitor_says("+1", "1", "Hi").await;
+    let lane = delivery(message, &desk_account_id()).lane();
+    for _ in 0..8 {
+        world.clock.advance(seconds(180));
+        world.paces.slow("vcita/demo", Some(seconds(60)), world.clock.now()).await.unwrap();
+        app::sweep(&world.ctx(|store| store)).await.unwrap();
+        world.work().await;
+        assert!((1..=2).contains(&tasks_of(&world, &lane).len()), "{:?}", tasks_of(&world, &lane));
+    }
+    world.pass(seconds(600)).await;
+    assert_eq!(world.texts_at(&desk_account_id()), ["Hi"]);
+    assert!(tasks_of(&world, &lane).is_empty());
 }
 
 #[tokio::test]
@@ -164,7 +184,7 @@ async fn attempt_whose_next_instant_is_too_late_ends_without_counting() {
     let world = World::with_pace(1, 2);
     let message = world.visitor_says("+1", "1", "Hi").await;
     let key = delivery(message, &desk_account_id());
-    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
     // A call may take 10 s, so the second one would be answered too late.
     app::deliver(&world.outbound, &task, world.clock.now().plus(seconds(11))).await.unwrap();
     let due = world.clock.now().plus(millis(1451));
@@ -316,7 +336,7 @@ async fn worker_that_is_too_late_takes_another_instant_and_allows_for_the_delay(
         let ctx = OutboundCtx { paces, ..world.outbound.clone() };
         let message = world.visitor_says("+1", "1", "Hi").await;
         let key = delivery(message, &desk_account_id());
-        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: key.lane(), entry: Some(key.entry()), put_off: 0, due: None };
         app::deliver(&ctx, &task, from.plus(seconds(50))).await.unwrap();
         // 351 ms late, and asked for 702 ms later from then on.
         assert_eq!(calls_to(&world, &desk_account_id(), from), [called_at]);

@@ -229,7 +229,7 @@ async fn connector_that_is_pushed_again_gets_what_was_offered() {
     let world = World::polling();
     let answer = world.answer_under_way().await;
     world.polls.store(false, Ordering::SeqCst);
-    let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0, due: None };
     world.run(QueuedTask::Deliver(task)).await;
     assert_eq!(world.texts_at(&visitor_account_id()), ["Hello"]);
     assert_eq!(world.state(&answer), sending(1, world.time()));
@@ -281,7 +281,7 @@ async fn poll_and_the_end_of_the_day_have_one_winner() {
         let mut page = world.page(0).await.unwrap();
         // The page was read in time, and is given out now.
         world.clock.advance(late);
-        let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0, due: None };
         let (fetched, ()) = join(app::hand_out(&world.fetching(), &mut page), world.run(QueuedTask::Deliver(task))).await;
         fetched.unwrap();
         assert_eq!((world.attempts(&answer), usize::from(!page[0].body.is_empty())), (attempts, attempts));

@@ -88,7 +88,7 @@ async fn an_answer_that_outlasts_the_last_deadline_still_settles() {
 
     let slow = Arc::new(Slow::default());
     let ctx = OutboundCtx { sender: slow.clone(), ..world.outbound.clone() };
-    let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0 };
+    let task = DeliverTask::V1 { lane: answer.lane(), entry: Some(answer.entry()), put_off: 0, due: None };
     let until = EpochMillis::new(i64::MAX);
     let worker = tokio::spawn(async move { app::deliver(&ctx, &task, until).await });
     slow.called.notified().await;
@@ -150,7 +150,7 @@ async fn a_message_that_comes_while_the_head_is_settled_goes_without_the_sweep()
 
         let mut ctx = world.outbound.clone();
         ctx.settle.base = ctx.settle.base.with(Arc::new(Interrupted { world: world.clone(), is_said: AtomicBool::new(false) }));
-        let task = DeliverTask::V1 { lane: task.lane(), entry: Some(task.entry()), put_off: 0 };
+        let task = DeliverTask::V1 { lane: task.lane(), entry: Some(task.entry()), put_off: 0, due: None };
         app::deliver(&ctx, &task, EpochMillis::new(i64::MAX)).await.unwrap();
         world.work().await;
 
