@@ -36,7 +36,7 @@ BUSINESSES = 3
 CALLS_PER_SECOND = 8
 """What vcita takes of an app and business (VC 10)."""
 
-LIMIT_SECONDS = 240.0 if CONVERSATIONS <= 12 else 45 * 60.0
+LIMIT_SECONDS = 240.0 if CONVERSATIONS <= 12 else 90 * 60.0
 """Nothing of it may hang."""
 
 CALLERS = 24
