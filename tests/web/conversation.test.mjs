@@ -242,9 +242,15 @@ test('a lost answer is tried again under the same ID and shown once', withVisito
   await control('faults', { path: '/Chat/Sentence$', method: 'POST', drop: true, effect: true, times: 2 });
   // Polls would bring the echo too; without them it is the retry that has to.
   await control('faults', { path: '/api/Chat$', method: 'GET', status: 503, times: null });
+  // It is shown as on its way for as long as the retry takes, which may be over before anybody asks for it.
+  await page.evaluate(() => {
+    const { shadowRoot } = document.querySelector('deskbridge-chat');
+    const look = () => { window.wasPending ||= shadowRoot.querySelector('.pending') !== null; };
+    new MutationObserver(look).observe(shadowRoot, { attributes: true, childList: true, subtree: true });
+  });
   await say(page, 'Is anybody there?');
-  await part(page, '.pending').waitFor();
   await settled(page, 2);
+  assert.equal(await page.evaluate(() => window.wasPending), true);
   const sent = (await requests('/Chat/Sentence$', 'POST')).filter((one) => one.body.Text === 'Is anybody there?');
   assert.ok(sent.length >= 3, `${sent.length} attempts`);
   assert.equal(new Set(sent.map((one) => one.body.ID)).size, 1);
