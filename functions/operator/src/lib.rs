@@ -57,7 +57,7 @@ pub fn connect_results(config: &Config) -> results::ResultsCtx {
 /// Connects what calls to vcita's platform and looking at connections need.
 pub async fn connect_vcita(config: &Config) -> vcita::VcitaCtx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
-    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
+    let targets = TargetPolicy::new(config.allow_loopback_targets);
     vcita::VcitaCtx {
         roster,
         store: services.ctx(|store| store as Arc<dyn vcita::VcitaStore>).store,

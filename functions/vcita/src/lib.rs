@@ -152,7 +152,7 @@ pub async fn connect_channels(config: &Config) -> Ctx<dyn ChannelStore> {
 /// Connects what calls to vcita about channels need, during INIT.
 pub async fn connect_calls(config: &Config) -> ConnectCtx {
     let (services, roster) = Services::connect_reading(config, &[Platform::Vcita]).await;
-    let targets = if config.allow_loopback_targets { TargetPolicy::LoopbackToo } else { TargetPolicy::PublicHttps };
+    let targets = TargetPolicy::new(config.allow_loopback_targets);
     let base: Ctx<dyn ChannelStore> = Ctx { base: services.ctx(|store| store), roster, function: config.function.clone() };
     ConnectCtx { base, grants: services.grants(), sender: Arc::new(HttpSender::new(targets)) }
 }

@@ -152,3 +152,51 @@ impl Service {
 fn run(plugins: RuntimePlugins, input: Input) -> Running {
     Box::pin(async move { invoke("", "", input, &plugins).await })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_smithy_types::config_bag::ConfigBag;
+    use aws_smithy_types::retry::RetryConfig;
+
+    use super::*;
+    use crate::{Connection, ConnectionSettings};
+
+    fn service() -> Service {
+        let settings = ConnectionSettings {
+            region: "eu-central-1".to_owned(),
+            endpoint: Some("http://127.0.0.1:4566".to_owned()),
+            access_key: "key".to_owned(),
+            secret_key: "hidden".to_owned(),
+            session_token: Some("hidden".to_owned()),
+        };
+        Connection::new(settings).service("dynamodb")
+    }
+
+    #[test]
+    fn every_part_is_given_by_hand() {
+        let mut config = ConfigBag::base();
+        let components = service().plugins.apply_client_configuration(&mut config).unwrap();
+        assert_eq!(config.load::<Region>().map(AsRef::as_ref), Some("eu-central-1"));
+        assert_eq!(config.load::<SigningRegion>().map(AsRef::as_ref), Some("eu-central-1"));
+        assert_eq!(config.load::<SigningName>().map(AsRef::as_ref), Some("dynamodb"));
+        assert!(components.http_client().is_some());
+        assert!(components.sleep_impl().is_some());
+        assert!(components.time_source().is_some());
+        assert!(components.has_identity_resolvers());
+        assert!(format!("{:?}", components.endpoint_resolver()).contains("http://127.0.0.1:4566/"), "{components:?}");
+        let retries = config.load::<RetryConfig>().unwrap();
+        assert_eq!((retries.max_attempts(), retries.initial_backoff()), (3, Duration::from_millis(100)));
+        let timeouts = config.load::<TimeoutConfig>().unwrap();
+        assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(1)));
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(2)));
+        assert_eq!(timeouts.operation_timeout(), Some(Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn service_shows_no_secret() {
+        let shown = format!("{:?}", service());
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}

@@ -235,7 +235,6 @@ pub(crate) fn with_token(mut call: HttpCall, access: &str) -> Option<HttpCall> {
 
 #[cfg(test)]
 mod tests {
-    use model::Account;
     use proptest::prelude::*;
 
     use super::*;
@@ -247,8 +246,7 @@ mod tests {
         for (name, value) in more.as_object().unwrap() {
             settings[name] = value.clone();
         }
-        let (id, tenant) = ("vcita/demo".parse().unwrap(), "demo".parse().unwrap());
-        Settings::of(&Account { id, tenant, salt: "s".to_owned(), settings, installed: None }).unwrap()
+        Settings::of(&crate::settings::tests::account(settings)).unwrap()
     }
 
     fn body(call: &HttpCall) -> Value {

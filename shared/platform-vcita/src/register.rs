@@ -108,7 +108,6 @@ pub fn token_of(body: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use model::Account;
     use wire::RawRequest;
 
     use super::*;
@@ -121,9 +120,7 @@ mod tests {
     }
 
     fn settings() -> Settings {
-        let (id, tenant) = ("vcita/demo".parse().unwrap(), "demo".parse().unwrap());
-        Settings::of(&Account { id, tenant, salt: "s".to_owned(), settings: json!({"business_uid": "b"}), installed: None })
-            .unwrap()
+        Settings::of(&crate::settings::tests::account(json!({"business_uid": "b"}))).unwrap()
     }
 
     fn registered(trusted: bool) -> Value {

@@ -429,13 +429,13 @@ impl Secrets {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
-    fn account(settings: Value) -> Account {
+    pub(crate) fn account(settings: Value) -> Account {
         Account {
             id: "vcita/demo".parse().unwrap(),
             tenant: "demo".parse().unwrap(),

@@ -105,14 +105,7 @@ mod tests {
 
     fn settings() -> Settings {
         let settings = json!({"business_uid": "q7x2m9d4k1v8b3zt", "channel_uid": "c-1"});
-        let account = model::Account {
-            id: "vcita/demo".parse().unwrap(),
-            tenant: "demo".parse().unwrap(),
-            salt: "s".to_owned(),
-            settings,
-            installed: None,
-        };
-        Settings::of(&account).unwrap()
+        Settings::of(&crate::settings::tests::account(settings)).unwrap()
     }
 
     fn chosen(detail: &str, clients: &Value) -> Option<String> {

@@ -141,13 +141,7 @@ mod tests {
 
     fn sent(text: &str, route: Option<&str>) -> SentParts {
         let settings = serde_json::json!({"business_uid": "b", "channel_uid": "c", "text_cap": 100});
-        let account = model::Account {
-            id: "vcita/demo".parse().unwrap(),
-            tenant: "demo".parse().unwrap(),
-            salt: "s".to_owned(),
-            settings,
-            installed: None,
-        };
+        let account = crate::settings::tests::account(settings);
         let message = Message {
             id: "00112233-4455-8667-9e22-640000000001".parse().unwrap(),
             tenant: "demo".parse().unwrap(),
