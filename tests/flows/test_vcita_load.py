@@ -163,6 +163,7 @@ class Load:
             await servers.enter_async_context(serving(self.vcita.app(), self.vcita_port))
             for one in self.connectors.values():
                 await servers.enter_async_context(serving(one.app(), one.options.port))
+                await one.gateway_id("I")  # as a connector asks, when it starts: once
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
                     for conversation in self.conversations:

@@ -45,6 +45,7 @@ impl AccountRules for Rules {
                 }
                 AccountSettings::Desk(_) => Ok(()),
             },
+            Platform::Ctrader => check_brand(account),
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
                 self.check_target("api_base", Some(&settings.api_base))
@@ -69,6 +70,10 @@ impl Rules {
             TargetPolicy::LoopbackToo => format!("{member} is neither an https URL of a public address nor one of this machine"),
         })
     }
+}
+
+fn check_brand(account: &Account) -> Result<(), String> {
+    platform_ctrader::Brand::of(account).map(drop).map_err(|e| e.to_string())
 }
 
 /// What is read by those only who serve it: forms, registers, and a web site.
@@ -108,6 +113,6 @@ fn gateway(account: &Account) -> Option<Settings> {
             AccountSettings::Gateway(settings) => Some(*settings),
             AccountSettings::Desk(_) => None,
         },
-        Platform::Vcita => None,
+        Platform::Ctrader | Platform::Vcita => None,
     }
 }

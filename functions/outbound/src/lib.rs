@@ -14,6 +14,7 @@ use app::{Ctx, OutboundCtx, Registry, SettleCtx, TermsRegistry};
 use lambda::{BatchCtx, Config, Services, SystemSleeper};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
+use platform_ctrader::Ctrader;
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_vcita::Vcita;
 use ports::{DeliveryStore, DirectoryStore, Offers, OutboundStore};
@@ -30,6 +31,7 @@ struct Named {
 
 /// Every platform as a recipient.
 pub struct Platforms {
+    ctrader: Ctrader,
     frontstage: Frontstage,
     vcita: Vcita,
 }
@@ -43,13 +45,14 @@ impl Platforms {
             retry_delays: config.retry_delays.clone(),
             max_attempts: config.max_attempts,
         };
-        Self { frontstage: Frontstage::new(policy), vcita: Vcita::new() }
+        Self { ctrader: Ctrader, frontstage: Frontstage::new(policy), vcita: Vcita::new() }
     }
 }
 
 impl TermsRegistry for Platforms {
     fn terms(&self, platform: Platform) -> &dyn Terms {
         match platform {
+            Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
             Platform::Vcita => &self.vcita,
         }
@@ -59,6 +62,7 @@ impl TermsRegistry for Platforms {
 impl Registry for Platforms {
     fn outbound(&self, platform: Platform) -> &dyn Outbound {
         match platform {
+            Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
             Platform::Vcita => &self.vcita,
         }

@@ -79,6 +79,7 @@ fn is_desk(account: &Account) -> bool {
     match account.id.platform() {
         Platform::Frontstage => desk_settings(account).is_some(),
         Platform::Vcita => true,
+        Platform::Ctrader => false,
     }
 }
 
@@ -141,7 +142,7 @@ fn desk_settings(account: &Account) -> Option<DeskSettings> {
 fn settings(account: &Account) -> Option<AccountSettings> {
     match account.id.platform() {
         Platform::Frontstage => AccountSettings::of(account).ok(),
-        Platform::Vcita => None,
+        Platform::Ctrader | Platform::Vcita => None,
     }
 }
 

@@ -8,7 +8,7 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, Erasure, Grants, Paces, PushQueue, PushStates, Results};
+use ports::{Askers, Clock as _, Erasure, Grants, Paces, PushQueue, PushStates, Records, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoPaces, DynamoStore};
@@ -87,6 +87,12 @@ impl Services {
     /// Tokens that platforms granted.
     #[must_use]
     pub fn grants(&self) -> Arc<dyn Grants> {
+        self.store.clone()
+    }
+
+    /// Tokens, sessions and what else belongs to no conversation.
+    #[must_use]
+    pub fn records(&self) -> Arc<dyn Records> {
         self.store.clone()
     }
 

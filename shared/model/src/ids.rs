@@ -35,6 +35,8 @@ macro_rules! text_id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
+    /// cTrader: we are the broker's service behind the screens of its app.
+    Ctrader,
     /// FrontStage: we are the server its connectors talk to.
     Frontstage,
     /// vcita: we are the Main App of a communication app.
@@ -43,12 +45,13 @@ pub enum Platform {
 
 impl Platform {
     /// Every platform, in the order of the documentation.
-    pub const ALL: [Self; 2] = [Self::Frontstage, Self::Vcita];
+    pub const ALL: [Self; 3] = [Self::Ctrader, Self::Frontstage, Self::Vcita];
 
     /// The word used in paths, keys, metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ctrader => "ctrader",
             Self::Frontstage => "frontstage",
             Self::Vcita => "vcita",
         }

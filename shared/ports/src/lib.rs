@@ -12,6 +12,7 @@ mod installs;
 mod offers;
 mod pace;
 mod pushes;
+mod records;
 mod results;
 mod store;
 
@@ -34,6 +35,7 @@ pub use installs::{Consent, ConsentEnd, Installs};
 pub use offers::{HandOut, HandOuts, HandedOut, Offer, Offers};
 pub use pace::{Paces, Pass, Standing};
 pub use pushes::{PushClaim, PushFailing, PushLease, PushNext, PushQueue, PushState, PushStates};
+pub use records::{Record, RecordChange, RecordKey, Records};
 pub use results::{ListedResult, ResultChange, ResultList, ResultPage, ResultPlace, ResultTask, Results, StoredResult};
 pub use store::{
     AcceptOutcome, Acceptance, AckExpectation, AckOutcome, AckStore, AckWrite, ConversationStory, DeliveryStore, DirectoryStore,

@@ -83,6 +83,8 @@ pub(crate) mod attribute {
     pub(crate) const NEXT_AT: &str = "next_at";
     pub(crate) const OPEN_UNTIL: &str = "open_until";
     pub(crate) const REFUSALS: &str = "refusals";
+    pub(crate) const BODY: &str = "body";
+    pub(crate) const ENDS_AT: &str = "ends_at";
     pub(crate) const PAUSED_UNTIL: &str = "paused_until";
     /// In front of the name of a part of a delivery.
     pub(crate) const PART_RECEIPT: &str = "receipt_of_";

@@ -15,6 +15,7 @@
 //! | platform's thread: which conversation? | `THREAD#{account}#{id}` | `THREAD` | get, put |
 //! | status of an installation | `INSTALL#{account}#{id}` | `INSTALL` | batch read, put |
 //! | what a platform granted us: its tokens, sealed | `GRANT#{name}` | `GRANT` | get, update on its `rev` |
+//! | record of a platform that belongs to no conversation | `RECORD#{account}#{group}` | `{kind}#{id}` | get, query, update on its `rev` |
 //! | consent that somebody was sent away to give | `CONSENT#{account}#{name}` | `CONSENT` | put if absent, get, delete if present |
 //! | everything that is configured | `DIRECTORY` | `ACCOUNT#{account}`, `TENANT#{tenant}` | query |
 //! | lanes that are due | index `due`: `DUE#{shard}` | due time | query, one per shard |
@@ -56,7 +57,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId};
 use model::{AccountId, ConversationId, DeliveryKey, EpochMillis, EventKey, LaneEntry, LaneKey, LaneKind, MessageId, TenantId};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use ports::{ResultList, ResultPlace, StreamKey};
+use ports::{RecordKey, ResultList, ResultPlace, StreamKey};
 use sha2::{Digest, Sha256};
 
 /// An item as the table holds it.
@@ -265,6 +266,12 @@ impl Key {
         Self { pk: join("RESULT", [gateway.to_string(), id.to_string()]), sk: "RESULT".to_owned() }
     }
 
+    /// A record of a platform.
+    pub(crate) fn record(of: &RecordKey) -> Self {
+        let RecordKey { account, group, kind, id } = of;
+        Self { pk: records(account, group), sk: join(kind, [id.clone()]) }
+    }
+
     /// What a gateway has asked for of its registers. All of them are neighbours: the sweep looks at every one.
     pub(crate) fn asker(gateway: &AccountId) -> Self {
         Self { pk: askers(), sk: join("GATEWAY", [gateway.to_string()]) }
@@ -347,6 +354,12 @@ pub(crate) struct Range {
 }
 
 impl Range {
+    /// Records of one kind in a group.
+    pub(crate) fn records(account: &AccountId, group: &str, kind: &'static str) -> Self {
+        // `$` follows `#`, and no kind ends in it.
+        Self { pk: records(account, group), first: format!("{kind}{SEPARATOR}"), last: format!("{kind}$") }
+    }
+
     /// Sentences of a chat by their counters.
     pub(crate) fn sentences(chat: ChatId, first: u64, last: u64) -> Self {
         Self { pk: chat_partition(chat.conversation()), first: transcript(chat, first), last: transcript(chat, last) }
@@ -453,6 +466,15 @@ pub(crate) fn partition(id: ConversationId) -> String {
 }
 
 /// Partition key of every gateway that has asked for registers.
+fn records(account: &AccountId, group: &str) -> String {
+    join("RECORD", [account.to_string(), group.to_owned()])
+}
+
+/// The id of a record, from its sort key.
+pub(crate) fn record_id(kind: &'static str, sort_key: &str) -> Option<String> {
+    split(kind, sort_key)?.pop()
+}
+
 pub(crate) fn askers() -> String {
     "ASKERS".to_owned()
 }
@@ -654,6 +676,9 @@ mod tests {
         insta::assert_snapshot!(shown(&Key::listed(&starts, &place)), @"RESULTS#frontstage/gw#workflow#vip | AT#1767225600000#r-1");
         insta::assert_snapshot!(spread(Range::listed(&all, at, None)), @"RESULTS#frontstage/gw | AT#1767225600000 .. AT$");
         insta::assert_snapshot!(spread(Range::listed(&all, EpochMillis::new(0), Some(&place))), @"RESULTS#frontstage/gw | AT#1767225600000#r-1! .. AT$");
+        let record = RecordKey { account: gateway.clone(), group: "a#b".to_owned(), kind: "session", id: "7 %".to_owned() };
+        insta::assert_snapshot!(shown(&Key::record(&record)), @"RECORD#frontstage/gw#a%23b | session#7%20%25");
+        assert_eq!(record_id("session", "session#7%20%25").as_deref(), Some("7 %"));
         insta::assert_snapshot!(shown(&Key::asker(&gateway)), @"ASKERS | GATEWAY#frontstage/gw");
         assert_eq!(chat_due_shards().collect::<Vec<_>>(), ["CHATDUE#0", "CHATDUE#1", "CHATDUE#2", "CHATDUE#3"]);
         insta::assert_snapshot!(push_due_shard(&gateway), @"PUSHDUE#2");

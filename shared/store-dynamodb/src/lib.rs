@@ -2,7 +2,7 @@
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
 //! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`],
-//! [`ports::Paces`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! [`ports::Paces`], [`ports::Records`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
 //! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
 //! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
 //! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
@@ -25,6 +25,9 @@
 //! | `story`, `directory` | 1 query per megabyte |
 //! | `grant` | 1 read |
 //! | `begin_renewal`, `keep_grant` | 1 update |
+//! | `record` | 1 read |
+//! | `records` | 1 query per megabyte |
+//! | `keep_records` | 1 update; 1 transaction for several |
 //! | `begin_consent`, `replace_installed`, `note_happened` | 1 transaction |
 //! | `end_consent` | 1 read and 1 transaction |
 //! | `adopt_installation` | 1 update |
@@ -85,6 +88,7 @@ mod kept;
 mod keys;
 mod offers;
 mod paces;
+mod records;
 mod results;
 mod store;
 mod table;

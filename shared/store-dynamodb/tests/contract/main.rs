@@ -143,6 +143,14 @@ async fn grants_meet_the_contract() {
 }
 
 #[tokio::test]
+async fn records_meet_the_contract() {
+    let emulator = Emulator::start();
+    let connection = connection(&emulator);
+    create_table(&connection).await;
+    testkit::records_contract::run(Arc::new(DynamoStore::new(&connection, TABLE))).await;
+}
+
+#[tokio::test]
 async fn paces_meet_the_contract() {
     let emulator = Emulator::start();
     let connection = connection(&emulator);
