@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::EpochMillis;
 
-/// By how much the way to the platform may differ between two calls.
-const JITTER: Duration = Duration::from_millis(100);
+/// By how much the way to the platform may differ between two calls: over a new connection it takes two or three round trips more
+/// than over one that is kept.
+const JITTER: Duration = Duration::from_millis(200);
 
 /// How long everybody else waits for the one call that tries again; longer than any call takes.
 const PROBE: Duration = Duration::from_secs(10);
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn nine_calls_of_eight_a_second_take_more_than_a_second_though_the_first_is_150_ms_late() {
-        for (per_second, millis) in [(1, 1151), (8, 144), (10, 116), (100, 12)] {
+        for (per_second, millis) in [(1, 1251), (8, 157), (10, 126), (100, 13)] {
             assert_eq!(PaceState::interval(per_second), Duration::from_millis(millis), "{per_second}");
             assert!(millis * u64::from(per_second) - 150 > 1000, "{per_second}");
         }
