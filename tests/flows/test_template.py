@@ -229,7 +229,7 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     }
     # The web sites are those of FrontStage's gateways.
     owner = logical_id.replace("Website", "Frontstage")
-    own = {platform for platform in ("frontstage", "vcita") if owner.startswith(platform.capitalize())}
+    own = {platform for platform in ("frontstage", "vcita", "ctrader") if owner.startswith(platform.capitalize())}
     assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}, "OperatorVcita": {"vcita"}}.get(logical_id, own)
 
 
@@ -270,6 +270,11 @@ def test_routes():
         ("VcitaTyping", "/vcita/{app}/{secret}/{session_uid}/typing"),
         ("VcitaEvents", "/vcita/{app}/{secret}/events"),
         ("VcitaConnect", "/vcita/{app}/connect"),
+        ("CtraderScreen", "/inapp/action"),
+        ("CtraderScreen", "/inapp/chat"),
+        ("CtraderScreen", "/inapp/education"),
+        ("CtraderScreen", "/callback/success"),
+        ("CtraderScreen", "/inapp/assets/{file}"),
     }
 
 

@@ -4,8 +4,10 @@
 //! pages; what they do, their scripts ask for below `/inapp/api/` with the session's token as bearer. To add a route, add its
 //! file, its binary and its events.
 
+mod assets;
 mod brand;
 mod problem;
+pub mod screen;
 mod session;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
-use wire::Reply;
+use wire::{Reply, escaped};
 
 /// One page.
 pub(crate) struct Page<'a> {
@@ -51,21 +51,6 @@ pub(crate) fn closed(reply: Reply) -> Reply {
 /// For an outage: the browser may come again.
 pub(crate) fn later(reply: Reply) -> Reply {
     reply.with_header(RETRY_AFTER, HeaderValue::from_static("5"))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use app::AppError;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use website::poll::is_not_modified;
 use wire::{RawRequest, Reply};
@@ -67,7 +67,7 @@ fn reply(call: &Call<'_>) -> Reply {
     let mut reply = Reply { headers, ..Reply::empty(status) };
     if status == StatusCode::OK {
         reply = reply.with_header(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
-        if takes_gzip(call.header(ACCEPT_ENCODING)) {
+        if call.request.takes_gzip() {
             reply = reply.with_header(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             reply.body = file.gzip.into();
         } else {
@@ -75,14 +75,4 @@ fn reply(call: &Call<'_>) -> Reply {
         }
     }
     reply
-}
-
-/// Whether gzip is among the encodings, and not with a weight of nothing.
-fn takes_gzip(accept_encoding: Option<&str>) -> bool {
-    accept_encoding.unwrap_or_default().split(',').any(|entry| {
-        let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
-        let weight = parameters.trim().strip_prefix("q=");
-        name.trim().eq_ignore_ascii_case("gzip")
-            && weight.is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0))
-    })
 }

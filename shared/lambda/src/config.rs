@@ -40,6 +40,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// How long what was said is kept after it was said.
     pub retention: Duration,
+    /// Origin of the storage to which browsers upload files, if they do.
+    pub upload_origin: Option<String>,
     /// Whether loopback addresses and plain http may be called: local stacks only.
     pub allow_loopback_targets: bool,
     /// `error`, `warn`, `info` or `debug`.
@@ -100,6 +102,7 @@ impl Config {
             retry_delays,
             max_attempts: number("DESKBRIDGE_MAX_ATTEMPTS", "3", 1..=10)?,
             retention: Duration::from_secs(u64::from(number("DESKBRIDGE_RETENTION_DAYS", "90", 7..=3650)?) * 86_400),
+            upload_origin: var("DESKBRIDGE_UPLOAD_ORIGIN").filter(|v| !v.is_empty()),
             allow_loopback_targets: or("DESKBRIDGE_ALLOW_LOOPBACK_TARGETS", "false") == "true",
             log_level: or("DESKBRIDGE_LOG_LEVEL", "info"),
         })

@@ -1,7 +1,7 @@
 //! What comes in and what goes back.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
@@ -35,6 +35,17 @@ impl RawRequest {
             return None;
         }
         first.to_str().ok()
+    }
+
+    /// Whether the caller takes gzip: it is among the encodings, and not with a weight of nothing.
+    #[must_use]
+    pub fn takes_gzip(&self) -> bool {
+        self.header(ACCEPT_ENCODING.as_str()).unwrap_or_default().split(',').any(|entry| {
+            let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+            let weight = parameters.trim().strip_prefix("q=");
+            name.trim().eq_ignore_ascii_case("gzip")
+                && weight.is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0))
+        })
     }
 
     /// The path's segments between the slashes, undecoded; doubled slashes make no segment.

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
+mod screens;
 mod sessions;
 mod world;

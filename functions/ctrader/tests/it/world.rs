@@ -8,7 +8,7 @@ use lambda::Roster;
 use model::{Account, Directory, Platform, Tenant};
 use platform_ctrader::Person;
 use ports::Records as _;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use testkit::{FixedDice, InMemoryRecords, InMemorySecrets, InMemoryStore, ManualClock};
 use wire::RawRequest;
 
@@ -19,22 +19,31 @@ pub(crate) const OTHER_HOST: &str = "inapp.rival.example";
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) records: Arc<InMemoryRecords>,
+    pub(crate) store: Arc<InMemoryStore>,
     pub(crate) ctx: Ctx,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_settings(&json!({})).await
+    }
+
+    /// With these settings of the first brand beside those that each has.
+    pub(crate) async fn with_settings(own: &Value) -> Self {
         let clock = ManualClock::new();
         let records = Arc::new(InMemoryRecords::new());
         let tenant: Tenant = serde_json::from_value(json!({"id": "demo", "routes": []})).unwrap();
         let secrets = Arc::new(InMemorySecrets::new());
-        let accounts = [("broker", HOST), ("rival", OTHER_HOST)].map(|(key, host)| Account {
+        let mut accounts = [("broker", HOST), ("rival", OTHER_HOST)].map(|(key, host)| Account {
             id: format!("ctrader/{key}").parse().unwrap(),
             tenant: "demo".parse().unwrap(),
             salt: format!("salt of {key}"),
             settings: json!({"public_base_url": format!("https://{host}/"), "success_url": format!("https://{host}/callback/success")}),
             installed: None,
         });
+        for (name, value) in own.as_object().unwrap() {
+            accounts[0].settings[name] = value.clone();
+        }
         for account in &accounts {
             secrets.set(&account.id, json!({}));
         }
@@ -43,14 +52,14 @@ impl World {
             tenants: [(tenant.id.clone(), tenant)].into(),
         };
         let store = Arc::new(InMemoryStore::with_directory(&directory));
-        let roster = Roster::new(store, secrets, Arc::new(clock.clone()), vec![Platform::Ctrader]);
+        let roster = Roster::new(store.clone(), secrets, Arc::new(clock.clone()), vec![Platform::Ctrader]);
         let ctx = Ctx {
             records: records.clone(),
             roster: Arc::new(roster),
             clock: Arc::new(clock.clone()),
             dice: Arc::new(FixedDice::new(0)),
         };
-        Self { clock, records, ctx }
+        Self { clock, records, store, ctx }
     }
 
     /// A session of user 31550462 of the first brand: its token.
