@@ -84,7 +84,9 @@ def tenants() -> list[dict[str, Any]]:
         keys = {"frontstage": f"gw-bench-{number}", "vcita": f"bench-{number}"}
         document["tenant"] = {"id": f"bench-{number}", "routes": [{"desk": f"vcita/{keys['vcita']}"}]}
         # Those of the bridge of messages, the first of each platform; chats are not what is measured here.
-        document["accounts"] = [a for a in document["accounts"] if a["key"] in ("gw-demo", "demo")]
+        document["accounts"] = [
+            a for a in document["accounts"] if a["platform"] in keys and a["key"] in ("gw-demo", "demo")
+        ]
         for account in document["accounts"]:
             account["key"] = keys[account["platform"]]
             settings = account["settings"]

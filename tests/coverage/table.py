@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "docs/coverage"
 WIRE = ROOT / "shared/platform-frontstage/src"
 VCITA = ROOT / "shared/platform-vcita/src"
+CTRADER = ROOT / "shared/platform-ctrader/src"
 
 Data = dict[str, Any]
 
@@ -212,14 +213,29 @@ def forgotten_vcita(data: Data) -> list[str]:
     served = [row["route"] for row in data["items"] if "route" in row]
     found += differences("routes", sorted(routes), sorted(served))
 
-    files = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/tests/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]
+    return found + disagreements(data, "12", of_ctrader=False)
+
+
+def disagreements(data: Data, section: str, *, of_ctrader: bool) -> list[str]:
+    """The tests about what a contract's sources disagree on: those in the sources, and those of the section about it."""
+    files = [file for folder in ("functions", "shared") for file in (ROOT / folder).glob("*/**/*.rs")]
+    files = [file for file in files if ("ctrader" in str(file.relative_to(ROOT))) == of_ctrader]
     proven = {name for file in files for name in re.findall(r"\bfn (disagreement_\d\d_\w+)", file.read_text())}
-    named = {one.partition("::")[2] for row in rows(data) if row["section"] == "12" for one in cells(row.get("test"))}
-    found += differences("disagreements", sorted(proven), sorted(name for name in named if name.startswith("disagreement_")))
-    return found
+    named = {one.partition("::")[2] for row in rows(data) if row["section"] == section for one in cells(row.get("test"))}
+    return differences("disagreements", sorted(proven), sorted(name for name in named if name.startswith("disagreement_")))
 
 
-FORGOTTEN = {"FrontStage": forgotten_frontstage, "vcita": forgotten_vcita}
+def forgotten_ctrader(data: Data) -> list[str]:
+    """The settings and disagreements that the sources have and the items do not, and the other way round."""
+    body = re.search(r"struct Raw \{(.*?)\n\}", (CTRADER / "settings.rs").read_text(), re.DOTALL)
+    members = set(re.findall(r"^    (?:pub\(crate\) )?(\w+): ", body[1] if body else "", re.MULTILINE))
+    secrets = (CTRADER / "secrets.rs").read_text()
+    members |= set(re.findall(r'field\("(\w+)"\)', secrets)) | set(re.findall(r'value\.get\("(\w+)"\)', secrets))
+    listed = {member for row in data["items"] for member in row.get("settings", [])}
+    return differences("settings", sorted(members), sorted(listed)) + disagreements(data, "10", of_ctrader=True)
+
+
+FORGOTTEN = {"FrontStage": forgotten_frontstage, "cTrader": forgotten_ctrader, "vcita": forgotten_vcita}
 """By contract: what its sources are compared with."""
 
 

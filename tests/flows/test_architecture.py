@@ -27,6 +27,7 @@ SHARED: dict[str, set[str]] = {
     "store-dynamodb": {"aws", "chat", "model", "ports"},
     "queue-sqs": {"aws", "model", "ports"},
     "secrets-ssm": {"aws", "model", "ports"},
+    "objects-s3": {"model", "wire"},
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"chat", "model", "ports", "wire"},
@@ -42,10 +43,13 @@ FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
 
 #: The functions that call platforms beside those that deliver to each.
-CALL_THEIR_PLATFORM = {"frontstage", "vcita"}
+CALL_THEIR_PLATFORM = {"ctrader", "frontstage", "vcita"}
+
+#: The functions that hand files to and from browsers.
+KEEP_FILES = {"ctrader"}
 
 #: The functions that move chats.
-MOVE_CHATS = {"frontstage", "operator", "outbound", "vcita", "website"}
+MOVE_CHATS = {"ctrader", "frontstage", "operator", "outbound", "vcita", "website"}
 
 #: The functions that know what browsers are offered: those that serve them, and the one that judges the settings.
 KNOW_WEB_SITES = {"operator", "website"}
@@ -104,6 +108,7 @@ def allowed(where: str) -> set[str]:
         own = PLATFORMS | {"outbound-http"} if name in LINK_ALL_PLATFORMS else {f"platform-{PLATFORM_OF.get(name, name)}"}
         chats = {"chats-frontstage"} if name in MOVE_CHATS else set()
         own |= {"outbound-http"} if name in CALL_THEIR_PLATFORM else set()
+        own |= {"objects-s3"} if name in KEEP_FILES else set()
         return FUNCTION | own | chats | ({"website"} if name in KNOW_WEB_SITES else set())
     return set()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 import requests
 
 from .conftest import Bridge, Simulator, event_sources, hand_over, running_stack, until
+from .ctrader import Crm, Screen, Trader, configure, get, open_session
 from .test_chats import Browser
 
 GOLDEN = Path(__file__).with_name("ledger.json")
@@ -147,6 +149,43 @@ class Book:
             bridge.connector.post("ack", message_id=message_id)
         self.empty_queues()
         assert bridge.statuses(message_uid) == ["sent"]
+
+    def brands(self) -> None:
+        """cTrader's backend asks for a token and what it is worth, and screens of both identities exchange theirs."""
+        ctrader = Simulator(self.bridge.info["simulators"]["ctrader"])
+        accounts = self.bridge.info["accounts"]["ctrader"]
+
+        def exchange(option: str, token: str) -> None:
+            host = accounts[option]["origin"].partition("//")[2]
+            body = {"token": token, "nonce": secrets.token_urlsafe(18), "screen": "chat"}
+            url = f"{self.bridge.info['origin']}/inapp/api/session"
+            assert requests.post(url, json=body, headers={"Host": host}, timeout=60).status_code == 200
+
+        def ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            answer = ctrader.post("ask", path=path, body=body)
+            assert answer["status"] == 200, answer
+            return answer["body"]
+
+        # The first call of each reads accounts, and asks for the manager's token.
+        for option in ("sso", "handoff"):
+            exchange(option, ctrader.post("token", option=option)["token"])
+        ask("onetime/authorize", {"code": ctrader.post("token", option="sso")["token"]})
+        login = {"action": "login", "account": accounts["sso"]["account"], "userId": accounts["sso"]["user"]}
+        code = self.stack.invoke("operator-ctrader", {**login, "stayLoggedIn": True})["token"]
+        with self.entry("brand of cTrader: a login is authorized (I2)", "ctrader-onetime-authorize"):
+            access = ask("onetime/authorize", {"code": code})["accessToken"]
+        ask("authorize", {"accessToken": access})
+        with self.entry("brand of cTrader: a long-term token is authorized (I3)", "ctrader-authorize"):
+            ask("authorize", {"accessToken": access})
+        with self.entry("brand of cTrader: a token for a screen (I4)", "ctrader-onetime-generate"):
+            token = ctrader.post("token", option="sso")["token"]
+        with self.entry("brand of cTrader: session, identity sso", "ctrader-session"):
+            exchange("sso", token)
+        token = ctrader.post("token", option="handoff")["token"]
+        with self.entry("brand of cTrader: session, identity handoff", "ctrader-session"):
+            exchange("handoff", token)
+        with self.entry("brand of cTrader: wrong crmApiToken", "ctrader-onetime-generate"):
+            assert ctrader.post("ask", path="onetime/generate", body={}, crmApiToken="wrong")["status"] == 403
 
     def nothing_to_do(self, session_uid: str) -> None:
         """Calls that change little or nothing."""
@@ -312,6 +351,43 @@ class ChatBook:
         self.at_browser("browser: confirms", "POST", "Confirm", 204, json={"Counter": 2})
         self.at_browser("browser: stops", "POST", "Stop", 200, json={})
 
+    def screen(self) -> None:
+        """A trader at the chat screen."""
+        trader = Trader(self.browser.stack)
+        # Each function once, before it is counted.
+        trader.poll()
+        trader.act("end")
+        read, act = "ctrader-chat", "ctrader-chat-act"
+        self.here()
+        with self.entry("screen: poll, no chat", read):
+            trader.poll()
+        with self.entry("screen: chat started", act):
+            trader.act("start")
+        self.here()
+        with self.entry("screen: first message, an agent is alerted", act):
+            trader.say("Hi")
+        self.agents.post("poll", workplace=self.PLACE)
+        self.agents.post("answer", workplace=self.PLACE)
+        chat_id = self.agents.get("chats")[-1]["chat_id"]
+        self.agents.post("say", workplace=self.PLACE, chat_id=chat_id, text="Hello")
+        with self.entry("screen: poll, a message is new", read):
+            chat = trader.poll()
+        assert [one["text"] for one in chat["messages"]] == ["Hi", "Hello"]
+        with self.entry("screen: poll, nothing new", read):
+            trader.poll()
+        with self.entry("screen: message", act):
+            trader.say("Bye")
+        with self.entry("screen: types", act):
+            trader.act("typing", typing=True)
+        with self.entry("screen: has read one message", act):
+            trader.act("read", counter=2)
+        with self.entry("screen: transcript", read):
+            trader.call("GET", "chat/transcript")
+        with self.entry("screen: ends", act):
+            trader.act("end")
+        with self.entry("screen: survey", act):
+            trader.act("survey", rating=5)
+
 
 class StaffBook:
     """Plays typing between a connector's visitor and vcita's staff."""
@@ -348,6 +424,61 @@ class StaffBook:
         vcs.post("activation", mode="auto", delay_ms=50)
 
 
+class ScreenBook:
+    """Screens of cTrader: an action with its result, education and files."""
+
+    USER = 7001
+
+    def __init__(self, book: Book) -> None:
+        self.book, self.entry, self.stack = book, book.entry, book.stack
+        self.crm = Crm()
+        configure(self.stack, self.crm)
+
+    def screen(self, name: str, user: int, **params: Any) -> Screen:
+        return Screen(self.stack, open_session(self.stack, name, user, params))
+
+    def act(self) -> None:
+        """A survey by somebody else first, so that the functions know the brand."""
+        for user, entry in ((self.USER - 1, lambda *_: contextlib.nullcontext()), (self.USER, self.entry)):
+            screen = self.screen("action", user, actionType="survey")
+            with entry("action: look", "ctrader-action"):
+                screen.call("GET", "action")
+            with entry("action: a step is saved", "ctrader-action"):
+                screen.fill_step(0, "rating", {"stars": 5})
+            screen.fill_step(1, "words", {"comment": "Good"})
+            with entry("action: submitted", "ctrader-action"):
+                screen.submit(2)
+            with entry("action: submitted once more", "ctrader-action"):
+                screen.submit(2)
+            with entry("action: result to the CRM", "outbound-deliver"):
+                self.book.hand_over("deliver", "outbound-deliver")
+        assert len(self.crm.calls) == 2
+
+    def learn(self) -> None:
+        """A list, a film and a quiz with its certificate."""
+        self.screen("education", self.USER - 1).call("GET", "education")
+        screen = self.screen("education", self.USER)
+        with self.entry("education: list", "ctrader-education"):
+            screen.call("GET", "education")
+        with self.entry("education: a film goes on", "ctrader-education"):
+            screen.call("PUT", "education/pips/progress", {"rev": 0, "percent": 40})
+        with self.entry("education: quiz passed", "ctrader-education"):
+            answers = {"pip": ["b"], "pair": ["a", "b"], "risk": ["y"]}
+            code = screen.call("POST", "education/forex101/quiz", {"answers": answers})["certificate"]
+        get(self.stack, f"/inapp/verify/{code}")
+        with self.entry("certificate is checked", "ctrader-certificate"):
+            assert get(self.stack, f"/inapp/verify/{code}").status_code == 200
+
+    def hand_in(self) -> None:
+        """A file is announced."""
+        screen = self.screen("chat", self.USER)
+        announced = {"name": "a.png", "type": "image/png", "size": 64}
+        screen.call("POST", "upload", announced)
+        with self.entry("file is announced", "ctrader-upload"):
+            screen.call("POST", "upload", announced)
+        self.crm.stop()
+
+
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
     """What every scenario cost, each of them played once on warm functions."""
@@ -370,13 +501,19 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counts]:
             book.answered_at_once(session_uid)
             book.answered_by_webhook(session_uid)
             book.nothing_to_do(session_uid)
+            book.brands()
             chats = ChatBook(book)
             chats.warm_up()
             chats.begin()
             chats.talk()
             chats.end()
             chats.browse()
+            chats.screen()
             StaffBook(book).types()
+            screens = ScreenBook(book)
+            screens.act()
+            screens.learn()
+            screens.hand_in()
         yield book.counts
 
 
@@ -427,7 +564,11 @@ def test_attempt_acknowledged_at_once_is_one_read_two_writes_two_sends(ledger: C
 
 @pytest.mark.parametrize(
     ("scenario", "function"),
-    [("wrong signature", "frontstage-messages"), ("wrong path secret", "vcita-message-created")],
+    [
+        ("wrong signature", "frontstage-messages"),
+        ("wrong path secret", "vcita-message-created"),
+        ("brand of cTrader: wrong crmApiToken", "ctrader-onetime-generate"),
+    ],
 )
 def test_authentication_failure_costs_nothing(ledger: Counts, scenario: str, function: str) -> None:
     assert ledger[scenario] == {function: {}}
@@ -459,3 +600,13 @@ def test_poll_of_a_browser_that_brings_nothing_is_one_read(ledger: Counts, scena
 def test_poll_of_a_browser_that_brings_something_is_two_reads(ledger: Counts) -> None:
     counted = ledger["browser: poll, a sentence is new"]
     assert counted == {"website-chat": {"dynamodb:BatchGetItem": 1, "dynamodb:Query": 1}}
+
+
+@pytest.mark.parametrize("scenario", ["screen: poll, no chat", "screen: poll, nothing new"])
+def test_poll_of_a_screen_that_brings_nothing_is_the_session_and_the_chat(ledger: Counts, scenario: str) -> None:
+    assert ledger[scenario] == {"ctrader-chat": {"dynamodb:BatchGetItem": 1, "dynamodb:GetItem": 1}}
+
+
+def test_poll_of_a_screen_that_brings_something_is_a_read_more(ledger: Counts) -> None:
+    counted = ledger["screen: poll, a message is new"]
+    assert counted == {"ctrader-chat": {"dynamodb:BatchGetItem": 1, "dynamodb:GetItem": 1, "dynamodb:Query": 1}}

@@ -26,11 +26,18 @@ DOCUMENT = ROOT / "docs/settings.md"
 FRONTSTAGE = "shared/platform-frontstage/src/settings.rs"
 WEBSITE = "shared/website/src/settings.rs"
 VCITA = "shared/platform-vcita/src/settings.rs"
+CTRADER = "shared/platform-ctrader/src"
 FORMS = "shared/platform-frontstage/src/forms.rs"
 CONFIGURE = "shared/app/src/configure.rs"
 
 #: Where reading begins: what `operator-configure` takes, and the secrets in the parameter store.
-FIRST = [f"{CONFIGURE} Document", f"{FRONTSTAGE} SecretsText", f"{WEBSITE} SecretsText", f"{VCITA} Secrets"]
+FIRST = [
+    f"{CONFIGURE} Document",
+    f"{FRONTSTAGE} SecretsText",
+    f"{WEBSITE} SecretsText",
+    f"{VCITA} Secrets",
+    f"{CTRADER}/secrets.rs Secrets",
+]
 
 #: Members that are kept as JSON and read by somebody else -> who reads them; of several, one of them.
 READ_BY = {
@@ -38,7 +45,9 @@ READ_BY = {
         f"{FRONTSTAGE} DeskAccountText",
         f"{FRONTSTAGE} SettingsText",
         f"{VCITA} Written",
+        f"{CTRADER}/settings.rs Raw",
     ],
+    f"{CTRADER}/settings.rs Raw actions": [f"{CTRADER}/action.rs RawAction"],
     f"{FRONTSTAGE} SettingsText website": [f"{WEBSITE} WebsiteText"],
     f"{FRONTSTAGE} SettingsText scenarios": ["shared/website/src/form.rs ScenarioInfo"],
     f"{FRONTSTAGE} SettingsText registers": [f"{FORMS} RegistersText"],
@@ -49,6 +58,9 @@ READ_BY = {
 #: Types that no derive reads -> what their names look like in their declaration or `impl`.
 BY_HAND = {
     f"{VCITA} Secrets": r'\b(?:field|get)\("(\w+)"\)',
+    f"{CTRADER}/secrets.rs Secrets": r'\b(?:field|get)\("(\w+)"\)',
+    # What is in an action is a notation of its own.
+    f"{CTRADER}/action.rs RawAction": r"(?m)^    (?:r#)?(\w+): ",
     # Of the contract's structures, what the server tells is what an operator writes.
     "shared/platform-frontstage/src/register.rs LiteralLookupInfo": r'= "(\w+)" in (?:\w+ )*Se;',
 }
@@ -525,7 +537,7 @@ def test_there_is_an_example_of_every_kind_of_account_and_secret() -> None:
     document = DOCUMENT.read_text()
     shown = [(id.split()[1], json.loads(text)) for id, _, text in MARKED.findall(document) if text]
     accounts = [(each["platform"], set(each["settings"])) for name, each in shown if name == "AccountDocument"]
-    assert {platform for platform, _ in accounts} == {"frontstage", "vcita"}
+    assert {platform for platform, _ in accounts} == {"ctrader", "frontstage", "vcita"}
     for member in ("message_gateways", "chat", "website", "desk"):
         assert any(member in settings for _, settings in accounts), member
     assert {id for id in FIRST} <= {id for id, _, text in MARKED.findall(document) if text}

@@ -172,6 +172,8 @@ def test_every_other_function_is_invoked_synchronously():
     invoked_by = {function for kind in ("HttpApi", "SQS", "Schedule") for function, _ in sources(kind)}
     assert set(FUNCTIONS) - invoked_by == {
         "OperatorConfigure",
+        "OperatorCtrader",
+        "OperatorEducation",
         "OperatorErase",
         "OperatorHandOver",
         "OperatorPrepareChat",
@@ -203,14 +205,18 @@ def test_role_is_the_functions_own_and_has_no_wildcard(logical_id):
     for statement in statements(f"{logical_id}Role"):
         assert statement["Effect"] == "Allow"
         for action in listed(statement["Action"]):
-            assert re.fullmatch(r"[a-z]+:[A-Za-z]+", action), action
+            assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action), action
         for resource in listed(statement["Resource"]):
             assert isinstance(resource, dict), resource
             [(kind, text)] = resource.items()
             if kind == "Fn::Sub":
-                # Below one platform's secrets is the only place where a role may end in a wildcard.
+                # Below one platform's secrets, and among the files that users handed in: nowhere else may a role end in a wildcard.
                 assert re.fullmatch(r"[^*]+(/\*)?", text), text
-                assert "*" not in text or re.search(r"/\$\{AWS::StackName\}/[a-z]+/\*$", text), text
+                assert (
+                    "*" not in text
+                    or re.search(r"/\$\{AWS::StackName\}/[a-z]+/\*$", text)
+                    or (logical_id == "CtraderUpload" and text == "${UploadBucket.Arn}/uploads/*")
+                ), text
 
 
 @pytest.mark.parametrize("logical_id", sorted(FUNCTIONS))
@@ -229,8 +235,13 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     }
     # The web sites are those of FrontStage's gateways.
     owner = logical_id.replace("Website", "Frontstage")
-    own = {platform for platform in ("frontstage", "vcita", "ctrader") if owner.startswith(platform.capitalize())}
-    assert platforms == {"OutboundDeliver": {"frontstage", "vcita"}, "OperatorVcita": {"vcita"}}.get(logical_id, own)
+    own = {platform for platform in ("ctrader", "frontstage", "vcita") if owner.startswith(platform.capitalize())}
+    others = {
+        "OutboundDeliver": {"ctrader", "frontstage", "vcita"},
+        "OperatorCtrader": {"ctrader"},
+        "OperatorVcita": {"vcita"},
+    }
+    assert platforms == others.get(logical_id, own)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +286,30 @@ def test_routes():
         ("CtraderScreen", "/inapp/education"),
         ("CtraderScreen", "/callback/success"),
         ("CtraderScreen", "/inapp/assets/{file}"),
+        ("CtraderCrmToken", "/oauth2/crmApiToken"),
+        ("CtraderCrmToken", "/{prefix}/oauth2/crmApiToken"),
+        ("CtraderOnetimeAuthorize", "/oauth2/onetime/authorize"),
+        ("CtraderOnetimeAuthorize", "/{prefix}/oauth2/onetime/authorize"),
+        ("CtraderAuthorize", "/oauth2/authorize"),
+        ("CtraderAuthorize", "/{prefix}/oauth2/authorize"),
+        ("CtraderOnetimeGenerate", "/oauth2/onetime/generate"),
+        ("CtraderOnetimeGenerate", "/{prefix}/oauth2/onetime/generate"),
+        ("CtraderLogout", "/oauth2/logout"),
+        ("CtraderLogout", "/{prefix}/oauth2/logout"),
+        ("CtraderSession", "/inapp/api/session"),
+        ("CtraderChat", "/inapp/api/chat"),
+        ("CtraderChat", "/inapp/api/chat/transcript"),
+        ("CtraderChatAct", "/inapp/api/chat/{act}"),
+        ("CtraderAction", "/inapp/api/action"),
+        ("CtraderAction", "/inapp/api/action/{part}"),
+        ("CtraderEducation", "/inapp/api/education"),
+        ("CtraderEducation", "/inapp/api/education/{content}"),
+        ("CtraderEducation", "/inapp/api/education/{content}/{part}"),
+        ("CtraderUpload", "/inapp/api/upload"),
+        ("CtraderUpload", "/inapp/api/upload/{id}"),
+        ("CtraderUpload", "/inapp/api/upload/{id}/done"),
+        ("CtraderCertificate", "/inapp/api/certificate/{code}"),
+        ("CtraderCertificate", "/inapp/verify/{code}"),
     }
 
 
@@ -315,6 +350,21 @@ def test_table_is_kept_and_can_be_restored():
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert [index["IndexName"] for index in properties["GlobalSecondaryIndexes"]] == ["due"]
+
+
+def test_files_are_private_encrypted_and_end():
+    [bucket] = of_type("AWS::S3::Bucket").values()
+    properties = bucket["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    [encryption] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    [cors] = properties["CorsConfiguration"]["CorsRules"]
+    assert (cors["AllowedMethods"], cors["AllowedOrigins"]) == (["POST"], {"Ref": "UploadOrigins"})
+    assert properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == {"Ref": "RetentionDays"}
+    [policy] = of_type("AWS::S3::BucketPolicy").values()
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
 def test_alarms():

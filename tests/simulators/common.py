@@ -34,7 +34,16 @@ SHUTDOWN_SECONDS = 1.0
 """How long requests in progress may still run after SIGTERM."""
 
 HIDDEN_MEMBERS = frozenset(
-    {"client_secret", "service_secret", "access_token", "refresh_token", "token", "code", "code_verifier"}
+    {
+        "client_secret",
+        "service_secret",
+        "access_token",
+        "refresh_token",
+        "token",
+        "code",
+        "code_verifier",
+        "hashedPassword",
+    }
 )
 """Members of a JSON body whose value the request log replaces by ``***``."""
 

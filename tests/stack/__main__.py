@@ -37,6 +37,7 @@ def sheet(stack: Stack) -> str:
         "",
         "  pages for a person",
         f"    vcita's staff            {info['simulators']['vcita']}/_sim/staff",
+        f"    cTrader's app            {info['simulators']['ctrader']}/_sim/app",
         f"    FrontStage's agents      {info['simulators']['agents']}/",
         f"    a shop with the chat     {info['simulators']['shop']}/",
         "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -24,12 +25,17 @@ from tests.stack.processes import Children
 
 BOOTSTRAPS = deploy.ROOT / "target" / "lambda"
 DEMO = Path(__file__).with_name("demo.json")
+EDUCATION = Path(__file__).with_name("education.json")
 GATEWAY, KEY_ID, APP = "gw-demo", "k1", "demo"
 SALON = "salon"
 """A second vcita app: its business has not connected yet."""
 SALON_BUSINESS = "s4l0n1r1sb7d2k9x"
 CHAT_GATEWAY, PUSH_GATEWAY, STAFF_GATEWAY, ROBOT_GATEWAY = "gw-chat", "gw-push", "gw-staff", "gw-robot"
 WEB_GATEWAY, DESK = "gw-web", "desk-demo"
+BRAND, HANDOFF_BRAND = "demo", "demo-handoff"
+"""A brand of cTrader with each of the two identities; they are told apart by the origin's host, 127.0.0.1 or localhost."""
+BRAND_USER = 31550462
+MANAGER_LOGIN = 1007
 WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
@@ -51,6 +57,7 @@ class Ports:
     shop: int = 9105
     push: int = 9106
     staff_chat: int = 9107
+    ctrader: int = 9108
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -74,6 +81,7 @@ VARIABLES = {
     "shop": "DESKBRIDGE_SHOP_PORT",
     "push": "DESKBRIDGE_PUSH_PORT",
     "staff_chat": "DESKBRIDGE_STAFF_CHAT_PORT",
+    "ctrader": "DESKBRIDGE_CTRADER_PORT",
 }
 
 
@@ -123,6 +131,7 @@ class Stack:
         self.state_dir = Path(state_dir).resolve()
         self.endpoint = f"http://127.0.0.1:{self.ports.aws}"
         self.origin = f"http://127.0.0.1:{self.ports.origin}"
+        self.handoff_origin = f"http://localhost:{self.ports.origin}"
         self.info: dict[str, Any] = {}
         self.gate: Gate | None = None
         self._parameters = {
@@ -131,6 +140,7 @@ class Stack:
             "RetryDelaysSeconds": retry_delays,
             "MaxAttempts": str(max_attempts),
             "AllowLoopbackTargets": "true",
+            "UploadOrigins": self.origin,
         }
         self._bootstraps = bootstraps
         self._simulators = simulators
@@ -220,17 +230,20 @@ class Stack:
             for function, name in deployed.functions.items():
                 configuration = self.client("lambda").get_function(FunctionName=name)["Configuration"]
                 self.gate.name_caller(function, configuration["FunctionArn"], configuration["Role"])
-        host = f"{deployed.api_id}.execute-api.localhost:{self.ports.aws}"
-        argv = ["--port", str(self.ports.origin), "--target", self.endpoint, "--host", host]
+        argv = ["--port", str(self.ports.origin), "--target", self.endpoint, "--api", deployed.api_id]
         self._children.start("origin", [sys.executable, "-m", "tests.stack.origin", *argv], self._own_environment())
         self._wait_for("origin", self.ports.origin)
         if self._simulators:
             self._wait_for("vcs", self.ports.vcs)
             self._wait_for("frontstage_connector", self.ports.frontstage)
+            self._wait_for("ctrader", self.ports.ctrader)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
             self.invoke("operator-configure", self.demo_document())
+            know = {"action": "know", "account": f"ctrader/{BRAND}", "userId": BRAND_USER}
+            self.invoke("operator-ctrader", {**know, "name": "Inés Vega", "tradingLogin": 5207718})
+            self.invoke("operator-education", json.loads(EDUCATION.read_text()))
         if self._chats:
             # They poll from their first moment on, and a gateway that is not known is looked for again only after a while.
             self._start_chats(keys)
@@ -250,7 +263,7 @@ class Stack:
         return self.state_dir / "stack.json"
 
     def _check_ports(self) -> None:
-        wanted = ["origin", "aws"] + (["vcs", "frontstage"] if self._simulators else [])
+        wanted = ["origin", "aws"] + (["vcs", "frontstage", "ctrader"] if self._simulators else [])
         wanted += ["chat", "staff_chat", "agents", "shop", "push"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
@@ -274,7 +287,10 @@ class Stack:
         vcs += ["--redirect-uri", f"{self.origin}/vcita/{APP}/connect", "--app", json.dumps(self._salon(keys))]
         connector = ["--port", str(ports.frontstage), "--gateway-url", f"{self.origin}/v1/frontstage/{GATEWAY}"]
         connector += ["--key-id", KEY_ID, "--secret", keys["frontstage"]]
-        for name, arguments in (("vcs", vcs), ("frontstage_connector", connector)):
+        ctrader = ["--port", str(ports.ctrader), "--broker", self.origin, "--handoff-broker", self.handoff_origin]
+        ctrader += ["--crm-password", keys["crm_password"], "--manager-password", keys["manager_password"]]
+        ctrader += ["--manager-login", str(MANAGER_LOGIN)]
+        for name, arguments in (("vcs", vcs), ("frontstage_connector", connector), ("ctrader", ctrader)):
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
@@ -330,7 +346,8 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        made |= {name: secrets.token_hex(32) for name in ("token_key", "cookie", "push", "staff_chat", "robot")}
+        more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password")
+        made |= {name: secrets.token_hex(32) for name in more}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
             made |= json.loads(file.read_text())
@@ -370,6 +387,8 @@ class Stack:
                 },
             },
         }
+        documents[f"ctrader/{BRAND}"] = {"manager_password": keys["manager_password"], "crm_passwords": [keys["crm_password"]]}
+        documents[f"ctrader/{HANDOFF_BRAND}"] = {"manager_password": keys["manager_password"]}
         for account, document in documents.items():
             self.put_secret(account, document)
 
@@ -382,9 +401,9 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for name in ("origin", "vcs", "frontstage", "shop", "push"):
+        for name in ("origin", "vcs", "frontstage", "shop", "push", "ctrader"):
             default, port = getattr(Ports, name), getattr(self.ports, name)
-            text = text.replace(f"127.0.0.1:{default}", f"127.0.0.1:{port}")
+            text = re.sub(rf"\b(127\.0\.0\.1|localhost):{default}\b", rf"\1:{port}", text)
         return json.loads(text)
 
     def _describe(self, keys: dict[str, str]) -> dict[str, Any]:
@@ -415,10 +434,15 @@ class Stack:
                     "connect": f"{self.origin}/vcita/{SALON}/connect",
                     "business": SALON_BUSINESS,
                 },
+                "ctrader": {
+                    "sso": {"account": f"ctrader/{BRAND}", "origin": self.origin, "user": BRAND_USER},
+                    "handoff": {"account": f"ctrader/{HANDOFF_BRAND}", "origin": self.handoff_origin, "user": BRAND_USER},
+                },
             },
             "simulators": {
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
+                "ctrader": f"http://127.0.0.1:{self.ports.ctrader}",
                 **(
                     {
                         name: f"http://127.0.0.1:{getattr(self.ports, name)}"

@@ -1,8 +1,11 @@
 //! Why a screen's call is not served, and how its script is told.
 
+use std::collections::BTreeMap;
+
 use app::AppError;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use platform_ctrader::Broken;
 use ports::PortError;
 use serde::Serialize;
 use wire::Reply;
@@ -18,6 +21,8 @@ pub enum Code {
     SessionExpired,
     /// It has changed meanwhile: read it again.
     Conflict,
+    /// Nobody is there to answer a chat.
+    NobodyThere,
     /// More than may be sent at once.
     TooLarge,
     /// Too often; `Retry-After` says when to come again.
@@ -53,6 +58,7 @@ impl Code {
             Self::NotFound => "not_found",
             Self::SessionExpired => "session_expired",
             Self::Conflict => "conflict",
+            Self::NobodyThere => "nobody_there",
             Self::TooLarge => "too_large",
             Self::TooMany => "too_many",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -75,7 +81,7 @@ impl Code {
             Self::Invalid | Self::TokenMissing | Self::TokenMalformed | Self::TokenDuplicate => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SessionExpired | Self::TokenInvalid => StatusCode::UNAUTHORIZED,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::NobodyThere => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -92,6 +98,8 @@ impl Code {
 pub enum Problem {
     /// The script is told what. The second is the member or parameter it is about, never its value.
     Refused(Code, Option<String>),
+    /// What was filled in breaks the rules of these fields (`invalid`).
+    Fields(BTreeMap<String, Broken>),
     /// The cause goes to the log.
     Ours(AppError),
 }
@@ -114,11 +122,12 @@ impl Problem {
         Self::refused(Code::NotFound)
     }
 
-    /// The answer: `{"error":{"code","detail"?,"id"}}`. Our own faults go to the log here, once.
+    /// The answer: `{"error":{"code","detail"?,"fields"?,"id"}}`. Our own faults go to the log here, once.
     #[must_use]
     pub fn to_reply(&self, request_id: &str) -> Reply {
         match self {
-            Self::Refused(code, detail) => told(*code, detail.as_deref(), request_id),
+            Self::Refused(code, detail) => told(*code, detail.as_deref(), None, request_id),
+            Self::Fields(fields) => told(Code::Invalid, None, Some(fields), request_id),
             Self::Ours(error) => {
                 let source = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(source, "call of a screen failed: {error}");
@@ -144,11 +153,14 @@ struct Error<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<&'a BTreeMap<String, Broken>>,
     id: &'a str,
 }
 
-fn told(code: Code, detail: Option<&str>, request_id: &str) -> Reply {
-    let reply = Reply::json(code.status(), &Told { error: Error { code: code.as_str(), detail, id: request_id } });
+fn told(code: Code, detail: Option<&str>, fields: Option<&BTreeMap<String, Broken>>, request_id: &str) -> Reply {
+    let error = Error { code: code.as_str(), detail, fields, id: request_id };
+    let reply = Reply::json(code.status(), &Told { error });
     let reply = reply.with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match code {
         Code::IdentityBusy | Code::Unavailable | Code::TooMany => reply.with_header(RETRY_AFTER, HeaderValue::from_static("5")),
@@ -166,5 +178,5 @@ pub fn render(error: &AppError, request_id: &str) -> Reply {
         AppError::Unavailable(_) => Code::Unavailable,
         AppError::Internal(_) => Code::Internal,
     };
-    told(code, None, request_id)
+    told(code, None, None, request_id)
 }

@@ -49,7 +49,7 @@ pub struct Screens {
 
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Screens {
-    Screens { ctx: crate::connect(config).await, storage: config.upload_origin.clone() }
+    Screens { ctx: crate::connect(config).await, storage: crate::upload_bucket(config).origin() }
 }
 
 /// Answers a page or a file.
@@ -79,7 +79,9 @@ async fn answer(ctx: &Ctx, storage: Option<&str>, request: &RawRequest) -> Reply
     }
     let brand = match find_brand(ctx, request).await {
         Ok(found) if !found.brand.disabled => found.brand,
-        Ok(_) | Err(Problem::Refused(..)) => return Page::of_nobody(&query).message(Code::NotFound, &request.request_id),
+        Ok(_) | Err(Problem::Refused(..) | Problem::Fields(_)) => {
+            return Page::of_nobody(&query).message(Code::NotFound, &request.request_id);
+        }
         Err(problem @ Problem::Ours(_)) => {
             // Logged, and its status is what the page has too.
             let status = problem.to_reply(&request.request_id).status;
@@ -220,6 +222,7 @@ impl<'a> Page<'a> {
             | Code::Internal
             | Code::Invalid
             | Code::Conflict
+            | Code::NobodyThere
             | Code::TooLarge
             | Code::TooMany => ("NotNow", "TryAgainSoon"),
         };

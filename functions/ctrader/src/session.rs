@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use model::EpochMillis;
 use platform_ctrader::{Person, hashed};
-use ports::{RecordChange, RecordKey, Saved};
+use ports::{Record, RecordChange, RecordKey, Saved};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wire::RawRequest;
@@ -13,7 +13,7 @@ use wire::RawRequest;
 use crate::{Code, Ctx, Found, Problem, find_brand};
 
 /// Without a call for this long a session is over.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+pub(crate) const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// After this long a session is over in any case.
 const LONGEST: Duration = Duration::from_secs(8 * 60 * 60);
@@ -76,15 +76,60 @@ fn change(found: &Found, id: &str, session: &Session, rev: u64) -> Result<Record
     Ok(RecordChange { key: key(found, id), rev, body, ends_at: Some(ends_at) })
 }
 
-/// The change that opens a session, and its token: 256 random bits, to be given to the screen alone. The caller stores it, with
-/// whatever it depends on.
+/// The changes that open a session with this token: 64 hex digits, to be known to its screen alone. The caller stores them, with
+/// whatever they depend on.
 ///
 /// # Errors
 /// [`Problem::Ours`] if it cannot be written down.
-pub fn open_session(ctx: &Ctx, found: &Found, session: &Session) -> Result<(String, RecordChange), Problem> {
-    let token = format!("{}{}", ctx.dice.token(), ctx.dice.token());
-    let change = change(found, &hashed(&token), session, 0)?;
-    Ok((token, change))
+pub fn open_session(found: &Found, token: &str, session: &Session) -> Result<[RecordChange; 2], Problem> {
+    let id = hashed(token);
+    let opened = change(found, &id, session, 0)?;
+    let ends_at = Some(session.opened_at.plus(LONGEST));
+    let listed = RecordChange { key: listing(found, session.person, id), rev: 0, body: String::new(), ends_at };
+    Ok([opened, listed])
+}
+
+/// What says that a person has had this session.
+fn listing(found: &Found, person: Person, id: String) -> RecordKey {
+    RecordKey { account: found.account.id.clone(), group: person.group(&found.account.salt), kind: "session-of", id }
+}
+
+/// A session that was opened a moment ago, by its token; `None` if it has ended since.
+pub(crate) async fn opened(ctx: &Ctx, found: &Found, token: &str) -> Result<Option<Session>, Problem> {
+    let record = ctx.records.record(&key(found, &hashed(token))).await?;
+    let record = record.filter(|record| record.ends_at.is_some_and(|end| end > ctx.clock.now()));
+    record.map(|record| read(&record)).transpose()
+}
+
+/// Ends all sessions of a person, and says how many there were. One read to find them, a read and a write each.
+pub(crate) async fn end_sessions(ctx: &Ctx, found: &Found, person: Person) -> Result<usize, Problem> {
+    let (now, group) = (ctx.clock.now(), person.group(&found.account.salt));
+    let mut ended = 0;
+    for (id, listed) in ctx.records.records(&found.account.id, &group, "session-of").await? {
+        if listed.ends_at.is_none_or(|end| end > now) && end(ctx, found, &id).await? {
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+/// Ends a session; `false` if it was over.
+async fn end(ctx: &Ctx, found: &Found, id: &str) -> Result<bool, Problem> {
+    let now = ctx.clock.now();
+    // A call of the screen may note itself at the same time; more often than once it cannot.
+    for _ in 0..3 {
+        let record = ctx.records.record(&key(found, id)).await?;
+        let Some(record) = record.filter(|record| record.ends_at.is_some_and(|end| end > now)) else { return Ok(false) };
+        let over = RecordChange { key: key(found, id), rev: record.rev, body: String::new(), ends_at: Some(now) };
+        if ctx.records.keep_records(&[over]).await? == Saved::Yes {
+            return Ok(true);
+        }
+    }
+    Err(ports::PortError::Busy.into())
+}
+
+fn read(record: &Record) -> Result<Session, Problem> {
+    Ok(serde_json::from_str(&record.body).map_err(|_| app::AppError::Internal("a stored session cannot be read"))?)
 }
 
 /// The session whose token the request bears, noted as used.
@@ -101,8 +146,7 @@ pub async fn visit(ctx: &Ctx, request: &RawRequest) -> Result<Visit, Problem> {
     if record.ends_at.is_none_or(|end| end <= now) {
         return Err(Problem::refused(Code::SessionExpired));
     }
-    let mut session: Session =
-        serde_json::from_str(&record.body).map_err(|_| app::AppError::Internal("a stored session cannot be read"))?;
+    let mut session = read(&record)?;
     if now.since(session.seen_at) >= NOTED_AFTER {
         session.seen_at = now;
         // Whoever was first has noted it too.

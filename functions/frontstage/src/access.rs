@@ -119,8 +119,8 @@ pub(crate) async fn connector(ctx: &Ctx, id: &AccountId) -> Result<Connector, Ap
     let snapshot = ctx.roster.knowing(id).await?;
     let Some((account, secrets)) = snapshot.account(id) else { return Err(AppError::UnknownAccount(id.clone())) };
     let settings = match AccountSettings::of(account) {
-        // The gateway of a web site has no connector.
-        Ok(AccountSettings::Gateway(settings)) if settings.website.is_none() => *settings,
+        // The gateway of a web site or of screens has no connector.
+        Ok(AccountSettings::Gateway(settings)) if !settings.is_looked_at() => *settings,
         Ok(AccountSettings::Gateway(_) | AccountSettings::Desk(_)) => return Err(AppError::UnknownAccount(id.clone())),
         Err(_) => return Err(AppError::Internal("settings of a gateway cannot be read")),
     };

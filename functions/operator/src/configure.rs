@@ -1,8 +1,9 @@
 //! `operator-configure`: a tenant, its accounts and its routing rules.
 
-use app::{AccountRules, AppError, ConfigureError, Ctx, Document};
+use app::{AccountDocument, AccountRules, AppError, ConfigureError, Ctx, Document};
 use model::{Account, AccountId, Directory, Platform};
 use outbound_http::TargetPolicy;
+use platform_ctrader::Brand;
 use platform_frontstage::{AccountSettings, Settings};
 use ports::DirectoryStore;
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ use crate::refused;
 /// Stores a configuration document, or says what is wrong with it and changes nothing. `targets` is what this deployment calls.
 ///
 /// Input: `{"tenant":{"id","routes":[{"when":{"platform","account"},"desk"}]},"accounts":[{"platform","key","settings"}]}`.
-/// Output: `{"configured":["platform/key",...]}` or `{"error":{"code","message"}}`.
+/// Output: `{"configured":["platform/key",...],"warnings":[...]?}` or `{"error":{"code","message"}}`. A warning names a setting
+/// that has no effect.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down.
@@ -23,11 +25,26 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, targets: TargetPolicy, event: 
         Ok(document) => document,
         Err(error) => return Ok(refused("malformed", error)),
     };
+    let warnings = warnings(&document);
     match app::configure(&ctx, document, &Rules { targets }).await {
-        Ok(accounts) => Ok(json!({ "configured": accounts })),
+        Ok(accounts) if warnings.is_empty() => Ok(json!({ "configured": accounts })),
+        Ok(accounts) => Ok(json!({"configured": accounts, "warnings": warnings})),
         Err(ConfigureError::App(error)) => Err(error),
         Err(error @ (ConfigureError::Settings { .. } | ConfigureError::Directory(_))) => Ok(refused("invalid", error)),
     }
+}
+
+/// What of a document is stored and changes nothing, which is no reason to refuse the rest (cTrader contract, section 11,
+/// "Start-up checks").
+fn warnings(document: &Document) -> Vec<String> {
+    let brands = document.accounts.iter().filter(|account| account.platform == Platform::Ctrader);
+    let of = |account: &AccountDocument| {
+        let id = AccountId::new(account.platform, account.key.clone());
+        let ribbon = platform_ctrader::has_idle_ribbon(&account.settings).then_some("sink ribbon");
+        let names = Brand::without_effect(&account.settings).into_iter().chain(ribbon);
+        names.map(move |name| format!("{id}: {name} has no effect with this identity"))
+    };
+    brands.flat_map(of).collect()
 }
 
 /// The rules of every platform, in this deployment.
@@ -45,7 +62,12 @@ impl AccountRules for Rules {
                 }
                 AccountSettings::Desk(_) => Ok(()),
             },
-            Platform::Ctrader => check_brand(account),
+            Platform::Ctrader => {
+                let brand = Brand::of(account).map_err(|e| e.to_string())?;
+                self.check_target("ctrader_base_url", brand.backend.map(|backend| backend.webserv("")).as_ref())?;
+                let webhook = platform_ctrader::check_brand(account).map_err(|e| e.to_string())?;
+                self.check_target("crm_webhook_url", webhook.as_ref())
+            }
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
                 self.check_target("api_base", Some(&settings.api_base))
@@ -55,7 +77,8 @@ impl AccountRules for Rules {
 
     fn check_links(&self, directory: &Directory, account: &Account) -> Result<(), String> {
         chats_frontstage::check_desks(directory, account)?;
-        check_templates(directory, account)
+        check_templates(directory, account)?;
+        check_screens(directory, account)
     }
 }
 
@@ -72,8 +95,16 @@ impl Rules {
     }
 }
 
-fn check_brand(account: &Account) -> Result<(), String> {
-    platform_ctrader::Brand::of(account).map(drop).map_err(|e| e.to_string())
+/// Checks that the gateways to which a brand's chat screen brings its visitors are there.
+fn check_screens(directory: &Directory, account: &Account) -> Result<(), String> {
+    let chat = match account.id.platform() {
+        Platform::Ctrader => platform_ctrader::Brand::of(account).ok().and_then(|brand| brand.chat),
+        Platform::Frontstage | Platform::Vcita => None,
+    };
+    for (member, gateway) in chat.iter().flat_map(platform_ctrader::ChatSettings::gateways) {
+        chats_frontstage::check_screen(directory, &account.tenant, gateway).map_err(|why| format!("chat: {member}: {why}"))?;
+    }
+    Ok(())
 }
 
 /// What is read by those only who serve it: forms, registers, and a web site.

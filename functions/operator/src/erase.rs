@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::refused;
+use crate::trader::Trader;
 
 /// How long one invocation erases. What is under way then is finished; the function's timeout leaves room for it.
 const GO: Duration = Duration::from_secs(20);
@@ -28,6 +29,12 @@ struct Input {
     tracking_id: Option<String>,
     #[serde(default)]
     remote_address: Option<String>,
+    /// The brand of cTrader whose user they are, instead of their thread.
+    #[serde(default)]
+    brand: Option<AccountId>,
+    /// Who of the brand they are.
+    #[serde(default)]
+    user_id: Option<i64>,
     /// Only counts.
     #[serde(default)]
     dry_run: bool,
@@ -38,7 +45,8 @@ struct Input {
 
 /// Erases a person, or a part of what is to be erased: then `next` is for the next invocation.
 ///
-/// Input: `{"account":"frontstage/key","tracking_id":"..." or "remote_address":"...","dry_run":true?,"after":{...}?}`. Output:
+/// Input: `{"account":"frontstage/key","tracking_id":"..." or "remote_address":"..." or "brand":"ctrader/key","user_id":n,
+/// "dry_run":true?,"after":{...}?}`. Output:
 /// `{"erased":{"chats","sentences","conversations","messages","deliveries","forms","entries"},"closed":n,"dry_run":bool,
 /// "next":{...}|null}`, what this invocation did or, dry, what it would have done; or `{"error":{"code","message"}}`: `malformed`,
 /// `invalid` or, for an account that is not configured, `unknown`. After an error nothing was changed.
@@ -47,14 +55,23 @@ struct Input {
 /// [`AppError::Unavailable`] when a backing service is down: the same input again does the rest.
 pub async fn handle(ctx: Ctx<dyn DirectoryStore>, erase: EraseCtx, event: Value) -> Result<Value, AppError> {
     // serde's own text could repeat a name of the person.
-    let Ok(Input { account, tracking_id, remote_address, dry_run, after }) = serde_json::from_value(event) else {
-        return Ok(refused("malformed", "not {account, tracking_id or remote_address, dry_run, after}"));
+    let Ok(Input { account, tracking_id, remote_address, brand, user_id, dry_run, after }) = serde_json::from_value(event) else {
+        return Ok(refused("malformed", "not {account, tracking_id, remote_address or brand and user_id, dry_run, after}"));
+    };
+    let directory = ctx.store.directory().await?;
+    let tracking_id = match (brand, user_id, tracking_id) {
+        (None, None, tracking_id) => tracking_id,
+        (Some(brand), Some(user_id), None) => match Trader::find(&directory, &brand, user_id) {
+            Ok(trader) => Some(trader.thread()),
+            Err(answer) => return Ok(answer),
+        },
+        (Some(_), Some(_), Some(_)) => return Ok(refused("invalid", "tracking_id and user_id exclude each other")),
+        (Some(_), None, _) | (None, Some(_), _) => return Ok(refused("invalid", "brand and user_id stand together")),
     };
     let identity = match identity(tracking_id, remote_address) {
         Ok(identity) => identity,
         Err(rule) => return Ok(refused("invalid", rule)),
     };
-    let directory = ctx.store.directory().await?;
     let Some(found) = directory.accounts.get(&account) else {
         return Ok(refused("unknown", format_args!("{account} is not configured")));
     };

@@ -1,14 +1,15 @@
-//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats, erase, and what is done
-//! once with vcita. No HTTP route leads
-//! here; the right to invoke the function is the authentication.
+//! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats, erase, what users of
+//! cTrader learn, and what is done once with vcita. No HTTP route leads here; the right to invoke the function is the authentication.
 
 pub mod configure;
+pub mod education;
 pub mod erase;
 pub mod hand_over;
 pub mod prepare_chat;
 pub mod replay;
 pub mod results;
 pub mod timeline;
+mod trader;
 pub mod vcita;
 
 use std::sync::Arc;
@@ -18,12 +19,19 @@ use app::{Ctx, EraseCtx};
 use lambda::{Config, Services, SystemClock, SystemDice};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
-use ports::{DirectoryStore, StoryStore};
+use ports::{DirectoryStore, Records, StoryStore};
 
 /// Connects what configuring needs. Secrets are none of it.
 #[must_use]
 pub fn connect_directory(config: &Config) -> Ctx<dyn DirectoryStore> {
     Services::connect(config).ctx(|store| store)
+}
+
+/// Connects what publishing content needs.
+#[must_use]
+pub fn connect_education(config: &Config) -> education::EducationCtx {
+    let services = Services::connect(config);
+    education::EducationCtx { directory: services.ctx(|store| store), records: services.records() }
 }
 
 /// Connects what looking and putting back need.
@@ -32,12 +40,20 @@ pub fn connect_story(config: &Config) -> Ctx<dyn StoryStore> {
     Services::connect(config).ctx(|store| store)
 }
 
-/// Connects what handing over and preparing chats needs: nobody's secrets.
+/// Connects what handing over chats needs: nobody's secrets.
 #[must_use]
 pub fn connect_chats(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx) {
     let services = Services::connect(config);
     let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
     (services.ctx(|store| store), chats)
+}
+
+/// Connects what preparing chats needs: nobody's secrets.
+#[must_use]
+pub fn connect_prepare(config: &Config) -> (Ctx<dyn DirectoryStore>, ChatCtx, Arc<dyn Records>) {
+    let services = Services::connect(config);
+    let chats = services.chats(&services.accounts(config), chats_frontstage::plan);
+    (services.ctx(|store| store), chats, services.records())
 }
 
 /// Connects what erasing needs: nobody's secrets.

@@ -45,7 +45,7 @@ impl Platforms {
             retry_delays: config.retry_delays.clone(),
             max_attempts: config.max_attempts,
         };
-        Self { ctrader: Ctrader, frontstage: Frontstage::new(policy), vcita: Vcita::new() }
+        Self { ctrader: Ctrader::new(), frontstage: Frontstage::new(policy), vcita: Vcita::new() }
     }
 }
 

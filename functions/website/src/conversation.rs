@@ -1,6 +1,6 @@
 //! The visitor's chat as the visitor sees it (4.1, ChatModel).
 
-use app::chats::{Handled, conversation_of};
+use app::chats::{Handled, visitor_chat};
 use chat::{Attendant, Chat, Direction, Robot, Sentence, State};
 use http::StatusCode;
 use model::EpochMillis;
@@ -49,12 +49,8 @@ pub(crate) fn attendant(chat: &Chat) -> (Option<String>, Option<Uuid>) {
 impl Call<'_> {
     /// The visitor's chat as it is stored: one read.
     pub(crate) async fn current(&self) -> Result<Option<Chat>, Problem> {
-        let conversation = conversation_of(&self.site.account, &self.tracking()?);
-        let found = self.ctx.chats.chats.chat(conversation, None).await?;
-        let (now, kept) = (self.ctx.chats.clock.now(), self.ctx.chats.kept);
-        // The table's clean-up may be days late.
-        let is_kept = |chat: &Chat| !matches!(chat.state, State::Closed { at, .. } if at.plus(kept) <= now);
-        Ok(found.map(|(ChatRecord { chat, .. }, _)| chat).filter(is_kept))
+        let found = visitor_chat(&self.ctx.chats, &self.site.account, &self.tracking()?).await?;
+        Ok(found.map(|record| record.chat))
     }
 
     /// The chat with the sentences after a counter: one read, or none where there is nothing after it.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use model::{
-    Account, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage, Directory,
-    EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus, Visitor,
-    VisitorMessage,
+    Account, AccountId, Author, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeskMessage,
+    Directory, EpochMillis, EventKey, LaneKey, LaneKind, Message, MessageDetails, MessageId, ReceiptStatus, RemoteStatus,
+    Visitor, VisitorMessage,
 };
 use ports::{AcceptOutcome, Acceptance, Guard, GuardRefusal, InboundStore, NewDelivery};
 use tracing::warn;
@@ -45,6 +45,25 @@ pub async fn accept_visitor(
     message: VisitorMessage,
     guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
 ) -> Result<Accepted, AppError> {
+    accept_to(ctx, directory.desk_for(&account.tenant, &account.id), account, message, guards).await
+}
+
+/// Stores what a user of the account said to the account itself, and enqueues its delivery there: it goes where the account's
+/// platform sends what concerns nobody's staff, a result to the tenant's own systems say. Routing rules have no part in it.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the same once more is recognised.
+pub async fn accept_own(ctx: &Ctx<dyn InboundStore>, account: &Account, message: VisitorMessage) -> Result<Accepted, AppError> {
+    accept_to(ctx, Some(&account.id), account, message, &|_| Vec::new()).await
+}
+
+async fn accept_to(
+    ctx: &Ctx<dyn InboundStore>,
+    recipient: Option<&AccountId>,
+    account: &Account,
+    message: VisitorMessage,
+    guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
+) -> Result<Accepted, AppError> {
     let derived = ConversationId::derive(&account.salt, &account.id, &message.address);
     let mut target = match message.answers {
         Some(answered) => answered.conversation(),
@@ -65,7 +84,7 @@ pub async fn accept_visitor(
                 memo: message.memo.clone(),
             },
             // A conversation that found no desk at first gets one as soon as a rule matches.
-            desk: desk.or_else(|| directory.desk_for(&account.tenant, &account.id).cloned()),
+            desk: desk.or_else(|| recipient.cloned()),
             last_seq,
             is_chat: false,
         };

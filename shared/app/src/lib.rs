@@ -26,7 +26,7 @@ use ports::{AckStore, Clock, DeliveryStore, Dice, Grants, Offers, OutboundStore,
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
-pub use accept::{Accepted, accept_desk, accept_visitor};
+pub use accept::{Accepted, accept_desk, accept_own, accept_visitor};
 pub use acknowledge::{Acknowledged, acknowledge};
 pub use configure::{AccountDocument, AccountRules, ConfigureError, Document, configure};
 pub use deliver::{Progress, check_ack, deliver, tell_typing};

@@ -8,7 +8,7 @@ use app::chats::{ChatPlan, ChatWords, DeskPlan, Register};
 use chat::Desk;
 use chat::script::Script;
 use chat::texts::Target;
-use model::{Account, AccountId, Directory, Platform};
+use model::{Account, AccountId, Directory, Platform, TenantId};
 use platform_frontstage::{AccountSettings, DeskSettings, OutBody, RegisterQuestion, Settings};
 
 use crate::words::Words;
@@ -103,6 +103,20 @@ pub fn check_desks(directory: &Directory, account: &Account) -> Result<(), Strin
     Ok(())
 }
 
+/// Checks that screens of another platform can bring their visitors' chats to this gateway of `tenant`, in `directory` as it is to
+/// be.
+///
+/// # Errors
+/// Why they cannot.
+pub fn check_screen(directory: &Directory, tenant: &TenantId, gateway: &AccountId) -> Result<(), String> {
+    let account = directory.accounts.get(gateway).filter(|account| account.tenant == *tenant);
+    let account = account.ok_or_else(|| format!("{gateway} is not an account of this tenant: configure it first"))?;
+    match gateway_settings(account) {
+        Some(settings) if settings.is_screen => Ok(()),
+        Some(_) | None => Err(format!("{gateway} is no gateway with \"screen\": true")),
+    }
+}
+
 /// The words in which agents of a desk are told what is about no chat of one gateway alone.
 #[must_use]
 pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {
@@ -112,7 +126,7 @@ pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {
 /// The register that a gateway asked for by this question, as it is configured; `None` if no connector of it copies any.
 #[must_use]
 pub fn register(directory: &Directory, gateway: &AccountId, question: &str) -> Option<Register> {
-    let settings = gateway_settings(directory.accounts.get(gateway)?).filter(|settings| settings.website.is_none())?;
+    let settings = gateway_settings(directory.accounts.get(gateway)?).filter(|settings| !settings.is_looked_at())?;
     let told = settings.registers().ok()?.told(&RegisterQuestion::parse(question)?);
     Some(Register {
         fingerprint: told.fingerprint(),

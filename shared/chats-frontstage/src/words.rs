@@ -32,10 +32,10 @@ impl ChatWords for Words {
         Some(kept_envelope(self.body(telling)?, legacy, &name, telling.seq, telling.at, telling.in_reply_to).into())
     }
 
-    /// The browsers of a web site ask for what is new (8.5): no connector reads a stream of their gateway.
+    /// The browsers of a web site ask for what is new (8.5), and so do screens: no connector reads a stream of their gateway.
     fn is_told(&self, to: Listener<'_>) -> bool {
         match to {
-            Listener::Gateway(_) => self.gateway.as_ref().is_none_or(|gateway| gateway.website.is_none()),
+            Listener::Gateway(_) => self.gateway.as_ref().is_none_or(|gateway| !gateway.is_looked_at()),
             Listener::Agent { .. } => true,
         }
     }
@@ -166,16 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn gateway_of_a_web_site_is_told_nothing_and_its_agents_are() {
-        let AccountSettings::Gateway(gateway) = read(json!({
-            "peer_address": "!WebSite", "chat": {"channel": "WebIM", "direction": "I", "project": "sales"}, "website": {}}))
-        else {
-            panic!()
-        };
-        let site = Words { gateway: Some(*gateway), ..words() };
+    fn gateway_of_a_web_site_or_screen_is_told_nothing_and_its_agents_are() {
         let (desk, agent) = ("frontstage/desk".parse().unwrap(), jana());
-        let to_agent = Listener::Agent { desk: &desk, agent: &agent };
-        assert_eq!((site.is_told(Listener::Gateway(&desk)), site.is_told(to_agent)), (false, true));
+        for (member, value) in [("website", json!({})), ("screen", json!(true))] {
+            let chat = json!({"channel": "WebIM", "direction": "I", "project": "sales"});
+            let AccountSettings::Gateway(gateway) = read(json!({"peer_address": "!WebSite", "chat": chat, member: value})) else {
+                panic!()
+            };
+            let looking = Words { gateway: Some(*gateway), ..words() };
+            let to_agent = Listener::Agent { desk: &desk, agent: &agent };
+            assert_eq!((looking.is_told(Listener::Gateway(&desk)), looking.is_told(to_agent)), (false, true), "{member}");
+        }
         assert!(words().is_told(Listener::Gateway(&desk)));
     }
 

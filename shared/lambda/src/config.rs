@@ -30,6 +30,8 @@ pub struct Config {
     pub push_queue: String,
     /// Dead-letter queue.
     pub dead_queue: String,
+    /// Bucket of the files that users hand in; empty where they are none of the function's business.
+    pub upload_bucket: String,
     /// Path under which the accounts' secrets are, without a trailing slash.
     pub secrets_prefix: String,
     /// Time a recipient has to acknowledge.
@@ -40,8 +42,6 @@ pub struct Config {
     pub max_attempts: u32,
     /// How long what was said is kept after it was said.
     pub retention: Duration,
-    /// Origin of the storage to which browsers upload files, if they do.
-    pub upload_origin: Option<String>,
     /// Whether loopback addresses and plain http may be called: local stacks only.
     pub allow_loopback_targets: bool,
     /// `error`, `warn`, `info` or `debug`.
@@ -97,12 +97,12 @@ impl Config {
             chat_timer_queue: or("DESKBRIDGE_CHAT_TIMER_QUEUE_URL", ""),
             push_queue: or("DESKBRIDGE_PUSH_QUEUE_URL", ""),
             dead_queue: or("DESKBRIDGE_DEAD_QUEUE_URL", ""),
+            upload_bucket: or("DESKBRIDGE_UPLOAD_BUCKET", ""),
             secrets_prefix: or("DESKBRIDGE_SECRETS_PREFIX", "/deskbridge").trim_end_matches('/').to_owned(),
             ack_timeout: Duration::from_secs(u64::from(number("DESKBRIDGE_ACK_TIMEOUT_SECONDS", "90", 1..=900)?)),
             retry_delays,
             max_attempts: number("DESKBRIDGE_MAX_ATTEMPTS", "3", 1..=10)?,
             retention: Duration::from_secs(u64::from(number("DESKBRIDGE_RETENTION_DAYS", "90", 7..=3650)?) * 86_400),
-            upload_origin: var("DESKBRIDGE_UPLOAD_ORIGIN").filter(|v| !v.is_empty()),
             allow_loopback_targets: or("DESKBRIDGE_ALLOW_LOOPBACK_TARGETS", "false") == "true",
             log_level: or("DESKBRIDGE_LOG_LEVEL", "info"),
         })

@@ -39,6 +39,14 @@ pub enum Metric {
     TypingLost,
     /// Channels that did not become active although they were asked to.
     NotActivated,
+    /// One-time tokens that may have been spent by a call of ours whose answer did not come.
+    PossiblySpent,
+    /// Times that a platform took no more calls about who somebody is.
+    IdentityBusy,
+    /// Times that a platform did not tell who somebody is.
+    IdentityUnavailable,
+    /// Times that a platform took too long to tell.
+    IdentityTimeout,
 }
 
 impl Metric {
@@ -59,6 +67,10 @@ impl Metric {
             Self::Unauthorised => "Unauthorised",
             Self::TypingLost => "TypingLost",
             Self::NotActivated => "NotActivated",
+            Self::PossiblySpent => "PossiblySpent",
+            Self::IdentityBusy => "IdentityBusy",
+            Self::IdentityUnavailable => "IdentityUnavailable",
+            Self::IdentityTimeout => "IdentityTimeout",
         }
     }
 
@@ -78,7 +90,11 @@ impl Metric {
             | Self::PushesParked
             | Self::Unauthorised
             | Self::TypingLost
-            | Self::NotActivated => "Count",
+            | Self::NotActivated
+            | Self::PossiblySpent
+            | Self::IdentityBusy
+            | Self::IdentityUnavailable
+            | Self::IdentityTimeout => "Count",
         }
     }
 }

@@ -30,16 +30,25 @@ use wire::{CallFailure, HttpAnswer, HttpCall};
 use crate::resolve::{NoAllowedAddress, Resolver};
 pub use crate::target::TargetPolicy;
 
-/// From the look-up of the name to the end of the TLS handshake. Until then nothing was sent, so that giving up is
-/// certain to have no effect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a call may take before anything is sent, and what of its answer is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the look-up of the name to the end of the TLS handshake. Until then nothing was sent, so that giving up is
+    /// certain to have no effect.
+    pub connect: Duration,
+    /// The longest answer that is read, in bytes.
+    pub answer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(2), answer: 1_000_000 }
+    }
+}
 
 /// Shorter than what common servers keep an idle connection for (5 s is the shortest common default), so that we are
 /// the ones who close it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The longest answer that is read.
-const LONGEST_ANSWER: usize = 1_000_000;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -47,6 +56,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Clone)]
 pub struct HttpSender {
     policy: TargetPolicy,
+    longest_answer: usize,
     client: Client<TimedConnector, Full<Bytes>>,
 }
 
@@ -60,6 +70,12 @@ impl HttpSender {
     /// A sender without connections yet. To be called within a runtime.
     #[must_use]
     pub fn new(policy: TargetPolicy) -> Self {
+        Self::within(policy, Limits::default())
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn within(policy: TargetPolicy, limits: Limits) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::new(policy));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -73,8 +89,8 @@ impl HttpSender {
             .pool_idle_timeout(IDLE_TIMEOUT)
             // Repeats a request on a new connection only if not a byte of it was written to the old one.
             .retry_canceled_requests(true)
-            .build(TimedConnector(connector));
-        Self { policy, client }
+            .build(TimedConnector { connector, within: limits.connect });
+        Self { policy, longest_answer: limits.answer, client }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpAnswer, CallFailure> {
@@ -83,7 +99,7 @@ impl HttpSender {
         tokio::task::yield_now().await;
         let answer = self.client.request(request).await.map_err(|error| failure(&error))?;
         let (head, body) = answer.into_parts();
-        let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
+        let body = match Limited::new(body, self.longest_answer).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(CallFailure::AnswerTooLong),
             Err(_) => return Err(CallFailure::NoAnswer),
@@ -133,9 +149,12 @@ fn is_forbidden(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// Connects within [`CONNECT_TIMEOUT`], the TLS handshake included.
+/// Connects within a time, the TLS handshake included.
 #[derive(Clone)]
-struct TimedConnector(HttpsConnector<HttpConnector<Resolver>>);
+struct TimedConnector {
+    connector: HttpsConnector<HttpConnector<Resolver>>,
+    within: Duration,
+}
 
 impl Service<Uri> for TimedConnector {
     type Response = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
@@ -143,11 +162,12 @@ impl Service<Uri> for TimedConnector {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
+        self.connector.poll_ready(cx)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
-        Box::pin(async move { tokio::time::timeout(CONNECT_TIMEOUT, connecting).await? })
+        let connecting = self.connector.call(uri);
+        let within = self.within;
+        Box::pin(async move { tokio::time::timeout(within, connecting).await? })
     }
 }

@@ -9,7 +9,7 @@ use ports::Sender;
 use testkit::{HttpStub, StubAnswer};
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
-use crate::{HttpSender, TargetPolicy};
+use crate::{HttpSender, Limits, TargetPolicy};
 
 const PLENTY: Duration = Duration::from_secs(10);
 
@@ -179,4 +179,15 @@ async fn name_of_this_machine_is_called_when_loopback_is_allowed() {
     let port = stub.address().port();
     let answer = local().send(call(&format!("http://localhost:{port}/"))).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn answer_beyond_a_limit_of_ones_own_is_refused() {
+    for (answer, is_read) in [(100, false), (101, true)] {
+        let stub = HttpStub::start(|_| StubAnswer::ok(200, &"x".repeat(101)));
+        let sender = HttpSender::within(TargetPolicy::LoopbackToo, Limits { answer, ..Limits::default() });
+        let result = sender.send(call(&stub.base())).await;
+        assert_eq!(result.is_ok(), is_read, "{answer}");
+        assert_eq!(result.err(), (!is_read).then_some(CallFailure::AnswerTooLong));
+    }
 }

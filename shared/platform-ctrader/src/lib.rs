@@ -6,10 +6,38 @@
 //!
 //! Section numbers in comments are those of the cTrader contract.
 
+mod action;
+mod answer;
+pub mod attachment;
+mod certificate;
+pub mod chat;
+mod education;
+mod identity;
 mod outbound;
+mod params;
+mod pattern;
 mod person;
+mod redeem;
+mod schema;
+mod secrets;
 mod settings;
+mod sink;
+mod upload;
+mod words;
 
+pub use action::{ActionType, Answers, FormStep, Kind, Redeemed, Status, action_of, check_actions, check_brand, has_idle_ribbon};
+pub use answer::ActionResult;
+pub use certificate::Certificate;
+pub use chat::ChatSettings;
+pub use education::{Content, ContentKind, MAX_ITEMS, Quiz, Scored};
+pub use identity::{Backend, Channels, Handoff, Identity, InappTokens, RedeemVariant, Sso, UnknownUsers};
 pub use outbound::Ctrader;
+pub use params::{BadParameter, Params, Screen, shown};
 pub use person::{Person, hashed};
+pub use redeem::{Attempt, Vouched, ask_manager_token, attempt, manager_token, redeem, user_id};
+pub use schema::{Broken, Schema};
+pub use secrets::{Secret, Secrets};
 pub use settings::{Brand, ConfigProblem};
+pub use sink::{Ribbon, SinkRule};
+pub use upload::{FileKind, LOOKED_AT, MAX_FILES, Scan, Uploads, file_name};
+pub use words::Words;

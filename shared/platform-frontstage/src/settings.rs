@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use chat::Workplace;
 use model::Account;
@@ -108,6 +109,9 @@ pub struct Settings {
     /// The web site whose browsers it serves (section 8), as it is written: whoever serves them reads it. `None` if a
     /// connector calls it.
     pub website: Option<Value>,
+    /// Whether its visitors come through screens of another platform, which look at their chats themselves: no connector calls
+    /// it, and nobody reads a stream of it.
+    pub is_screen: bool,
     /// Its forms, as they are written: see [`Self::forms`], and for those that browsers are offered whoever serves them.
     pub scenarios: Vec<Value>,
     /// The form that is expected at the start of a chat.
@@ -134,6 +138,8 @@ struct SettingsText {
     chat: Option<ChatText>,
     #[serde(default)]
     website: Option<Value>,
+    #[serde(default)]
+    screen: bool,
     #[serde(default)]
     scenarios: Vec<Value>,
     #[serde(default)]
@@ -170,7 +176,17 @@ const fn usual_envelopes() -> u32 {
 /// The rates that can be configured. The least is the largest array (10.2): at any rate it is taken after a second at most.
 const ENVELOPES_PER_SECOND: RangeInclusive<u32> = 25..=10_000;
 
+/// After this long without a word a chat of a screen is over, unless its gateway says otherwise (cTrader contract, section 11,
+/// "Chat lifecycle states").
+const SCREEN_INACTIVITY: Duration = Duration::from_secs(15 * 60);
+
 impl Settings {
+    /// Whether nobody reads its stream: its visitors' browsers and screens look at their chats themselves.
+    #[must_use]
+    pub const fn is_looked_at(&self) -> bool {
+        self.is_screen || self.website.is_some()
+    }
+
     /// Reads and checks the settings of an account.
     ///
     /// # Errors
@@ -183,13 +199,21 @@ impl Settings {
         if !ENVELOPES_PER_SECOND.contains(&text.envelopes_per_second) {
             return Err(problem("envelopes_per_second is not 25 to 10000"));
         }
-        let chat = text.chat.map(ChatText::check).transpose().map_err(|e| problem(format!("chat: {e}")))?;
+        let mut chat = text.chat.map(ChatText::check).transpose().map_err(|e| problem(format!("chat: {e}")))?;
         let push_url = text.push_url.map(|url| check_push_url(&url)).transpose()?;
         if text.website.is_some() && (chat.is_none() || !text.message_gateways.is_empty()) {
             return Err(problem("website: stands beside chat, and carries no messages"));
         }
         if text.website.is_some() && text.registers.is_some() {
             return Err(problem("registers: a web site that is served here has its rules and literals in website"));
+        }
+        if text.screen {
+            let is_alone =
+                text.message_gateways.is_empty() && push_url.is_none() && text.website.is_none() && text.registers.is_none();
+            let Some(chat) = chat.as_mut().filter(|_| is_alone) else {
+                return Err(problem("screen: stands beside chat, without message_gateways, push_url, website and registers"));
+            };
+            chat.inactivity_timeout.get_or_insert(SCREEN_INACTIVITY);
         }
         let start_scenario = match text.start_scenario {
             None => None,
@@ -228,6 +252,7 @@ impl Settings {
             envelopes_per_second: text.envelopes_per_second,
             chat,
             website: text.website,
+            is_screen: text.screen,
             scenarios: text.scenarios,
             start_scenario,
             registers: text.registers,
@@ -509,6 +534,31 @@ pub(crate) mod tests {
         misspelt["unique_delivery_id"] = json!(false);
         assert!(Settings::of(&account(misspelt)).unwrap_err().to_string().contains("unique_delivery_id"));
         assert!(Settings::of(&account(Value::Null)).is_err());
+    }
+
+    #[test]
+    fn screens_have_chats_and_nothing_else_and_close_them_after_15_minutes() {
+        const RULE: &str = "screen: stands beside chat, without message_gateways, push_url, website and registers";
+        let chat = json!({"channel": "WebIM", "direction": "B", "project": "sales"});
+        let screen = json!({"peer_address": "!Screen", "screen": true, "chat": chat});
+        let read = |settings: &Value| Settings::of(&account(settings.clone())).map_err(|e| e.to_string());
+        let settings = read(&screen).unwrap();
+        assert!(settings.is_screen && settings.is_looked_at());
+        assert_eq!(settings.chat.unwrap().inactivity_timeout, Some(Duration::from_secs(900)));
+        let mut slower = screen.clone();
+        slower["chat"]["inactivity_timeout"] = json!(3_600);
+        assert_eq!(read(&slower).unwrap().chat.unwrap().inactivity_timeout, Some(Duration::from_secs(3_600)));
+        for (member, value) in [
+            ("chat", Value::Null),
+            ("push_url", json!("https://a.example/")),
+            ("message_gateways", demo()["message_gateways"].clone()),
+            ("registers", json!({})),
+            ("website", json!({})),
+        ] {
+            let mut wrong = screen.clone();
+            wrong[member] = value;
+            assert_eq!(read(&wrong).unwrap_err(), RULE, "{member}");
+        }
     }
 
     #[test]

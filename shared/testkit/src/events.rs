@@ -62,6 +62,14 @@ pub fn configured_with_chats() -> Directory {
     directory
 }
 
+/// What `events/operator-configure/screens.json` configures after both: a brand of cTrader, and the gateways of its chat screen.
+#[must_use]
+pub fn configured_with_screens() -> Directory {
+    let mut directory = configured_with_chats();
+    configure(&mut directory, "screens");
+    directory
+}
+
 fn configure(directory: &mut Directory, case: &str) {
     #[derive(Deserialize)]
     struct Document {

@@ -148,6 +148,7 @@ async fn reload_of_a_page_that_took_its_token_is_served() {
 #[tokio::test]
 async fn opening_a_screen_neither_writes_nor_spends() {
     let world = World::new().await;
+    world.records.operations();
     for case in ["ok", "head", "resumed", "token_missing", "success"] {
         answer(&world, events::event(FUNCTION, case)).await;
     }
@@ -271,6 +272,8 @@ async fn file_of_an_earlier_version_is_the_newest_and_is_not_kept() {
 #[tokio::test]
 async fn outage_is_told_on_a_page_and_may_be_tried_again() {
     let world = World::new().await;
+    // What was read before serves for an hour.
+    world.clock.advance(std::time::Duration::from_secs(7200));
     world.store.fail_next(100);
     let page = answer(&world, events::event(FUNCTION, "ok")).await;
     assert_eq!((page.status, page.header("retry-after")), (503, Some("5")));

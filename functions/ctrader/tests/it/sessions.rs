@@ -9,6 +9,7 @@ use crate::world::{HOST, OTHER_HOST, World, request};
 fn refusal<T>(result: Result<T, Problem>) -> Option<Code> {
     match result {
         Err(Problem::Refused(code, _)) => Some(code),
+        Err(Problem::Fields(_)) => Some(Code::Invalid),
         Err(Problem::Ours(error)) => panic!("{error}"),
         Ok(_) => None,
     }

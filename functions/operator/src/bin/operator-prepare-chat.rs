@@ -3,7 +3,8 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let (ctx, chats) = operator_functions::connect_chats(&config);
-        lambda::serve_invoke(move |event| operator_functions::prepare_chat::handle(ctx.clone(), chats.clone(), event)).await
+        let (ctx, chats, records) = operator_functions::connect_prepare(&config);
+        let handle = move |event| operator_functions::prepare_chat::handle(ctx.clone(), chats.clone(), records.clone(), event);
+        lambda::serve_invoke(handle).await
     }))
 }

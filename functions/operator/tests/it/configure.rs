@@ -36,7 +36,7 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
     for (case, expected, message) in [
         ("malformed", "malformed", "missing field `tenant`"),
         ("unknown_member", "malformed", "unknown field `secrets`, expected `tenant` or `accounts`"),
-        ("unknown_platform", "malformed", "unknown variant `pigeon`, expected `frontstage` or `vcita`"),
+        ("unknown_platform", "malformed", "unknown variant `pigeon`, expected one of `ctrader`, `frontstage`, `vcita`"),
         ("unknown_desk", "invalid", "the desk vcita/nobody of a route is not an account of this tenant"),
         ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `business_uid`"),
     ] {
@@ -73,7 +73,7 @@ async fn demo_tenant_of_the_local_stack_can_be_configured() {
     // Its connectors are simulators on the same machine.
     let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
     let answer = world.try_invoke_with("configure", demo).await.unwrap();
-    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(9), "{answer}");
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(13), "{answer}");
 }
 
 /// What is said against a document of which one member was changed; `None` if it is stored.
@@ -238,4 +238,74 @@ async fn store_down_is_a_failed_invocation() {
         assert!(matches!(failed, Err(app::AppError::Unavailable(_))));
         assert_eq!(world.invoke("configure", "ok").await["configured"].as_array().unwrap().len(), 2);
     }
+}
+
+/// A brand of cTrader with these settings beside the needed ones.
+fn brand(settings: Value) -> Value {
+    let mut all = json!({"public_base_url": "https://a.example", "success_url": "https://a.example/callback/success"});
+    all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    json!({"tenant": {"id": "demo", "routes": []}, "accounts": [{"platform": "ctrader", "key": "acme", "settings": all}]})
+}
+
+#[tokio::test]
+async fn key_that_a_brand_s_identity_needs_is_named_and_one_without_effect_is_warned_of() {
+    let handoff = json!({"identity": "handoff", "ctrader_base_url": "https://ct.example:8443", "manager_login": 1007});
+    for (settings, answer) in [
+        (json!({"identity": "sso"}), json!({"configured": ["ctrader/acme"]})),
+        (handoff, json!({"configured": ["ctrader/acme"]})),
+        (
+            json!({"identity": "sso", "redeem_variant": "get_data"}),
+            json!({"configured": ["ctrader/acme"], "warnings": ["ctrader/acme: redeem_variant has no effect with this identity"]}),
+        ),
+    ] {
+        let world = World::empty();
+        assert_eq!(world.try_invoke_with("configure", brand(settings)).await.unwrap(), answer);
+    }
+    for (settings, why) in [
+        (json!({}), "cTrader configuration: missing field `identity`"),
+        (json!({"identity": "handoff", "manager_login": 7}), "cTrader configuration: identity handoff needs ctrader_base_url"),
+        (
+            json!({"identity": "handoff", "manager_login": 7, "ctrader_base_url": "https://10.0.0.1"}),
+            "ctrader_base_url is not an https URL of a public address",
+        ),
+    ] {
+        let world = World::empty();
+        let refused = world.try_invoke_with("configure", brand(settings)).await.unwrap();
+        assert_eq!((code(&refused), &refused["error"]["message"]), ("invalid", &json!(format!("account ctrader/acme: {why}"))));
+        assert_eq!(world.store.counts().writes, 0);
+    }
+}
+
+#[tokio::test]
+async fn gateways_of_a_chat_screen_have_to_be_there_and_for_screens() {
+    let world = World::with_chats();
+    let configured = json!({"configured": ["frontstage/gw-inapp", "frontstage/gw-inapp-staff", "ctrader/broker"]});
+    assert_eq!(world.invoke("configure", "screens").await, configured);
+    assert_eq!(stored(&world).await, events::configured_with_screens());
+    const CHAT: &str = "/accounts/2/settings/chat";
+    for (chat, rule) in [
+        (json!({"gateway": "gw-lost"}), "gateway: frontstage/gw-lost is not an account of this tenant: configure it first"),
+        (
+            json!({"gateway": "gw-inapp", "departments": {"vip": "gw-chat"}}),
+            "departments: vip: frontstage/gw-chat is no gateway with \"screen\": true",
+        ),
+        (
+            json!({"gateway": "gw-inapp", "reasons": {"proactive": "desk"}}),
+            "reasons: proactive: frontstage/desk is no gateway with \"screen\": true",
+        ),
+    ] {
+        let world = World::with_chats();
+        let refused = refusal(&world, "screens", CHAT, &chat).await;
+        assert_eq!(refused, Some(format!("account ctrader/broker: chat: {rule}")));
+        assert_eq!(world.store.directory().await.unwrap(), events::configured_with_chats());
+    }
+    // What a brand names cannot be taken away from it.
+    let mut taken: Value = events::event("operator-configure", "screens");
+    taken["accounts"].as_array_mut().unwrap().truncate(1);
+    taken["accounts"][0]["settings"]["screen"] = json!(false);
+    let answer = world.try_invoke_with("configure", taken).await.unwrap();
+    assert_eq!(
+        answer["error"]["message"],
+        "account ctrader/broker: chat: gateway: frontstage/gw-inapp is no gateway with \"screen\": true"
+    );
 }

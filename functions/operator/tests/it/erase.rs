@@ -145,3 +145,29 @@ async fn whoever_erases_too_long_goes_on_where_it_stopped() {
     assert_eq!((gos, chats), (4, 1));
     assert_eq!(world.chats.peek(conversation("t-erased")), None);
 }
+
+#[tokio::test]
+async fn trader_is_erased_by_brand_and_user() {
+    let world = World::with_screens();
+    let directory = events::configured_with_screens();
+    let gateway = &directory.accounts[&"frontstage/gw-inapp-staff".parse().unwrap()];
+    // SHA-256 of "00000000000000000000000000000001/chat/31550462", and of another user's.
+    let threads = ["96b9c1b921490f7527f3dd05d63763ef9a03d437c0b4ffc654945a1b54ffd3bc", "another"].map(thread);
+    for tracking in &threads {
+        let start = VisitorAct::Start { visitor: ChatVisitor::default(), ext_response: None, form: None, enters: Enters::None };
+        visitor_event(&world.chat_ctx, gateway, tracking, start, &Asking::default()).await.unwrap();
+    }
+    let answer = world.invoke("erase", "trader").await;
+    assert_eq!((&answer["erased"]["chats"], &answer["closed"], &answer["next"]), (&json!(1), &json!(1), &Value::Null));
+    let is_there = threads.map(|tracking| world.chats.peek(conversation_of(gateway, &tracking)).is_some());
+    assert_eq!(is_there, [false, true]);
+    for (input, expected) in [
+        (json!({"account": "frontstage/gw-inapp", "brand": "ctrader/nobody", "user_id": 1}), "unknown"),
+        (json!({"account": "frontstage/gw-inapp", "brand": "frontstage/gw-chat", "user_id": 1}), "invalid"),
+        (json!({"account": "frontstage/gw-inapp", "user_id": 1}), "invalid"),
+        (json!({"account": "frontstage/gw-inapp", "brand": "ctrader/broker", "user_id": 1, "tracking_id": "t"}), "invalid"),
+    ] {
+        let answer = world.try_invoke_with("erase", input.clone()).await.unwrap();
+        assert_eq!(code(&answer), expected, "{input}");
+    }
+}

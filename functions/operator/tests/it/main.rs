@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
 mod configure;
+mod education;
 mod erase;
 mod hand_over;
 mod prepare_chat;

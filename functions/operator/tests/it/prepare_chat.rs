@@ -75,3 +75,37 @@ async fn store_down_is_a_failed_invocation() {
     assert_eq!(world.chats.counts().writes, 0);
     prepared(&world, "ok").await;
 }
+
+#[tokio::test]
+async fn trader_is_led_to_the_chat_by_a_record() {
+    let world = World::with_screens();
+    for rev in 1..=2 {
+        let chat = prepared(&world, "trader").await;
+        assert_eq!(world.chats.peek(chat.conversation()).unwrap().chat.gateway.to_string(), "frontstage/gw-inapp");
+        let records = world.records.peek();
+        let [(key, record)] = &records.iter().collect::<Vec<_>>()[..] else { panic!("{records:?}") };
+        assert_eq!((key.account.to_string().as_str(), key.kind, key.id.as_str()), ("ctrader/broker", "prepared_chat", ""));
+        // SHA-256 of "00000000000000000000000000000001/user/31550462".
+        assert_eq!(key.group, "83ec1d657bc0595a506a17927d4a3a6654cb69bd3c0962535827030f80149d88");
+        assert_eq!(record.body, format!("{{\"chat\":\"{chat}\",\"gateway\":\"frontstage/gw-inapp\"}}"));
+        // 2026-01-02T00:00:00Z.
+        assert_eq!((record.rev, record.ends_at.map(model::EpochMillis::millis)), (rev, Some(1_767_312_000_000)));
+    }
+}
+
+#[tokio::test]
+async fn trader_of_no_brand_is_not_invited() {
+    let world = World::with_screens();
+    for (input, expected) in [
+        (json!({"brand": "ctrader/nobody", "user_id": 1}), "unknown"),
+        (json!({"brand": "vcita/demo", "user_id": 1}), "invalid"),
+        (json!({"brand": "ctrader/broker"}), "malformed"),
+        (json!({"user_id": 1, "gateway": "frontstage/gw-inapp"}), "malformed"),
+        (json!({"brand": "ctrader/broker", "user_id": 1, "gateway": "frontstage/gw-mail"}), "invalid"),
+        (json!({}), "malformed"),
+    ] {
+        let answer = world.try_invoke_with("prepare-chat", input.clone()).await.unwrap();
+        assert_eq!(code(&answer), expected, "{input}");
+    }
+    assert!(world.records.peek().is_empty());
+}

@@ -9,7 +9,9 @@ use operator_functions::results::ResultsCtx;
 use operator_functions::{configure, erase, hand_over, prepare_chat, replay, results, timeline};
 use outbound_http::TargetPolicy;
 use serde_json::Value;
-use testkit::{FixedDice, InMemoryChats, InMemoryQueue, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events};
+use testkit::{
+    FixedDice, InMemoryChats, InMemoryQueue, InMemoryRecords, InMemorySecrets, InMemoryStore, ManualClock, ManualTimers, events,
+};
 
 pub(crate) struct World {
     pub(crate) store: Arc<InMemoryStore>,
@@ -18,6 +20,7 @@ pub(crate) struct World {
     pub(crate) chats: Arc<InMemoryChats>,
     pub(crate) timers: Arc<ManualTimers>,
     pub(crate) chat_ctx: ChatCtx,
+    pub(crate) records: Arc<InMemoryRecords>,
     /// What the deployment calls.
     pub(crate) targets: TargetPolicy,
 }
@@ -38,6 +41,11 @@ impl World {
         Self::with(InMemoryStore::with_directory(&events::configured_with_chats()))
     }
 
+    /// And with them a brand of cTrader with a chat screen.
+    pub(crate) fn with_screens() -> Self {
+        Self::with(InMemoryStore::with_directory(&events::configured_with_screens()))
+    }
+
     fn with(store: InMemoryStore) -> Self {
         let clock = Arc::new(ManualClock::new());
         let (store, queue) = (Arc::new(store), Arc::new(InMemoryQueue::new(clock.clone())));
@@ -54,7 +62,8 @@ impl World {
             kept: std::time::Duration::from_secs(90 * 86_400),
         };
         let ctx = app::Ctx { store: store.clone(), queue: queue.clone(), clock, dice: Arc::new(FixedDice::new(0)) };
-        Self { store, queue, ctx, chats, timers, chat_ctx, targets: TargetPolicy::PublicHttps }
+        let records = Arc::new(InMemoryRecords::new());
+        Self { store, queue, ctx, chats, timers, chat_ctx, records, targets: TargetPolicy::PublicHttps }
     }
 
     /// Answers an event of `events/operator-<function>`.
@@ -68,7 +77,7 @@ impl World {
             "configure" => configure::handle(ctx.with(store), self.targets, event).await,
             "timeline" => timeline::handle(ctx.with(store), event).await,
             "hand-over" => hand_over::handle(self.chat_ctx.clone(), event).await,
-            "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), event).await,
+            "prepare-chat" => prepare_chat::handle(ctx.with(store), self.chat_ctx.clone(), self.records.clone(), event).await,
             "erase" => {
                 let erase = EraseCtx { erasure: self.chats.clone(), chats: self.chat_ctx.clone() };
                 erase::handle(ctx.with(store), erase, event).await

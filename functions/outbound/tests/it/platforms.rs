@@ -1,7 +1,7 @@
 //! Every platform passes the conformance suite.
 
 use app::Registry as _;
-use model::{Delivery, Platform};
+use model::{Account, Delivery, Message, Platform};
 use serde_json::{Value, json};
 use testkit::conformance::{self, Subject};
 use testkit::events;
@@ -12,7 +12,18 @@ use crate::world::registry;
 /// A message to an account of the platform, the secrets of that account as texts, and what the platform answers.
 fn subject_of(platform: Platform) -> (u64, Value, Vec<&'static str>, Vec<(u16, Value)>) {
     match platform {
-        Platform::Ctrader => unreachable!("it takes no messages"),
+        Platform::Ctrader => (
+            1,
+            json!({"webhook_secret": "invented-webhook-secret", "manager_password": "invented-password"}),
+            vec!["invented-webhook-secret", "invented-password", "invented-manager-token"],
+            vec![
+                (204, json!(null)),
+                (200, json!({"webservToken": "invented-manager-token"})),
+                (201, json!({})),
+                (403, json!({"errorCode": "NOT_ENOUGH_RIGHTS"})),
+                (400, json!({"error": {"errorCode": "REQUEST_FREQUENCY_EXCEEDED"}})),
+            ],
+        ),
         Platform::Frontstage => (
             2,
             json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]}),
@@ -46,12 +57,24 @@ fn subject_of(platform: Platform) -> (u64, Value, Vec<&'static str>, Vec<(u16, V
     }
 }
 
+/// Makes a message the result of an action, and returns the brand that tells its CRM and shows a ribbon.
+fn result_of_an_action(message: &mut Message) -> Account {
+    let of = |members: &[(&str, &str)]| members.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    message.memo = of(&[("user", "31550462"), ("lang", "en")]);
+    message.details.plain =
+        of(&[("result", "r-1"), ("action", "survey"), ("status", "success"), ("sinks", "crm_webhook,ribbon")]);
+    let settings = json!({
+        "broker_crm_name": "Invented", "ctrader_base_url": "https://ct.example:8443", "manager_login": 7,
+        "crm_webhook_url": "https://crm.example/results", "actions": [{"type": "survey", "sinks": ["crm_webhook", "ribbon"]}],
+    });
+    let id = "ctrader/broker".parse().unwrap();
+    Account { id, tenant: message.tenant.clone(), salt: "salt".to_owned(), settings, installed: None }
+}
+
 #[test]
 fn every_platform_conforms() {
     // vcita's once more with a token that is shared.
-    // A brand of cTrader is no recipient of messages.
-    let recipients = Platform::ALL.into_iter().filter(|platform| *platform != Platform::Ctrader);
-    let subjects = recipients.map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
+    let subjects = Platform::ALL.into_iter().map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
     for (platform, is_shared) in subjects {
         let (seq, mut secrets, private, answers) = subject_of(platform);
         if is_shared {
@@ -59,10 +82,15 @@ fn every_platform_conforms() {
         }
         let registry = registry();
         let outbound = registry.outbound(platform);
-        let key = events::delivery_key(seq);
+        let mut key = events::delivery_key(seq);
         let mut message = events::message(seq);
         message.content.text = "Words that stay between the two of them".to_owned();
-        let account = events::configured().accounts[&key.recipient].clone();
+        let account = if platform == Platform::Ctrader {
+            result_of_an_action(&mut message)
+        } else {
+            events::configured().accounts[&key.recipient].clone()
+        };
+        key.recipient = account.id.clone();
         let mut delivery = Delivery::queued(key, message.tenant.clone(), message.accepted_at);
         delivery.route = outbound.route(&account, &message);
         let conversation = events::conversation(seq);
