@@ -1,7 +1,7 @@
 """Many conversations with vcita's staff at once while vcita fails: nothing lost, nothing doubled, order kept (VC 8.2, 8.3, 10).
 
 Three businesses of one tenant, each with a vcita account and a message gateway that is routed to it. vcita and the three
-connectors are the simulators, in this process, so that their state need not be fetched. Of what we ask vcita for, one
+connectors are the simulators, in this process, so that their state need not be fetched; vcita on a thread of its own. Of what we ask vcita for, one
 request in ten is answered 429, one in twenty 500, one in twenty takes effect and is not answered, and one in fifty is
 answered after we have given up waiting. `make load` plays five hundred conversations; what runs with all tests is small.
 """
@@ -12,12 +12,13 @@ import asyncio
 import contextlib
 import os
 import secrets
+import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
@@ -56,6 +57,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"delay_ms": TOO_LATE_MS, "chance": 0.02},
 )
 """What vcita does instead of answering, each with dice of its own."""
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
 
@@ -132,6 +135,27 @@ async def serving(app: web.Application, port: int) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
+@contextlib.asynccontextmanager
+async def serving_apart(app: web.Application, port: int) -> AsyncIterator[asyncio.AbstractEventLoop]:
+    """A simulator in a loop and thread of its own: when a request came must not depend on what else this process does."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    stack = contextlib.AsyncExitStack()
+    try:
+        await elsewhere(loop, stack.enter_async_context(serving(app, port)))
+        yield loop
+    finally:
+        await elsewhere(loop, stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+async def elsewhere(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """What comes of something that another thread's loop does."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
 class Load:
     """Plays the clients, the connectors, vcita and its staff."""
 
@@ -153,6 +177,8 @@ class Load:
         self.conversations = [
             Conversation(businesses[number % len(businesses)], number) for number in range(CONVERSATIONS)
         ]
+        self.first_in: dict[str, str] = {}
+        """The session of each text that vcita has."""
         self.room = asyncio.Semaphore(CALLERS)
         self.is_settled = is_settled
 
@@ -160,7 +186,7 @@ class Load:
         """Everything, until all of it has arrived or the time is over."""
         begun = time.monotonic()
         async with contextlib.AsyncExitStack() as servers:
-            await servers.enter_async_context(serving(self.vcita.app(), self.vcita_port))
+            self.vcita_loop = await servers.enter_async_context(serving_apart(self.vcita.app(), self.vcita_port))
             for one in self.connectors.values():
                 await servers.enter_async_context(serving(one.app(), one.options.port))
                 await one.gateway_id("I")  # as a connector asks, when it starts: once
@@ -169,7 +195,9 @@ class Load:
                     for conversation in self.conversations:
                         group.create_task(self.write(conversation))
                         group.create_task(self.answer(conversation))
-                    group.create_task(self.arrive())
+                    watch = group.create_task(self.watch())
+                    await self.arrive()
+                    watch.cancel()
         return Ended(self.conversations, self.vcita, self.connectors, time.monotonic() - begun)
 
     async def write(self, conversation: Conversation) -> None:
@@ -194,16 +222,23 @@ class Load:
                 "channel_uid": session["channel_uid"],
                 "status": "pending",
             }
-            await self.taken(lambda b=body: self.vcita.write_as_staff(b), "status", 204)
+            await self.taken(lambda b=body: elsewhere(self.vcita_loop, self.vcita.write_as_staff(b)), "status", 204)
 
     async def session(self, conversation: Conversation) -> dict[str, Any]:
-        """The session of a client, once a message of theirs is in it."""
+        """The session of a client, once their first message is in it."""
         first = conversation.said("question")[0]
-        while True:
-            for message in self.vcita.messages:
-                if message["message"] == first:
-                    return self.vcita.sessions[message["session_uid"]]
+        while (session_uid := self.first_in.get(first)) is None:
             await asyncio.sleep(0.5)
+        return self.vcita.sessions[session_uid]
+
+    async def watch(self) -> None:
+        """Notes where each text is, once."""
+        noted = 0
+        while True:
+            for message in self.vcita.messages[noted:]:
+                self.first_in.setdefault(message["message"], message["session_uid"])
+                noted += 1
+            await asyncio.sleep(0.2)
 
     async def taken(self, call: Any, member: str, status: int) -> dict[str, Any]:
         """Sends a webhook, again if the answer says so or is lost; what came back."""
