@@ -63,6 +63,19 @@ def test_result_reaches_the_crm_signed_and_is_recorded_as_sent(stack: Any, crm: 
     until(lambda: delivery_of(stack, call)["state"] == "sent", 20, "the delivery recorded as sent")
 
 
+def test_erased_user_has_no_result(stack: Any, crm: Crm, user: int) -> None:
+    screen = screen_of(stack, user, "survey")
+    result = screen.submit(screen.fill(opinion(5)))
+    (call,) = until(lambda: crm.of(result["id"]), 30, "the result at the CRM")
+    message = {"id": call["body"]["messageId"]}
+    until(lambda: stack.invoke("operator-timeline", message)["deliveries"][0]["state"] == "sent", 30, "it is settled")
+    told = stack.invoke("operator-erase", {"account": BROKER, "brand": BROKER, "user_id": user})
+    assert (told["erased"]["messages"], told["erased"]["deliveries"], told["next"]) == (1, 1, None)
+    assert stack.invoke("operator-timeline", message)["error"]["code"] == "unknown"
+    forget = {"action": "forget", "account": BROKER, "userId": user}
+    assert stack.invoke("operator-ctrader", forget) == {"forgotten": user, "sessions": 1}
+
+
 def test_receiver_that_fails_hears_of_the_result_again_under_the_same_id(stack: Any, crm: Crm, user: int) -> None:
     screen = screen_of(stack, user, "survey")
     rev = screen.fill(opinion(5))

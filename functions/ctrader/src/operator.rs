@@ -2,15 +2,16 @@
 
 use app::AppError;
 use model::{AccountId, Platform};
+use platform_ctrader::chat::PREPARED;
 use platform_ctrader::{Brand, Identity, Person};
-use ports::Saved;
+use ports::{RecordChange, RecordKey, Saved};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::logout::leave;
 use crate::tokens::{self, OneTime};
 use crate::users::{self, User};
-use crate::{Ctx, Found, Problem};
+use crate::{Ctx, Found, Problem, certificate};
 
 /// How often something is tried again that somebody else changed meanwhile.
 const RACES: usize = 5;
@@ -112,6 +113,7 @@ async fn run(ctx: &Ctx, input: Input) -> Result<Value, Problem> {
         Input::Forget { .. } => {
             let sessions = leave(ctx, &found, person, true).await?;
             forget(ctx, &found, person).await?;
+            forget_deeds(ctx, &found, person).await?;
             Ok(json!({"forgotten": id, "sessions": sessions}))
         }
     }
@@ -141,6 +143,38 @@ async fn know(ctx: &Ctx, found: &Found, person: Person, told: &Told, with: Optio
         let is_new = stored.known.as_ref() != Some(&user);
         let changes: Vec<_> = is_new.then(|| stored.change(&user)).transpose()?.into_iter().chain(with.clone()).collect();
         if ctx.records.keep_records(&changes).await? == Saved::Yes {
+            return Ok(());
+        }
+    }
+    Err(ports::PortError::Busy.into())
+}
+
+/// The kinds of a user's records that say what they did at the screens.
+const DEEDS: [&str; 3] = ["action", "learnt", PREPARED];
+
+/// Erases what a user filled in, learnt and was invited to, and the certificates. That a code was redeemed stays, as a hash: it
+/// is good for once.
+async fn forget_deeds(ctx: &Ctx, found: &Found, person: Person) -> Result<(), Problem> {
+    let (account, group) = (&found.account.id, person.group(&found.account.salt));
+    for kind in DEEDS {
+        for (id, record) in ctx.records.records(account, &group, kind).await? {
+            let learnt: Value = serde_json::from_str(&record.body).unwrap_or_default();
+            if let Some(code) = learnt["certificate"].as_str() {
+                erase(ctx, certificate::key(account, &platform_ctrader::hashed(code))).await?;
+            }
+            erase(ctx, RecordKey { account: account.clone(), group: group.clone(), kind, id }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties a record and ends it.
+async fn erase(ctx: &Ctx, key: RecordKey) -> Result<(), Problem> {
+    for _ in 0..RACES {
+        let Some(record) = ctx.records.record(&key).await?.filter(|record| !record.body.is_empty()) else { return Ok(()) };
+        let ends_at = Some(ctx.clock.now());
+        let gone = RecordChange { key: key.clone(), rev: record.rev, body: String::new(), ends_at };
+        if ctx.records.keep_records(&[gone]).await? == Saved::Yes {
             return Ok(());
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::{AppError, Ctx, EraseCtx, EraseProgress, ErasedSoFar, Whom};
 use chat::TrackingId;
-use model::AccountId;
+use model::{AccountId, Platform};
 use platform_frontstage::{AccountSettings, text_in_stream};
 use ports::{DirectoryStore, Erased, Identity};
 use serde::Deserialize;
@@ -46,7 +46,7 @@ struct Input {
 /// Erases a person, or a part of what is to be erased: then `next` is for the next invocation.
 ///
 /// Input: `{"account":"frontstage/key","tracking_id":"..." or "remote_address":"..." or "brand":"ctrader/key","user_id":n,
-/// "dry_run":true?,"after":{...}?}`. Output:
+/// "dry_run":true?,"after":{...}?}`; with the brand itself as `account` its user's results are erased. Output:
 /// `{"erased":{"chats","sentences","conversations","messages","deliveries","forms","entries"},"closed":n,"dry_run":bool,
 /// "next":{...}|null}`, what this invocation did or, dry, what it would have done; or `{"error":{"code","message"}}`: `malformed`,
 /// `invalid` or, for an account that is not configured, `unknown`. After an error nothing was changed.
@@ -59,10 +59,13 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, erase: EraseCtx, event: Value)
         return Ok(refused("malformed", "not {account, tracking_id, remote_address or brand and user_id, dry_run, after}"));
     };
     let directory = ctx.store.directory().await?;
-    let tracking_id = match (brand, user_id, tracking_id) {
-        (None, None, tracking_id) => tracking_id,
+    let is_brand = account.platform() == Platform::Ctrader;
+    let (tracking_id, remote_address) = match (brand, user_id, tracking_id) {
+        (None, None, tracking_id) => (tracking_id, remote_address),
         (Some(brand), Some(user_id), None) => match Trader::find(&directory, &brand, user_id) {
-            Ok(trader) => Some(trader.thread()),
+            // What they handed in is the brand's own, their chats are a gateway's.
+            Ok(trader) if is_brand && brand == account => (None, Some(trader.results())),
+            Ok(trader) => (Some(trader.thread()), remote_address),
             Err(answer) => return Ok(answer),
         },
         (Some(_), Some(_), Some(_)) => return Ok(refused("invalid", "tracking_id and user_id exclude each other")),
@@ -75,7 +78,7 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, erase: EraseCtx, event: Value)
     let Some(found) = directory.accounts.get(&account) else {
         return Ok(refused("unknown", format_args!("{account} is not configured")));
     };
-    if !matches!(AccountSettings::of(found), Ok(AccountSettings::Gateway(_))) {
+    if !is_brand && !matches!(AccountSettings::of(found), Ok(AccountSettings::Gateway(_))) {
         return Ok(refused("invalid", format_args!("{account} is no gateway: its visitors are known elsewhere")));
     }
     let whom = Whom { account: found, identity: &identity, written: text_in_stream, is_dry: dry_run };

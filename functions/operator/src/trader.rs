@@ -32,6 +32,11 @@ impl<'a> Trader<'a> {
         self.person.group(&self.account.salt)
     }
 
+    /// The address of their results.
+    pub(crate) fn results(&self) -> String {
+        self.person.results()
+    }
+
     /// The thread of their chats.
     pub(crate) fn thread(&self) -> String {
         self.person.thread(&self.account.salt)

@@ -42,7 +42,7 @@ impl ActionResult<'_> {
             members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
         VisitorMessage {
-            address: format!("{}/results", self.person),
+            address: self.person.results(),
             name: self.name.map(str::to_owned),
             memo: owned(&memo),
             event_keys: vec![(EventKey::new("result", [self.id]), None)],

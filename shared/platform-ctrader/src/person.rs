@@ -23,6 +23,12 @@ impl Person {
         self.0
     }
 
+    /// The address under which this person's results stand in their brand's own conversations.
+    #[must_use]
+    pub fn results(self) -> String {
+        format!("{}/results", self.0)
+    }
+
     /// The group of this person's records, which says nothing about them to whoever does not know the brand's salt.
     #[must_use]
     pub fn group(self, salt: &str) -> String {

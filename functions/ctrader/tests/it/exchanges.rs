@@ -6,6 +6,8 @@ use std::time::Duration;
 use ctrader_functions::visit;
 use futures_util::future::join_all;
 use http::{HeaderMap, Method, StatusCode};
+use platform_ctrader::{Person, hashed};
+use ports::{RecordChange, RecordKey, Records as _};
 use serde_json::{Value, json};
 use testkit::{Fault, ManualClock, ScriptedSender};
 use wire::{CallFailure, HttpAnswer, HttpCall};
@@ -395,6 +397,21 @@ async fn revoked_and_forgotten_users_lose_their_sessions() {
     assert_eq!(world.operator(revoke.clone()).await, json!({"revoked": USER, "sessions": 1}));
     assert_eq!(world.operator(revoke).await, json!({"revoked": USER, "sessions": 0}));
     assert!(visit(&world.ctx, &request(HOST, Some(&session))).await.is_err());
+    let of_user = |kind, id: &str| RecordKey {
+        account: "ctrader/broker".parse().unwrap(),
+        group: Person::new(USER).group("salt of broker"),
+        kind,
+        id: id.to_owned(),
+    };
+    let certificate = RecordKey { group: hashed("c0de"), id: String::new(), ..of_user("certificate", "") };
+    for (key, body) in [
+        (of_user("action", "survey"), json!({"answers": "Inés said"})),
+        (of_user("learnt", "forex101"), json!({"certificate": "c0de"})),
+        (certificate.clone(), json!({"name": "Inés"})),
+    ] {
+        let change = RecordChange { key, rev: 0, body: body.to_string(), ends_at: None };
+        world.records.keep_records(&[change]).await.unwrap();
+    }
     let forget = json!({"action": "forget", "account": "ctrader/broker", "userId": USER});
     assert_eq!(world.operator(forget).await, json!({"forgotten": USER, "sessions": 0}));
     let of_broker = world.records.peek().into_iter().filter(|(key, _)| key.account.to_string() == "ctrader/broker");
