@@ -82,7 +82,12 @@ def whole_stack() -> Iterator[dict[str, str]]:
 
     with tempfile.TemporaryDirectory() as state_dir, running_stack(Path(state_dir), chats=True) as stack:
         addresses = stack.info["simulators"]
-        yield {"SHOP": addresses["shop"], "AGENTS": addresses["agents"]}
+        yield {
+            "SHOP": addresses["shop"],
+            "AGENTS": addresses["agents"],
+            "CTRADER": addresses["ctrader"],
+            "VCITA": addresses["vcita"],
+        }
 
 
 class NodeFile(pytest.File):

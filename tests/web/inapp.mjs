@@ -481,8 +481,10 @@ export class StandIn {
   onAction(path, body, send, refuse) {
     const { action } = this;
     if (!action) refuse(404, 'not_found');
-    else if (path === '/action') send(200, { action });
-    else if (body.rev !== action.progress.rev) refuse(409, 'conflict');
+    else if (path === '/action') {
+      const { progress, state, result, ...shown } = action;
+      send(200, { action: shown, progress, state, ...(result && { result }) });
+    } else if (body.rev !== action.progress.rev) refuse(409, 'conflict');
     else if (path === '/action/progress') {
       action.progress.answers[body.step] = body.answers;
       action.progress.rev += 1;

@@ -64,7 +64,7 @@ def test_sides_in_the_style_sheet_are_logical():
     assert re.findall(sided, sheet) == []
 
 
-def test_catalogues_are_those_of_the_brief():
+def test_there_are_eight_catalogues():
     assert sorted(WORDS) == LANGUAGES
 
 

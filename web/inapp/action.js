@@ -664,6 +664,10 @@ stay,
 );
 focusOn(heading);
 }
+async function readAction() {
+const { action, ...reached } = await call('GET', '/action');
+return { ...action, ...reached };
+}
 function runForm(action) {
 const { steps } = action;
 const answers = { ...action.progress.answers };
@@ -673,7 +677,7 @@ let place = Math.max(
 steps.findIndex((step) => step.id === action.progress.step),
 );
 async function refresh(values) {
-const { action: newest } = await call('GET', '/action');
+const newest = await readAction();
 if (newest.state === 'done') {
 showResult(newest.result, false);
 return;
@@ -757,7 +761,7 @@ focusOn(heading);
 draw();
 }
 open(null, async () => {
-const { action } = await insist(() => call('GET', '/action'));
+const action = await insist(readAction);
 setTitle(action.title);
 if (action.state === 'done' && action.result) showResult(action.result, false);
 else runForm(action);

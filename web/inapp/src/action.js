@@ -45,6 +45,12 @@ function showResult(result, isNew) {
   focusOn(heading);
 }
 
+// The action, and how far this person is with it.
+async function readAction() {
+  const { action, ...reached } = await call('GET', '/action');
+  return { ...action, ...reached };
+}
+
 function runForm(action) {
   const { steps } = action;
   const answers = { ...action.progress.answers };
@@ -56,7 +62,7 @@ function runForm(action) {
 
   // The newest state, after it was changed elsewhere. What stands in the fields stays.
   async function refresh(values) {
-    const { action: newest } = await call('GET', '/action');
+    const newest = await readAction();
     if (newest.state === 'done') {
       showResult(newest.result, false);
       return;
@@ -143,7 +149,7 @@ function runForm(action) {
 }
 
 open(null, async () => {
-  const { action } = await insist(() => call('GET', '/action'));
+  const action = await insist(readAction);
   setTitle(action.title);
   if (action.state === 'done' && action.result) showResult(action.result, false);
   else runForm(action);
