@@ -76,7 +76,7 @@ unit: ## Unit and property tests
 
 .PHONY: flows
 flows: .venv/test.stamp tests/web/node_modules/.stamp ## Template checks, simulators, pages and end-to-end flows over a stack of their own; needs `make build`
-	$(PY) -m pytest -q -n 2 --dist loadfile tests
+	$(PY) -m pytest -q tests
 
 .PHONY: load
 load: .venv/test.stamp build ## Two hundred chats at once, then five hundred conversations with a vcita that fails; an hour at most
