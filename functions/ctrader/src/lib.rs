@@ -80,16 +80,6 @@ pub async fn connect_action(config: &Config) -> Arc<action::ActionCtx> {
     Arc::new(action::ActionCtx { base, results: services.ctx(|store| store) })
 }
 
-/// Connects what education needs, during INIT.
-pub async fn connect_education(config: &Config) -> Arc<Ctx> {
-    Arc::new(connect(config).await)
-}
-
-/// Connects what certificates need, during INIT.
-pub async fn connect_certificate(config: &Config) -> Arc<Ctx> {
-    Arc::new(connect(config).await)
-}
-
 /// Connects what uploads need, during INIT.
 pub async fn connect_upload(config: &Config) -> Arc<upload::UploadCtx> {
     let (base, _) = connected(config).await;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 use wire::client_address::AddressList;
 
-use crate::settings::{ConfigProblem, Raw, problem, url};
+use crate::settings::{ConfigProblem, Raw, default_ctid_base_path, default_webserv_base_path, problem, url};
 
 /// The option that was fixed for a brand (section 1, row 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -119,13 +120,26 @@ impl fmt::Debug for Backend {
 impl Backend {
     /// The backend, if both its address and the manager are configured.
     pub(crate) fn of(raw: &Raw) -> Result<Option<Self>, ConfigProblem> {
-        let base = raw.ctrader_base_url.as_deref().map(|text| url("ctrader_base_url", text)).transpose()?;
+        Self::read(raw.ctrader_base_url.as_deref(), &raw.ctid_base_path, &raw.webserv_base_path, raw.manager_login)
+    }
+
+    /// The same from the settings as they are stored, for who needs nothing else of them.
+    pub(crate) fn of_settings(settings: &Value) -> Result<Option<Self>, ConfigProblem> {
+        let text = |name: &str| settings.get(name).and_then(Value::as_str);
+        let ctid = text("ctid_base_path").map_or_else(default_ctid_base_path, str::to_owned);
+        let webserv = text("webserv_base_path").map_or_else(default_webserv_base_path, str::to_owned);
+        let login = settings.get("manager_login").and_then(Value::as_i64);
+        Self::read(text("ctrader_base_url"), &ctid, &webserv, login)
+    }
+
+    fn read(base: Option<&str>, ctid: &str, webserv: &str, login: Option<i64>) -> Result<Option<Self>, ConfigProblem> {
+        let base = base.map(|text| url("ctrader_base_url", text)).transpose()?;
         if base.as_ref().is_some_and(|base| base.query().is_some() || base.fragment().is_some()) {
             return Err(problem("ctrader_base_url must not have a query or a fragment"));
         }
-        let ctid = path("ctid_base_path", &raw.ctid_base_path)?;
-        let webserv = path("webserv_base_path", &raw.webserv_base_path)?;
-        let both = base.zip(raw.manager_login);
+        let ctid = path("ctid_base_path", ctid)?;
+        let webserv = path("webserv_base_path", webserv)?;
+        let both = base.zip(login);
         Ok(both.map(|(base, manager_login)| Self { base, ctid, webserv, manager_login }))
     }
 

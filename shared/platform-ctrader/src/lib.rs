@@ -36,7 +36,7 @@ pub use params::{BadParameter, Params, Screen, shown};
 pub use person::{Person, hashed};
 pub use redeem::{Attempt, Vouched, ask_manager_token, attempt, manager_token, redeem, user_id};
 pub use schema::{Broken, Schema};
-pub use secrets::{Secret, Secrets};
+pub use secrets::Secrets;
 pub use settings::{Brand, ConfigProblem};
 pub use sink::{Ribbon, SinkRule};
 pub use upload::{FileKind, LOOKED_AT, MAX_FILES, Scan, Uploads, file_name};

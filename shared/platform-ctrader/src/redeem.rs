@@ -7,10 +7,10 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
-use wire::{CallFailure, HttpAnswer, HttpCall};
+use wire::{CallFailure, HttpAnswer, HttpCall, Secret};
 
+use crate::Secrets;
 use crate::identity::{Backend, Handoff, RedeemVariant};
-use crate::secrets::{Secret, Secrets};
 
 /// The name of the limiter's refusal (section 6.2).
 const TOO_OFTEN: &str = "REQUEST_FREQUENCY_EXCEEDED";
@@ -48,8 +48,13 @@ pub enum Attempt {
 /// O1. `None` without a manager's password.
 #[must_use]
 pub fn ask_manager_token(backend: &Backend, secrets: &Secrets, timeout: Duration) -> Option<HttpCall> {
-    let body = json!({"login": backend.manager_login, "hashedPassword": secrets.manager()?.expose()});
-    Some(call(Method::POST, backend.webserv("/webserv/managers/token"), Some(&body), timeout))
+    Some(log_in(backend, secrets.manager()?, timeout))
+}
+
+/// O1, with the hash of the manager's password.
+pub(crate) fn log_in(backend: &Backend, manager: &Secret, timeout: Duration) -> HttpCall {
+    let body = json!({"login": backend.manager_login, "hashedPassword": manager.expose()});
+    call(Method::POST, backend.webserv("/webserv/managers/token"), Some(&body), timeout)
 }
 
 /// The token in the answer of O1.
@@ -75,7 +80,8 @@ pub fn redeem(backend: &Backend, handoff: &Handoff, manager: &Secret, token: &st
     }
 }
 
-fn call(method: Method, url: Url, body: Option<&Value>, timeout: Duration) -> HttpCall {
+/// A call with or without a body, as `/ctid` and `/webserv` want it (section 2).
+pub(crate) fn call(method: Method, url: Url, body: Option<&Value>, timeout: Duration) -> HttpCall {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     if body.is_some() {

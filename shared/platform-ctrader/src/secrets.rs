@@ -1,7 +1,5 @@
 //! The secrets of a brand (sections 3 I1, 4 O1 and 11, "Security summary").
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use md5::{Digest as _, Md5};
@@ -9,33 +7,10 @@ use model::EpochMillis;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
+use wire::Secret;
 use wire::signature::{constant_time_eq, hmac_sha256};
 
 use crate::settings::{ConfigProblem, problem};
-
-/// A text that no output may show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text, for the one who has to send or compare it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// The secrets of a brand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +25,27 @@ impl Secrets {
     /// # Errors
     /// [`ConfigProblem`] naming what is wrong, without its value.
     pub fn from_value(value: &Value) -> Result<Self, ConfigProblem> {
+        let manager = Self::manager_of(value)?;
+        let listed = match value.get("crm_passwords") {
+            None | Some(Value::Null) => &[][..],
+            Some(Value::Array(listed)) if (1..=2).contains(&listed.len()) => listed,
+            Some(_) => return Err(problem("secret crm_passwords must hold one or two passwords")),
+        };
+        let password = |item: &Value| match item.as_str() {
+            Some(text) if (8..=1024).contains(&text.len()) => Ok(Secret::from(text)),
+            _ => Err(problem("each of crm_passwords must have at least 8 characters")),
+        };
+        Ok(Self { manager, crm_passwords: listed.iter().map(password).collect::<Result<_, _>>()? })
+    }
+
+    /// The manager's part of them, for who needs nothing else.
+    pub(crate) fn manager_of(value: &Value) -> Result<Option<Secret>, ConfigProblem> {
         let field = |name: &'static str| match value.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if !text.is_empty() && text.len() <= 1024 => Ok(Some(text.clone())),
             Some(_) => Err(problem(format!("secret {name} must be a text that is not empty"))),
         };
-        let manager = match (field("manager_password")?, field("manager_password_md5")?) {
+        let hash = match (field("manager_password")?, field("manager_password_md5")?) {
             (Some(_), Some(_)) => return Err(problem("secrets manager_password and manager_password_md5 exclude each other")),
             (Some(password), None) => Some(hex::encode(Md5::digest(password.as_bytes()))),
             (None, Some(hash)) if hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -64,16 +54,7 @@ impl Secrets {
             (None, Some(_)) => return Err(problem("secret manager_password_md5 must be 32 hex digits")),
             (None, None) => None,
         };
-        let listed = match value.get("crm_passwords") {
-            None | Some(Value::Null) => &[][..],
-            Some(Value::Array(listed)) if (1..=2).contains(&listed.len()) => listed,
-            Some(_) => return Err(problem("secret crm_passwords must hold one or two passwords")),
-        };
-        let password = |item: &Value| match item.as_str() {
-            Some(text) if (8..=1024).contains(&text.len()) => Ok(Secret(text.to_owned())),
-            _ => Err(problem("each of crm_passwords must have at least 8 characters")),
-        };
-        Ok(Self { manager: manager.map(Secret), crm_passwords: listed.iter().map(password).collect::<Result<_, _>>()? })
+        Ok(hash.map(Secret::from))
     }
 
     /// The MD5 of the manager's password as O1 wants it: lower-case hex, as good as the password.
@@ -134,7 +115,7 @@ impl Secrets {
         let mut text = sealed.to_vec();
         let open =
             self.seal_key()?.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(name), &mut text).ok()?.to_vec();
-        String::from_utf8(open).ok().map(Secret)
+        String::from_utf8(open).ok().map(Secret::from)
     }
 
     fn seal_key(&self) -> Option<LessSafeKey> {
@@ -208,7 +189,7 @@ mod tests {
     #[test]
     fn sealed_token_opens_with_its_password_and_name_alone() {
         let given = secrets(&json!({"manager_password": "password"}));
-        let token = Secret("9d3f61c4".to_owned());
+        let token = Secret::from("9d3f61c4");
         let sealed = given.seal("a", &token).unwrap();
         assert!(!sealed.contains("9d3f61c4"));
         assert_eq!(given.open("a", &sealed), Some(token));

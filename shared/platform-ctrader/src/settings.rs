@@ -72,11 +72,11 @@ const fn default_education_enabled() -> bool {
     true
 }
 
-fn default_ctid_base_path() -> String {
+pub(crate) fn default_ctid_base_path() -> String {
     "/cid".to_owned()
 }
 
-fn default_webserv_base_path() -> String {
+pub(crate) fn default_webserv_base_path() -> String {
     "/v2".to_owned()
 }
 

@@ -34,6 +34,6 @@ pub use ids::{
 };
 pub use outbound::{SentParts, Vcita};
 pub use register::{AppForm, Assignment, app_token, assign_app, install_app, register_app, subscribe, token_of, unsubscribe};
-pub use settings::{ConfigProblem, Credentials, Html, Secret, Secrets, Settings, StatusVocabulary, TokenSource};
+pub use settings::{ConfigProblem, Credentials, Html, Secrets, Settings, StatusVocabulary, TokenSource};
 pub use status::{MessageNews, Reported};
 pub use webhook::{ChannelUpdate, MAX_BODY, MessageUpdate, SessionUpdate, StaffMessage, StaffTyping};

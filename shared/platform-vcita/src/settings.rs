@@ -1,6 +1,5 @@
 //! What an operator configures for one vcita account, and its secrets.
 
-use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -8,6 +7,7 @@ use model::{Account, Slug};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
+use wire::Secret;
 use wire::client_address::AddressList;
 
 use crate::{ChannelUid, Seals};
@@ -303,24 +303,6 @@ fn path(field: &str, text: &str) -> Result<String, ConfigProblem> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A text that no output may show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text, for the one who has to send or compare it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 /// How we prove to vcita who we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
@@ -366,7 +348,7 @@ impl Secrets {
     pub fn from_value(value: &Value) -> Result<Self, ConfigProblem> {
         let field = |name: &'static str| match value.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() && text.len() <= 8192 => Ok(Some(Secret(text.clone()))),
+            Some(Value::String(text)) if !text.is_empty() && text.len() <= 8192 => Ok(Some(Secret::from(text.as_str()))),
             Some(_) => Err(problem(format!("secret {name} must be a text that is not empty"))),
         };
         let listed =
@@ -381,7 +363,7 @@ impl Secrets {
                 // Compared with the raw path segment, so nothing that a sender might escape.
                 let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
                 if is_plain && text.len() >= MIN_URL_SECRET {
-                    Ok(Secret(text.to_owned()))
+                    Ok(Secret::from(text))
                 } else {
                     Err(problem("each of url_secrets must have at least 32 characters of A-Z, a-z, 0-9, - and _"))
                 }
@@ -393,7 +375,7 @@ impl Secrets {
                 let keys: Vec<&str> =
                     listed.as_array().into_iter().flatten().map(|key| key.as_str().unwrap_or_default()).collect();
                 Seals::new(&keys).ok_or_else(|| problem("secret token_keys must hold one or two keys of 64 hex digits each"))?;
-                keys.into_iter().map(|key| Secret(key.to_owned())).collect()
+                keys.into_iter().map(Secret::from).collect()
             }
         };
         let credentials = match (field("token")?, field("client_id")?, field("client_secret")?) {
@@ -403,15 +385,17 @@ impl Secrets {
                 }
                 Credentials::Token(token)
             }
-            (None, Some(Secret(client_id)), Some(client_secret)) => Credentials::Service { client_id, client_secret },
+            (None, Some(client_id), Some(client_secret)) => {
+                Credentials::Service { client_id: client_id.expose().to_owned(), client_secret }
+            }
             (None, _, _) => return Err(problem("secrets need client_id and client_secret, or a token")),
         };
         Ok(Self {
             url_secrets,
             credentials,
             token_keys,
-            app_id: field("app_id")?.map(|Secret(text)| text),
-            app_code_name: field("app_code_name")?.map(|Secret(text)| text),
+            app_id: field("app_id")?.map(|text| text.expose().to_owned()),
+            app_code_name: field("app_code_name")?.map(|text| text.expose().to_owned()),
         })
     }
 
@@ -549,7 +533,7 @@ pub(crate) mod tests {
         let value = json!({
             "url_secrets": ["0123456789abcdef0123456789abcdef"], "client_id": "a", "client_secret": "b", "token": "t"
         });
-        assert_eq!(Secrets::from_value(&value).unwrap().credentials, Credentials::Token(Secret("t".to_owned())));
+        assert_eq!(Secrets::from_value(&value).unwrap().credentials, Credentials::Token(Secret::from("t")));
     }
 
     proptest! {

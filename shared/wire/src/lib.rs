@@ -8,9 +8,11 @@ pub mod client_address;
 mod html;
 mod outbound;
 mod request;
+mod secret;
 pub mod signature;
 
 pub use call::{CallFailure, HttpAnswer, HttpCall};
 pub use html::escaped;
 pub use outbound::{Capabilities, Exchange, GrantSeen, GrantStep, Input, Job, Outbound, Outcome, Pace, Step, Terms, TypingJob};
 pub use request::{RawRequest, Reply, Verified};
+pub use secret::Secret;

@@ -3,7 +3,7 @@
 fn main() -> Result<(), lambda::Error> {
     lambda::block_on(Box::pin(async {
         let config = lambda::Config::from_process_env()?;
-        let ctx = ctrader_functions::connect_education(&config).await;
+        let ctx = std::sync::Arc::new(ctrader_functions::connect(&config).await);
         lambda::serve_http(move |request| ctrader_functions::education::handle(ctx.clone(), request), ctrader_functions::render)
             .await
     }))

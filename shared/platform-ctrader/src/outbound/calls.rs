@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use md5::{Digest, Md5};
 use model::EpochMillis;
 use serde_json::{Value, json};
 use url::Url;
 use wire::signature::hmac_sha256;
-use wire::{HttpCall, Job};
+use wire::{HttpCall, Job, Secret};
 
-use crate::hashed;
+use crate::identity::Backend;
+use crate::redeem::{call, log_in};
+use crate::{Secrets, hashed};
 
 /// Bound on one call.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -49,11 +50,14 @@ impl<'a> Webhook<'a> {
         })
         .to_string();
         let time = now.seconds().to_string();
-        let mut headers = json_headers();
-        set(&mut headers, "x-deskbridge-timestamp", &time);
-        set(&mut headers, "x-deskbridge-signature", &format!("v1={}", signature(self.secret, &time, &body)));
-        set(&mut headers, "idempotency-key", result);
-        HttpCall { method: Method::POST, url: self.url.clone(), headers, body: body.into(), timeout: TIMEOUT }
+        let mut call = call(Method::POST, self.url.clone(), None, TIMEOUT);
+        let headers = &mut call.headers;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        set(headers, "x-deskbridge-timestamp", &time);
+        set(headers, "x-deskbridge-signature", &format!("v1={}", signature(self.secret, &time, &body)));
+        set(headers, "idempotency-key", result);
+        call.body = body.into();
+        call
     }
 }
 
@@ -64,70 +68,49 @@ pub(super) fn signature(secret: &str, time: &str, body: &str) -> String {
 
 /// A brand's manager at cTrader.
 pub(super) struct Manager<'a> {
-    base: Url,
-    webserv: &'a str,
-    ctid: &'a str,
+    backend: Backend,
     brand: &'a str,
-    login: i64,
-    /// MD5 of the password, which is as good as the password.
-    hashed_password: String,
+    hashed_password: Secret,
 }
 
 impl<'a> Manager<'a> {
     /// The error names what is missing.
     pub(super) fn of(job: &'a Job) -> Result<Self, &'static str> {
         let settings = &job.account.settings;
-        let base = text(settings, "ctrader_base_url").and_then(|url| Url::parse(url).ok());
+        // What is wrong was refused when it was configured.
+        let backend = Backend::of_settings(settings).map_err(|_| "settings of the backend cannot be read")?;
+        let password = Secrets::manager_of(&job.secrets).map_err(|_| "the secret manager_password cannot be read")?;
+        let has_base = text(settings, "ctrader_base_url").is_some();
+        let missing = if has_base { "manager_login is missing" } else { "ctrader_base_url is missing" };
         Ok(Self {
-            base: base.filter(|url| !url.cannot_be_a_base()).ok_or("ctrader_base_url is missing")?,
-            webserv: text(settings, "webserv_base_path").unwrap_or("/v2"),
-            ctid: text(settings, "ctid_base_path").unwrap_or("/cid"),
+            backend: backend.ok_or(missing)?,
             brand: text(settings, "broker_crm_name").ok_or("broker_crm_name is missing")?,
-            login: settings.get("manager_login").and_then(Value::as_i64).ok_or("manager_login is missing")?,
-            hashed_password: match (text(&job.secrets, "manager_password"), text(&job.secrets, "manager_password_md5")) {
-                (Some(password), _) => hex::encode(Md5::digest(password.as_bytes())),
-                (None, Some(hashed)) => hashed.to_owned(),
-                (None, None) => return Err("the secret manager_password is missing"),
-            },
+            hashed_password: password.ok_or("the secret manager_password is missing")?,
         })
     }
 
     /// The same for all whose tokens are the same. Holds no secret.
     pub(super) fn key(&self) -> String {
-        hashed(&format!("{}\n{}\n{}", self.base, self.login, self.hashed_password))
+        hashed(&format!("{}\n{}", self.backend.name(), self.hashed_password.expose()))
     }
 
     /// O1.
     pub(super) fn login(&self) -> HttpCall {
-        let body = json!({"login": self.login, "hashedPassword": self.hashed_password});
-        self.call(Method::POST, &format!("{}/webserv/managers/token", self.webserv), None, &body)
+        log_in(&self.backend, &self.hashed_password, TIMEOUT)
     }
 
     /// O4.
-    pub(super) fn ribbon(&self, job: &Job, token: &str, rules: &Value) -> HttpCall {
+    pub(super) fn ribbon(&self, job: &Job, token: &Secret, rules: &Value) -> HttpCall {
         let user = job.message.memo.get("user").and_then(|user| user.parse::<i64>().ok());
         let body = json!({"brokerCrmName": self.brand, "userId": user, "rules": rules});
-        self.call(Method::PUT, &format!("{}/oauth2/ctid/inAppControls", self.ctid), Some(token), &body)
-    }
-
-    fn call(&self, method: Method, path: &str, token: Option<&str>, body: &Value) -> HttpCall {
-        let mut url = self.base.clone();
-        url.set_path(path);
-        url.set_query(None);
-        if let Some(token) = token {
-            url.query_pairs_mut().append_pair("token", token);
-        }
-        HttpCall { method, url, headers: json_headers(), body: body.to_string().into(), timeout: TIMEOUT }
+        let mut url = self.backend.ctid("/oauth2/ctid/inAppControls");
+        url.query_pairs_mut().append_pair("token", token.expose());
+        call(Method::PUT, url, Some(&body), TIMEOUT)
     }
 }
 
 fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-fn json_headers() -> HeaderMap {
-    let json = HeaderValue::from_static("application/json");
-    [(CONTENT_TYPE, json.clone()), (ACCEPT, json)].into_iter().collect()
 }
 
 fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {

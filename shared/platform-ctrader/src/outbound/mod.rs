@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use model::{AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
 use serde_json::Value;
-use wire::{CallFailure, Exchange, HttpAnswer, Input, Job, Outbound, Outcome, Step, Terms};
+use wire::{CallFailure, Exchange, HttpAnswer, Input, Job, Outbound, Outcome, Secret, Step, Terms};
 
+use crate::redeem::manager_token;
 use crate::sink::ribbon_rules;
 use calls::{Manager, Webhook};
 
@@ -29,17 +30,7 @@ const DONE: &str = "done";
 #[derive(Debug, Clone, Default)]
 pub struct Ctrader {
     /// Manager tokens by manager: they have no expiry (O1), so one is enough for a process.
-    tokens: Arc<Mutex<BTreeMap<String, Token>>>,
-}
-
-/// A manager token.
-#[derive(Clone, PartialEq, Eq)]
-struct Token(String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
+    tokens: Arc<Mutex<BTreeMap<String, Secret>>>,
 }
 
 impl Ctrader {
@@ -83,7 +74,7 @@ enum Doing {
 }
 
 struct Sinks {
-    tokens: Arc<Mutex<BTreeMap<String, Token>>>,
+    tokens: Arc<Mutex<BTreeMap<String, Secret>>>,
     job: Job,
     /// The result's id.
     result: String,
@@ -92,12 +83,12 @@ struct Sinks {
     /// What became of the others: `done`, or how it was refused.
     ended: Memo,
     doing: Doing,
-    token: Option<Token>,
+    token: Option<Secret>,
     has_logged_in: bool,
 }
 
 impl Sinks {
-    fn new(tokens: Arc<Mutex<BTreeMap<String, Token>>>, job: Job) -> Self {
+    fn new(tokens: Arc<Mutex<BTreeMap<String, Secret>>>, job: Job) -> Self {
         let plain = &job.message.details.plain;
         let result = plain.get("result").cloned().unwrap_or_else(|| job.message.id.to_string());
         // The lane is that of all results of a person: an earlier one may have left its note.
@@ -160,7 +151,7 @@ impl Sinks {
         let known = || self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&manager.key()).cloned();
         match self.token.clone().or_else(known) {
             Some(token) => {
-                let call = manager.ribbon(&self.job, &token.0, &rules);
+                let call = manager.ribbon(&self.job, &token, &rules);
                 self.token = Some(token);
                 self.doing = Doing::Ribbon;
                 Step::Call(call)
@@ -188,14 +179,12 @@ impl Sinks {
     }
 
     fn logged_in(&mut self, answer: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Step {
+        let token = answer.as_ref().ok().and_then(manager_token);
         match judge(answer, now) {
-            Judged::Done(body) => {
-                let token = serde_json::from_slice::<Value>(&body).ok();
-                let token = token.as_ref().and_then(|body| body.get("webservToken")).and_then(Value::as_str);
-                let Some(token) = token.filter(|token| !token.is_empty()) else {
+            Judged::Done => {
+                let Some(token) = token else {
                     return Step::Finish(unanswered("the manager token cannot be read"));
                 };
-                let token = Token(token.to_owned());
                 if let Ok(manager) = Manager::of(&self.job) {
                     self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(manager.key(), token.clone());
                 }
@@ -209,7 +198,7 @@ impl Sinks {
 
     fn shown(&mut self, answer: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Step {
         match judge(answer, now) {
-            Judged::Done(_) => self.ended(DONE),
+            Judged::Done => self.ended(DONE),
             Judged::Forbidden if self.has_logged_in => unauthorised("cTrader refuses the manager's token", now),
             Judged::Forbidden => {
                 // It died with an earlier password (O1): once more with a new one.
@@ -232,7 +221,7 @@ impl Exchange for Sinks {
         match (std::mem::replace(&mut self.doing, Doing::Nothing), input) {
             (Doing::Nothing, Input::Start) | (Doing::Noting, Input::Bound(_)) => self.next(now),
             (Doing::Webhook, Input::Answered(answer)) => match judge(answer, now) {
-                Judged::Done(_) => self.ended(DONE),
+                Judged::Done => self.ended(DONE),
                 Judged::Forbidden => self.ended("refused with 401 or 403"),
                 Judged::Refused { status } => self.ended(&format!("refused with {status}")),
                 Judged::Over(outcome) => Step::Finish(outcome),
@@ -246,7 +235,7 @@ impl Exchange for Sinks {
 
 /// What an answer means for a sink.
 enum Judged {
-    Done(bytes::Bytes),
+    Done,
     /// 401 or 403, or a right that is missing.
     Forbidden,
     /// For good: 3xx, which is not followed, and 4xx.
@@ -270,7 +259,7 @@ fn judge(answer: Result<HttpAnswer, CallFailure>, now: EpochMillis) -> Judged {
     // The limiter of cTrader answers with a name; in which envelope is not documented (6.2).
     let names = |name: &str| answer.body.windows(name.len()).any(|part| part == name.as_bytes());
     match status {
-        200..=299 => Judged::Done(answer.body),
+        200..=299 => Judged::Done,
         429 => Judged::Over(Outcome::PutOff { retry_after, reason: "answered 429".to_owned() }),
         400..=499 if names("REQUEST_FREQUENCY_EXCEEDED") => {
             Judged::Over(Outcome::PutOff { retry_after, reason: "REQUEST_FREQUENCY_EXCEEDED".to_owned() })

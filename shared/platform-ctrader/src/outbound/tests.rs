@@ -124,6 +124,18 @@ fn signature_is_the_one_that_other_tools_make() {
 }
 
 #[test]
+fn calls_keep_the_path_of_the_backends_address() {
+    let mut job = job("ribbon");
+    job.account.settings["ctrader_base_url"] = json!("https://ct.example/proxy/");
+    let (calls, _, outcome) = play(&Ctrader::new(), job, &[(200, json!({"webservToken": "9d3f61c4"})), (201, json!({}))]);
+    let expected = [
+        "POST https://ct.example/proxy/v2/webserv/managers/token",
+        "PUT https://ct.example/proxy/cid/oauth2/ctid/inAppControls?token=9d3f61c4",
+    ];
+    assert_eq!((lines(&calls), outcome), (expected.map(str::to_owned).to_vec(), sent()));
+}
+
+#[test]
 fn ribbon_asks_for_a_manager_token_once_per_process() {
     let ctrader = Ctrader::new();
     let token = json!({"webservToken": "9d3f61c4"});
