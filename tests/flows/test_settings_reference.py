@@ -27,6 +27,7 @@ FRONTSTAGE = "shared/platform-frontstage/src/settings.rs"
 WEBSITE = "shared/website/src/settings.rs"
 VCITA = "shared/platform-vcita/src/settings.rs"
 CTRADER = "shared/platform-ctrader/src"
+IADVIZE = "shared/platform-iadvize/src"
 FORMS = "shared/platform-frontstage/src/forms.rs"
 CONFIGURE = "shared/app/src/configure.rs"
 
@@ -37,6 +38,7 @@ FIRST = [
     f"{WEBSITE} SecretsText",
     f"{VCITA} Secrets",
     f"{CTRADER}/secrets.rs Secrets",
+    f"{IADVIZE}/secrets.rs Secrets",
 ]
 
 #: Members that are kept as JSON and read by somebody else -> who reads them; of several, one of them.
@@ -46,6 +48,7 @@ READ_BY = {
         f"{FRONTSTAGE} SettingsText",
         f"{VCITA} Written",
         f"{CTRADER}/settings.rs Raw",
+        f"{IADVIZE}/settings.rs Raw",
     ],
     f"{CTRADER}/settings.rs Raw actions": [f"{CTRADER}/action.rs RawAction"],
     f"{FRONTSTAGE} SettingsText website": [f"{WEBSITE} WebsiteText"],
@@ -59,6 +62,7 @@ READ_BY = {
 BY_HAND = {
     f"{VCITA} Secrets": r'\b(?:field|get)\("(\w+)"\)',
     f"{CTRADER}/secrets.rs Secrets": r'\b(?:field|get)\("(\w+)"\)',
+    f"{IADVIZE}/secrets.rs Secrets": r'\b(?:field|get)\("(\w+)"\)',
     # What is in an action is a notation of its own.
     f"{CTRADER}/action.rs RawAction": r"(?m)^    (?:r#)?(\w+): ",
     # Of the contract's structures, what the server tells is what an operator writes.
@@ -537,7 +541,7 @@ def test_there_is_an_example_of_every_kind_of_account_and_secret() -> None:
     document = DOCUMENT.read_text()
     shown = [(id.split()[1], json.loads(text)) for id, _, text in MARKED.findall(document) if text]
     accounts = [(each["platform"], set(each["settings"])) for name, each in shown if name == "AccountDocument"]
-    assert {platform for platform, _ in accounts} == {"ctrader", "frontstage", "vcita"}
+    assert {platform for platform, _ in accounts} == {"ctrader", "frontstage", "iadvize", "vcita"}
     for member in ("message_gateways", "chat", "website", "desk"):
         assert any(member in settings for _, settings in accounts), member
     assert {id for id in FIRST} <= {id for id, _, text in MARKED.findall(document) if text}

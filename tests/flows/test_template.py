@@ -235,9 +235,9 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     }
     # The web sites are those of FrontStage's gateways.
     owner = logical_id.replace("Website", "Frontstage")
-    own = {platform for platform in ("ctrader", "frontstage", "vcita") if owner.startswith(platform.capitalize())}
+    own = {platform for platform in ("ctrader", "frontstage", "iadvize", "vcita") if owner.startswith(platform.capitalize())}
     others = {
-        "OutboundDeliver": {"ctrader", "frontstage", "vcita"},
+        "OutboundDeliver": {"ctrader", "frontstage", "iadvize", "vcita"},
         "OperatorCtrader": {"ctrader"},
         "OperatorVcita": {"vcita"},
     }
@@ -310,6 +310,8 @@ def test_routes():
         ("CtraderUpload", "/inapp/api/upload/{id}/done"),
         ("CtraderCertificate", "/inapp/api/certificate/{code}"),
         ("CtraderCertificate", "/inapp/verify/{code}"),
+        ("IadvizeHealth", "/iadvize/health"),
+        ("IadvizeOptions", "/iadvize/options/{key}"),
     }
 
 

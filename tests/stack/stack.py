@@ -36,6 +36,8 @@ BRAND, HANDOFF_BRAND = "demo", "demo-handoff"
 """A brand of cTrader with each of the two identities; they are told apart by the origin's host, 127.0.0.1 or localhost."""
 BRAND_USER = 31550462
 MANAGER_LOGIN = 1007
+SITE, WEBSITE = "shop", "ha-4821"
+"""A site of iAdvize, and its `idWebsite`."""
 WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
@@ -346,7 +348,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password")
+        more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password", "iadvize")
         made |= {name: secrets.token_hex(32) for name in more}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -389,6 +391,7 @@ class Stack:
         }
         documents[f"ctrader/{BRAND}"] = {"manager_password": keys["manager_password"], "crm_passwords": [keys["crm_password"]]}
         documents[f"ctrader/{HANDOFF_BRAND}"] = {"manager_password": keys["manager_password"]}
+        documents[f"iadvize/{SITE}"] = {"tokens": [keys["iadvize"]]}
         for account, document in documents.items():
             self.put_secret(account, document)
 
@@ -438,6 +441,7 @@ class Stack:
                     "sso": {"account": f"ctrader/{BRAND}", "origin": self.origin, "user": BRAND_USER},
                     "handoff": {"account": f"ctrader/{HANDOFF_BRAND}", "origin": self.handoff_origin, "user": BRAND_USER},
                 },
+                "iadvize": {"account": f"iadvize/{SITE}", "site": WEBSITE, "secret": keys["iadvize"]},
             },
             "simulators": {
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",

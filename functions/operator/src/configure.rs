@@ -5,6 +5,7 @@ use model::{Account, AccountId, Directory, Platform};
 use outbound_http::TargetPolicy;
 use platform_ctrader::Brand;
 use platform_frontstage::{AccountSettings, Settings};
+use platform_iadvize::Site;
 use ports::DirectoryStore;
 use serde_json::{Value, json};
 use url::Url;
@@ -68,6 +69,7 @@ impl AccountRules for Rules {
                 let webhook = platform_ctrader::check_brand(account).map_err(|e| e.to_string())?;
                 self.check_target("crm_webhook_url", webhook.as_ref())
             }
+            Platform::Iadvize => Site::of(account).map(|_| ()).map_err(|e| e.to_string()),
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
                 self.check_target("api_base", Some(&settings.api_base))
@@ -78,7 +80,8 @@ impl AccountRules for Rules {
     fn check_links(&self, directory: &Directory, account: &Account) -> Result<(), String> {
         chats_frontstage::check_desks(directory, account)?;
         check_templates(directory, account)?;
-        check_screens(directory, account)
+        check_screens(directory, account)?;
+        check_site(directory, account)
     }
 }
 
@@ -99,12 +102,24 @@ impl Rules {
 fn check_screens(directory: &Directory, account: &Account) -> Result<(), String> {
     let chat = match account.id.platform() {
         Platform::Ctrader => platform_ctrader::Brand::of(account).ok().and_then(|brand| brand.chat),
-        Platform::Frontstage | Platform::Vcita => None,
+        Platform::Frontstage | Platform::Iadvize | Platform::Vcita => None,
     };
     for (member, gateway) in chat.iter().flat_map(platform_ctrader::ChatSettings::gateways) {
         chats_frontstage::check_screen(directory, &account.tenant, gateway).map_err(|why| format!("chat: {member}: {why}"))?;
     }
     Ok(())
+}
+
+/// Checks that no two accounts are the same site of iAdvize: its calls name the site and not the account.
+fn check_site(directory: &Directory, account: &Account) -> Result<(), String> {
+    if account.id.platform() != Platform::Iadvize {
+        return Ok(());
+    }
+    let website = |account: &Account| Site::of(account).ok().map(|site| site.website);
+    let own = website(account);
+    let others = directory.accounts.values().filter(|other| other.id.platform() == Platform::Iadvize && other.id != account.id);
+    let same = others.into_iter().any(|other| website(other) == own);
+    if same { Err("website: another account is this site".to_owned()) } else { Ok(()) }
 }
 
 /// What is read by those only who serve it: forms, registers, and a web site.
@@ -144,6 +159,6 @@ fn gateway(account: &Account) -> Option<Settings> {
             AccountSettings::Gateway(settings) => Some(*settings),
             AccountSettings::Desk(_) => None,
         },
-        Platform::Ctrader | Platform::Vcita => None,
+        Platform::Ctrader | Platform::Iadvize | Platform::Vcita => None,
     }
 }

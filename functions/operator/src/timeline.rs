@@ -53,7 +53,7 @@ fn events(directory: &Directory, input: &Input) -> Vec<(AccountId, EventKey)> {
     let mut events = Vec::new();
     for account in directory.accounts.values().filter(|a| input.account.as_ref().is_none_or(|wanted| a.id == *wanted)) {
         let keys = match account.id.platform() {
-            Platform::Ctrader => Vec::new(),
+            Platform::Ctrader | Platform::Iadvize => Vec::new(),
             Platform::Frontstage => platform_frontstage::event_keys(account, &input.id),
             Platform::Vcita => platform_vcita::event_keys(account, &input.id),
         };

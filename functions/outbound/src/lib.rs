@@ -16,6 +16,7 @@ use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use platform_ctrader::Ctrader;
 use platform_frontstage::{Frontstage, FrontstagePolicy};
+use platform_iadvize::Iadvize;
 use platform_vcita::Vcita;
 use ports::{DeliveryStore, DirectoryStore, Offers, OutboundStore};
 use serde::Deserialize;
@@ -33,6 +34,7 @@ struct Named {
 pub struct Platforms {
     ctrader: Ctrader,
     frontstage: Frontstage,
+    iadvize: Iadvize,
     vcita: Vcita,
 }
 
@@ -45,7 +47,7 @@ impl Platforms {
             retry_delays: config.retry_delays.clone(),
             max_attempts: config.max_attempts,
         };
-        Self { ctrader: Ctrader::new(), frontstage: Frontstage::new(policy), vcita: Vcita::new() }
+        Self { ctrader: Ctrader::new(), frontstage: Frontstage::new(policy), iadvize: Iadvize, vcita: Vcita::new() }
     }
 }
 
@@ -54,6 +56,7 @@ impl TermsRegistry for Platforms {
         match platform {
             Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
+            Platform::Iadvize => &self.iadvize,
             Platform::Vcita => &self.vcita,
         }
     }
@@ -64,6 +67,7 @@ impl Registry for Platforms {
         match platform {
             Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
+            Platform::Iadvize => &self.iadvize,
             Platform::Vcita => &self.vcita,
         }
     }

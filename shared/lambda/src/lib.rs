@@ -17,6 +17,7 @@ mod system;
 pub use batch::{BatchCtx, BatchHandler, RecordFailure, run_batch, serve_batch, task};
 pub use config::{Config, ConfigError};
 pub use edge::{Error, HttpHandler, InvokeHandler, answer, block_on, serve_http, serve_invoke};
+pub use logs::start_logs;
 pub use metrics::{Metric, Metrics};
 pub use roster::{ReadPlan, Roster, RosterPlans, Snapshot};
 pub use services::Services;

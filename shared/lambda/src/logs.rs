@@ -13,12 +13,17 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::SystemClock;
+use crate::{Config, SystemClock};
 
 /// Starts logging to standard output at `level`. A second start is ignored.
 pub(crate) fn start(level: &str) {
     let level = LevelFilter::from_str(level).unwrap_or(LevelFilter::INFO);
     let _already_started = tracing::subscriber::set_global_default(Lines { level });
+}
+
+/// Starts logging for a function that connects to nothing: others log from the moment they connect.
+pub fn start_logs(config: &Config) {
+    start(&config.log_level);
 }
 
 /// Writes events, and takes no interest in spans.

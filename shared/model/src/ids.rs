@@ -39,13 +39,15 @@ pub enum Platform {
     Ctrader,
     /// FrontStage: we are the server its connectors talk to.
     Frontstage,
+    /// iAdvize: we are the connector app behind its plugins.
+    Iadvize,
     /// vcita: we are the Main App of a communication app.
     Vcita,
 }
 
 impl Platform {
     /// Every platform, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::Ctrader, Self::Frontstage, Self::Vcita];
+    pub const ALL: [Self; 4] = [Self::Ctrader, Self::Frontstage, Self::Iadvize, Self::Vcita];
 
     /// The word used in paths, keys, metrics and logs.
     #[must_use]
@@ -53,6 +55,7 @@ impl Platform {
         match self {
             Self::Ctrader => "ctrader",
             Self::Frontstage => "frontstage",
+            Self::Iadvize => "iadvize",
             Self::Vcita => "vcita",
         }
     }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
 use model::{
     Account, AccountId, Author, Content, Conversation, ConversationId, Delivery, DeliveryContent, DeliveryKey, DeliveryState,
     Directory, EpochMillis, EventKey, LaneKey, LaneKind, Memo, Message, MessageDetails, MessageId, Route, RouteWhen, StoryEntry,
@@ -9,6 +12,7 @@ use model::{
 };
 use ports::{Acceptance, NewDelivery};
 use serde_json::json;
+use wire::RawRequest;
 
 /// The time at which sample values are: 2026-01-01T00:00:00Z.
 pub const NOW: EpochMillis = EpochMillis::new(1_767_225_600_000);
@@ -149,4 +153,25 @@ pub const fn sending(attempt: u32, started_at: EpochMillis, deadline: EpochMilli
 #[must_use]
 pub const fn story_entry(at: EpochMillis, event: StoryEvent) -> StoryEntry {
     StoryEntry { at, event, next_at: None, detail: None, said_at: None }
+}
+
+/// A request without a body, as whoever asks for something sends it. `query` is undecoded.
+#[must_use]
+pub fn get(path: &str, query: &str) -> RawRequest {
+    RawRequest {
+        method: Method::GET,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        request_id: "r-1".to_owned(),
+        source_ip: Some("203.0.113.7".to_owned()),
+    }
+}
+
+/// A request with a JSON body.
+#[must_use]
+pub fn post(path: &str, body: &str) -> RawRequest {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    RawRequest { method: Method::POST, headers, body: Bytes::copy_from_slice(body.as_bytes()), ..get(path, "") }
 }

@@ -1,0 +1,104 @@
+//! Who calls, and about which site.
+
+use std::net::IpAddr;
+
+use http::Method;
+use lambda::{Metric, Snapshot};
+use model::{Account, Platform};
+use platform_iadvize::{Query, Secrets, Site, Website};
+use wire::{RawRequest, Verified};
+
+use crate::{Ctx, Problem};
+
+/// The longest body (section 3.3).
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The methods of a route that only reads.
+pub(crate) const READING: Methods = Methods(&[Method::GET, Method::HEAD], "GET, HEAD");
+
+/// The methods of a route, and how `Allow` lists them.
+#[derive(Clone, Copy)]
+pub struct Methods(pub &'static [Method], pub &'static str);
+
+/// A site with its settings and secrets.
+#[derive(Clone)]
+pub struct Found {
+    /// The account.
+    pub account: Account,
+    /// Its settings.
+    pub site: Site,
+    /// Its secrets.
+    pub secrets: Secrets,
+}
+
+/// A call that was signed with a token of these sites.
+pub struct Call {
+    request: Verified<RawRequest>,
+    sites: Vec<Found>,
+}
+
+/// Proves who signed a request. Before anything in it is looked at but its method, length and signature.
+///
+/// # Errors
+/// [`Problem`]: another method, a signature of nobody's, a body over 1 MiB, or accounts that cannot be read.
+pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<Call, Problem> {
+    if !methods.0.contains(&request.method) {
+        return Err(Problem::Method(methods.1));
+    }
+    if request.body.len() > MAX_BODY {
+        return Err(Problem::TooLarge(MAX_BODY));
+    }
+    let signed = |snapshot: &Snapshot| platform_iadvize::verify(request.clone(), known(snapshot));
+    let snapshot = ctx.roster.satisfying(&|snapshot| signed(snapshot).is_some()).await?;
+    let Some((verified, sites)) = signed(&snapshot) else {
+        ctx.count(Metric::AuthFailures);
+        return Err(Problem::Unauthorized);
+    };
+    Ok(Call { request: verified, sites })
+}
+
+/// All sites. What cannot be read of one was refused when it was configured; it is as if it were not there.
+fn known(snapshot: &Snapshot) -> impl Iterator<Item = (Found, Secrets)> {
+    let accounts = snapshot.directory.accounts.values().filter(|account| account.id.platform() == Platform::Iadvize);
+    accounts.filter_map(|account| {
+        let (account, secrets) = snapshot.account(&account.id)?;
+        let (site, secrets) = (Site::of(account).ok()?, Secrets::from_value(secrets).ok()?);
+        Some((Found { account: account.clone(), site, secrets: secrets.clone() }, secrets))
+    })
+}
+
+impl Call {
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &RawRequest {
+        self.request.get()
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub fn query(&self) -> Query {
+        Query::of(&self.request)
+    }
+
+    /// The site that an `idWebsite` names, of those whose token it was signed with; without one the only site there is.
+    ///
+    /// # Errors
+    /// [`Problem::NotFound`] for a site that is not one of these, [`Problem::Invalid`] if it is not said which of several,
+    /// [`Problem::Forbidden`] if its calls must not come from there.
+    pub fn site(&self, website: Option<&str>) -> Result<&Found, Problem> {
+        let found = match website {
+            Some(text) => {
+                let named = Website::parse(text);
+                let fits = |found: &&Found| named == Some(found.site.website);
+                self.sites.iter().find(fits).ok_or(Problem::NotFound("there is no such site"))?
+            }
+            None => match self.sites.as_slice() {
+                [only] => only,
+                _ => return Err(Problem::invalid("idWebsite", "is missing")),
+            },
+        };
+        let source = self.request().source_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+        let may_call = |sources: &wire::client_address::AddressList| source.is_some_and(|ip| sources.contains(ip));
+        if found.site.sources.as_ref().is_none_or(may_call) { Ok(found) } else { Err(Problem::Forbidden) }
+    }
+}

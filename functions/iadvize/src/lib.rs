@@ -1,0 +1,48 @@
+//! iAdvize: what its plugins, its bot and its webhooks call.
+//!
+//! A call is believed when it is signed with a token of a site's connector, and is about the site that it names. To add a
+//! route, add its file, its binary and its events.
+
+mod call;
+pub mod health;
+pub mod options;
+mod problem;
+
+use std::sync::Arc;
+
+use lambda::{Config, Metric, Metrics, Roster, Services, SystemClock};
+use model::Platform;
+use ports::Clock;
+
+pub use call::{Call, Found, verify};
+pub use problem::{Problem, render};
+
+/// What every signed route needs.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Sites and their secrets.
+    pub roster: Arc<Roster>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Name of the function, for metrics.
+    pub function: String,
+}
+
+impl Ctx {
+    /// Counts one of something.
+    fn count(&self, metric: Metric) {
+        let mut metrics = Metrics::default();
+        metrics.count(Some(Platform::Iadvize), metric, 1);
+        metrics.emit(&self.function, self.clock.now());
+    }
+}
+
+/// Connects, during INIT.
+pub async fn connect(config: &Config) -> Ctx {
+    connected(config).await.0
+}
+
+async fn connected(config: &Config) -> (Ctx, Services) {
+    let (services, roster) = Services::connect_reading(config, &[Platform::Iadvize]).await;
+    (Ctx { roster, clock: Arc::new(SystemClock), function: config.function.clone() }, services)
+}

@@ -1,0 +1,52 @@
+//! Every event of `events/iadvize-*`, as the functions receive it.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use iadvize_functions::{health, options, render};
+use lambda::HttpHandler;
+use serde_json::{Value, json};
+use testkit::events;
+
+use crate::world::World;
+
+/// A case, its status, and the code of an error.
+type Case = (&'static str, u64, &'static str);
+
+/// The cases of each function.
+const CASES: [(&str, &[Case]); 2] = [
+    ("iadvize-health", &[("ok", 200, ""), ("wrong_method", 405, "method_not_allowed")]),
+    (
+        "iadvize-options",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_key", 404, "not_found"),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn every_event_is_answered_as_its_name_says() {
+    for (function, cases) in CASES {
+        let names: Vec<_> = cases.iter().map(|(case, ..)| *case).collect();
+        assert_eq!(events::cases(function), names, "{function}");
+        for (case, status, code) in cases {
+            let world = World::with(&json!({"options": {"tax": [{"label": "Prix TTC", "value": "with_tax"}]}}));
+            let ctx = world.ctx;
+            let handler: Arc<HttpHandler> = match function {
+                "iadvize-health" => Arc::new(|request| health::handle(request).boxed()),
+                _ => Arc::new(move |request| options::handle(ctx.clone(), request).boxed()),
+            };
+            let answer = lambda::answer(&*handler, render, events::event(function, case), "i1").await;
+            let answer = serde_json::to_value(answer).unwrap();
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or("null")).unwrap_or_default();
+            let said = body["error"]["code"].as_str().unwrap_or_default();
+            assert_eq!((answer["statusCode"].as_u64(), said), (Some(*status), *code), "{function}/{case}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The functions as iAdvize sees them, over ports in memory and the complete events of `events/iadvize-*`.
+
+#![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
+
+mod events;
+mod signed;
+mod world;

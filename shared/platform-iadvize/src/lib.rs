@@ -1,0 +1,23 @@
+//! iAdvize: Deskbridge as the connector app behind its plugins, its bot and its webhooks.
+//!
+//! Everything that is specific to iAdvize is here: what an operator configures for a site, who may call us, what is asked and
+//! what is answered. The crate makes no call and reads no clock. It must not know AWS, other platforms or how anything is
+//! stored.
+//!
+//! Section numbers in comments are those of the iAdvize contract.
+
+mod ids;
+mod language;
+mod outbound;
+mod query;
+mod secrets;
+mod settings;
+mod signature;
+
+pub use ids::{DeskPlatform, OperatorId, Website};
+pub use language::language;
+pub use outbound::Iadvize;
+pub use query::Query;
+pub use secrets::Secrets;
+pub use settings::{Choice, ConfigProblem, Site};
+pub use signature::verify;
