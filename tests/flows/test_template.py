@@ -237,6 +237,7 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     owner = logical_id.replace("Website", "Frontstage")
     own = {platform for platform in ("ctrader", "frontstage", "iadvize", "vcita") if owner.startswith(platform.capitalize())}
     others = {
+        "IadvizeHealth": set(),
         "OutboundDeliver": {"ctrader", "frontstage", "iadvize", "vcita"},
         "OperatorCtrader": {"ctrader"},
         "OperatorVcita": {"vcita"},
