@@ -7,12 +7,10 @@ use std::time::Duration;
 use http::StatusCode;
 use lambda::Metric;
 use model::{AccountId, EpochMillis};
-use platform_ctrader::{
-    Attempt, Backend, Handoff, Secret, Secrets, Vouched, ask_manager_token, attempt, hashed, manager_token, redeem,
-};
+use platform_ctrader::{Attempt, Backend, Handoff, Secrets, Vouched, ask_manager_token, attempt, hashed, manager_token, redeem};
 use ports::{RecordChange, RecordKey, Sender};
 use tokio::sync::Mutex;
-use wire::CallFailure;
+use wire::{CallFailure, Secret};
 
 use crate::{Code, Ctx, Found};
 

@@ -10,12 +10,12 @@ use http::{HeaderValue, Method, StatusCode};
 use lambda::Snapshot;
 use model::{Account, AccountId, Directory, EpochMillis, InstallPhase, Installed, Platform, RemoteStatus};
 use platform_vcita::{
-    Credentials, Seals, Secret, Secrets, Settings, Tokens, Told, Visit, app_key, authorization_url, business_of, create_channel,
+    Credentials, Seals, Secrets, Settings, Tokens, Told, Visit, app_key, authorization_url, business_of, create_channel,
     created_channel, delete_channel, exchange_code, grant_name, granted, granted_business, revoke, who_is_it,
 };
 use ports::{Consent, ConsentEnd, Grant, Grants, PortError, Saved, Sender};
 use wire::signature::sha256_hex;
-use wire::{HttpCall, RawRequest, Reply};
+use wire::{HttpCall, RawRequest, Reply, Secret};
 
 use crate::page::{Page, closed, later};
 use crate::{ChannelStore, Ctx};
