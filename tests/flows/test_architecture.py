@@ -42,8 +42,8 @@ FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
 #: whether its settings are right.
 LINK_ALL_PLATFORMS = {"outbound", "operator"}
 
-#: The functions that call platforms beside those that deliver to each.
-CALL_THEIR_PLATFORM = {"ctrader", "frontstage", "vcita"}
+#: The functions that call platforms, or their tenants' own systems, beside those that deliver to each.
+CALL_THEIR_PLATFORM = {"ctrader", "frontstage", "iadvize", "vcita"}
 
 #: The functions that hand files to and from browsers.
 KEEP_FILES = {"ctrader"}

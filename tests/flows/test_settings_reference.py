@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,8 @@ class Member:
     is_required: bool = False
     #: The function that gives the default, if one is named.
     default: str | None = None
+    #: Whether other variants of the enum do without it.
+    is_of_variant: bool = False
 
 
 @dataclass
@@ -168,6 +170,8 @@ def renamed(name: str, rule: str | None, is_variant: bool) -> str:
             return name
         case "lowercase":
             return "".join(words)
+        case "UPPERCASE":
+            return "".join(words).upper()
         case "snake_case":
             return "_".join(words)
         case "PascalCase":
@@ -223,7 +227,9 @@ def fill(of: Type, kind: str, is_tuple: bool, words: dict[str, str | None], body
             inner = block(rest, 0) if rest[:1] in {"(", "{"} else ""
             if rest.startswith("{") and {"tag", "untagged"} & set(words):
                 known = {member.name for member in of.members}
-                of.members += [m for m in members(inner, None, False) if m.name not in known]
+                # Whether it is there depends on the variant.
+                own_members = [replace(m, is_of_variant=True) for m in members(inner, None, False)]
+                of.members += [m for m in own_members if m.name not in known]
             elif {"tag", "untagged"} & set(words):
                 of.instead += [inner] if inner else []
             elif inner:
@@ -335,6 +341,9 @@ class Code:
         outer = re.match(r"\w+", type)
         if type == "bool":
             return {"boolean"}
+        if type == "Words":
+            # One text, or one for each language.
+            return {"string", "object"}
         if re.fullmatch(NUMBERS, type):
             return {"integer"}
         if outer and outer[0] in LISTS:
@@ -467,6 +476,8 @@ def misfits(code: Code, file: str, type_: str, value: Any, at: str) -> Iterator[
     allowed, is_type = code.json_type(file, type_), JSON_TYPES.get(type(value), "number")
     if is_type not in allowed:
         yield f"{at} is {is_type}, not {' or '.join(sorted(allowed))}"
+    elif type_ == "Words":
+        return
     elif match := re.fullmatch(r"(?:Vec|BTreeSet)<(.*)>", type_):
         for index, each in enumerate(value):
             yield from misfits(code, file, match[1], each, f"{at}[{index}]")
@@ -489,7 +500,7 @@ def object_misfits(code: Code, of: Type, value: Any, at: str) -> Iterator[str]:
         return
     by_name = {name: member for member in of.members for name in (member.name, *member.aliases)}
     yield from (f"{at}: no member `{name}` in {of.name}" for name in value if name not in by_name)
-    missing = (each.name for each in of.members if each.is_required and each.name not in value)
+    missing = (each.name for each in of.members if each.is_required and each.name not in value and not each.is_of_variant)
     yield from (f"{at}: `{name}` of {of.name} is missing" for name in missing)
     for name, inner in value.items():
         member = by_name.get(name)

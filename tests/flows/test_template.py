@@ -313,6 +313,10 @@ def test_routes():
         ("CtraderCertificate", "/inapp/verify/{code}"),
         ("IadvizeHealth", "/iadvize/health"),
         ("IadvizeOptions", "/iadvize/options/{key}"),
+        ("IadvizeCustomer", "/iadvize/customer"),
+        ("IadvizeCustomerAction", "/iadvize/customer/action"),
+        ("IadvizeClosingForm", "/iadvize/closing-form"),
+        ("IadvizeWebhook", "/iadvize/webhook"),
     }
 
 

@@ -1,10 +1,11 @@
 //! Who calls, and about which site.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::Method;
 use lambda::{Metric, Snapshot};
-use model::{Account, Platform};
+use model::{Account, Directory, Platform};
 use platform_iadvize::{Query, Secrets, Site, Website};
 use wire::{RawRequest, Verified};
 
@@ -35,6 +36,7 @@ pub struct Found {
 pub struct Call {
     request: Verified<RawRequest>,
     sites: Vec<Found>,
+    snapshot: Arc<Snapshot>,
 }
 
 /// Proves who signed a request. Before anything in it is looked at but its method, length and signature.
@@ -54,7 +56,7 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
         ctx.count(Metric::AuthFailures);
         return Err(Problem::Unauthorized);
     };
-    Ok(Call { request: verified, sites })
+    Ok(Call { request: verified, sites, snapshot })
 }
 
 /// All sites. What cannot be read of one was refused when it was configured; it is as if it were not there.
@@ -80,6 +82,21 @@ impl Call {
         Query::of(&self.request)
     }
 
+    /// Tenants and accounts.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.snapshot.directory
+    }
+
+    /// The first of the sites whose token it was signed with: for what is about none of them in particular.
+    ///
+    /// # Errors
+    /// As [`Self::site`].
+    pub fn first_site(&self) -> Result<&Found, Problem> {
+        let first = self.sites.first().ok_or(Problem::Unauthorized)?;
+        self.check_source(first)
+    }
+
     /// The site that an `idWebsite` names, of those whose token it was signed with; without one the only site there is.
     ///
     /// # Errors
@@ -97,6 +114,10 @@ impl Call {
                 _ => return Err(Problem::invalid("idWebsite", "is missing")),
             },
         };
+        self.check_source(found)
+    }
+
+    fn check_source<'a>(&self, found: &'a Found) -> Result<&'a Found, Problem> {
         let source = self.request().source_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
         let may_call = |sources: &wire::client_address::AddressList| source.is_some_and(|ip| sources.contains(ip));
         if found.site.sources.as_ref().is_none_or(may_call) { Ok(found) } else { Err(Problem::Forbidden) }

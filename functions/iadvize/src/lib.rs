@@ -4,14 +4,20 @@
 //! route, add its file, its binary and its events.
 
 mod call;
+pub mod closing_form;
+pub mod customer;
+pub mod customer_action;
 pub mod health;
 pub mod options;
 mod problem;
+mod visitors;
+pub mod webhook;
 
 use std::sync::Arc;
 
-use lambda::{Config, Metric, Metrics, Roster, Services, SystemClock};
+use lambda::{Config, Metric, Metrics, Roster, Services, SystemClock, SystemSleeper};
 use model::Platform;
+use outbound_http::{HttpSender, TargetPolicy};
 use ports::Clock;
 
 pub use call::{Call, Found, verify};
@@ -40,6 +46,31 @@ impl Ctx {
 /// Connects, during INIT.
 pub async fn connect(config: &Config) -> Ctx {
     connected(config).await.0
+}
+
+/// Connects what the card needs, during INIT.
+pub async fn connect_customer(config: &Config) -> customer::CustomerCtx {
+    let (base, services) = connected(config).await;
+    customer::CustomerCtx { base, records: services.records(), people: services.people(), kept: config.retention }
+}
+
+/// Connects what the card's actions need, during INIT.
+pub async fn connect_action(config: &Config) -> customer_action::ActionCtx {
+    let (base, services) = connected(config).await;
+    let targets = TargetPolicy::new(config.allow_loopback_targets);
+    customer_action::ActionCtx {
+        base,
+        records: services.records(),
+        sender: Arc::new(HttpSender::new(targets)),
+        sleeper: Arc::new(SystemSleeper),
+        kept: config.retention,
+    }
+}
+
+/// Connects what webhooks need, during INIT.
+pub async fn connect_webhook(config: &Config) -> webhook::WebhookCtx {
+    let (base, services) = connected(config).await;
+    webhook::WebhookCtx { base, records: services.records(), kept: config.retention }
 }
 
 async fn connected(config: &Config) -> (Ctx, Services) {

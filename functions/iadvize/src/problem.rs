@@ -21,6 +21,8 @@ pub enum Problem {
     NotFound(&'static str),
     /// A method that the route does not serve: those that it does.
     Method(&'static str),
+    /// A body of another kind than JSON.
+    MediaType,
     /// Longer than this many bytes.
     TooLarge(usize),
     /// The cause goes to the log.
@@ -45,6 +47,7 @@ impl Problem {
                 let reply = told(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method", None);
                 reply.with_header(ALLOW, HeaderValue::from_static(allowed))
             }
+            Self::MediaType => told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body is not JSON", None),
             Self::TooLarge(limit) => {
                 told(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &format!("the body exceeds {limit} bytes"), None)
             }

@@ -69,7 +69,10 @@ impl AccountRules for Rules {
                 let webhook = platform_ctrader::check_brand(account).map_err(|e| e.to_string())?;
                 self.check_target("crm_webhook_url", webhook.as_ref())
             }
-            Platform::Iadvize => Site::of(account).map(|_| ()).map_err(|e| e.to_string()),
+            Platform::Iadvize => {
+                let site = Site::of(account).map_err(|e| e.to_string())?;
+                site.customer.webhooks().try_for_each(|url| self.check_target("customer: url", Some(&url)))
+            }
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
                 self.check_target("api_base", Some(&settings.api_base))

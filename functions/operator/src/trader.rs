@@ -39,6 +39,6 @@ impl<'a> Trader<'a> {
 
     /// The thread of their chats.
     pub(crate) fn thread(&self) -> String {
-        self.person.thread(&self.account.salt)
+        app::thread_of_user(self.account, &self.person.to_string())
     }
 }

@@ -8,7 +8,7 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, Erasure, Grants, Paces, PushQueue, PushStates, Records, Results};
+use ports::{Askers, Clock as _, Erasure, Grants, Paces, People, PushQueue, PushStates, Records, Results};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
 use store_dynamodb::{DynamoChats, DynamoPaces, DynamoStore};
@@ -94,6 +94,12 @@ impl Services {
     #[must_use]
     pub fn records(&self) -> Arc<dyn Records> {
         self.store.clone()
+    }
+
+    /// What people have said, for whoever has no part in it.
+    #[must_use]
+    pub fn people(&self) -> Arc<dyn People> {
+        Arc::new(DynamoChats::beside(&self.store))
     }
 
     /// The queue of what is to be pushed.

@@ -23,7 +23,6 @@ mod secrets;
 mod settings;
 mod sink;
 mod upload;
-mod words;
 
 pub use action::{ActionType, Answers, FormStep, Kind, Redeemed, Status, action_of, check_actions, check_brand, has_idle_ribbon};
 pub use answer::ActionResult;
@@ -39,5 +38,5 @@ pub use schema::{Broken, Schema};
 pub use secrets::Secrets;
 pub use settings::{Brand, ConfigProblem};
 pub use sink::{Ribbon, SinkRule};
+pub use text::Words;
 pub use upload::{FileKind, LOOKED_AT, MAX_FILES, Scan, Uploads, file_name};
-pub use words::Words;

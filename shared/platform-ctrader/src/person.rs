@@ -34,12 +34,6 @@ impl Person {
     pub fn group(self, salt: &str) -> String {
         hashed(&format!("{salt}/user/{}", self.0))
     }
-
-    /// The thread of this person's chats: the same whenever they come back, and nothing that the group would tell.
-    #[must_use]
-    pub fn thread(self, salt: &str) -> String {
-        hashed(&format!("{salt}/chat/{}", self.0))
-    }
 }
 
 impl fmt::Display for Person {

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use text::in_lang;
 
 use crate::Words;
-use crate::words::in_lang;
 
 /// A channel for results, as an action names it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -6,6 +6,8 @@
 //!
 //! Section numbers in comments are those of the iAdvize contract.
 
+mod closing_form;
+mod customer;
 mod ids;
 mod language;
 mod outbound;
@@ -13,7 +15,10 @@ mod query;
 mod secrets;
 mod settings;
 mod signature;
+mod webhook;
 
+pub use closing_form::{ClosingField, ClosingInput, FieldType, closing_form};
+pub use customer::{CardAction, CardLine, Case, Customer, Does, MAX_CONVERSATIONS, Seen, Visitor, card};
 pub use ids::{DeskPlatform, OperatorId, Website};
 pub use language::language;
 pub use outbound::Iadvize;
@@ -21,3 +26,4 @@ pub use query::Query;
 pub use secrets::Secrets;
 pub use settings::{Choice, ConfigProblem, Site};
 pub use signature::verify;
+pub use webhook::{BadEvent, Event};

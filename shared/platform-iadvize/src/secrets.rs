@@ -12,10 +12,11 @@ const MIN_TOKEN: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets {
     tokens: Vec<Secret>,
+    webhook: Option<Secret>,
 }
 
 impl Secrets {
-    /// Reads `{"tokens": [current, previous?]}`.
+    /// Reads `{"tokens": [current, previous?], "webhook_secret"?}`.
     ///
     /// # Errors
     /// [`ConfigProblem`] naming what is wrong, without its value. Without a token nothing is ever believed (section 4.2, rule 8).
@@ -28,7 +29,12 @@ impl Secrets {
             Some(text) if (MIN_TOKEN..=1024).contains(&text.len()) => Ok(Secret::from(text)),
             _ => Err(problem(format!("each of tokens must have {MIN_TOKEN} to 1024 characters"))),
         };
-        Ok(Self { tokens: listed.iter().map(token).collect::<Result<_, _>>()? })
+        let webhook = match value.get("webhook_secret") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if !text.is_empty() && text.len() <= 1024 => Some(Secret::from(text.as_str())),
+            Some(_) => return Err(problem("secret webhook_secret must be a text that is not empty")),
+        };
+        Ok(Self { tokens: listed.iter().map(token).collect::<Result<_, _>>()?, webhook })
     }
 
     /// The tokens that iAdvize may sign with: that of today, and the one before while it is changed. They are keys as text: what
@@ -36,6 +42,12 @@ impl Secrets {
     #[must_use]
     pub fn tokens(&self) -> &[Secret] {
         &self.tokens
+    }
+
+    /// What calls of the tenant's own system are signed with.
+    #[must_use]
+    pub const fn webhook(&self) -> Option<&Secret> {
+        self.webhook.as_ref()
     }
 }
 

@@ -6,7 +6,7 @@ use model::Account;
 use serde::{Deserialize, Serialize};
 use wire::client_address::AddressList;
 
-use crate::Website;
+use crate::{ClosingField, Customer, Website, closing_form, customer};
 
 /// The configuration cannot be used. The text names the field and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,10 @@ struct Raw {
     inbound_cidrs: Option<Vec<String>>,
     #[serde(default)]
     options: BTreeMap<String, Vec<Choice>>,
+    #[serde(default)]
+    closing_form: Vec<ClosingField>,
+    #[serde(default)]
+    customer: Customer,
 }
 
 fn default_lang() -> String {
@@ -61,6 +65,10 @@ pub struct Site {
     pub sources: Option<AddressList>,
     /// Choices of installation parameters of the kind `selectpicker`, by key; none of the lists is empty.
     pub options: BTreeMap<String, Vec<Choice>>,
+    /// The form that agents fill in at the end.
+    pub closing_form: Vec<ClosingField>,
+    /// What agents see of a customer, and can do.
+    pub customer: Customer,
 }
 
 impl Site {
@@ -89,8 +97,25 @@ impl Site {
                 return Err(problem(format!("options: {key} has a choice without a label")));
             }
         }
+        closing_form::check(&raw.closing_form)?;
+        customer::check(&raw.customer)?;
         let sources = raw.inbound_cidrs.as_deref().map(sources).transpose()?;
-        Ok(Self { website, default_lang: raw.default_lang, sources, options: raw.options })
+        Ok(Self {
+            website,
+            default_lang: raw.default_lang,
+            sources,
+            options: raw.options,
+            closing_form: raw.closing_form,
+            customer: raw.customer,
+        })
+    }
+}
+
+impl Site {
+    /// The language in which somebody is told something who wishes this one: `fr`, `fr_FR` or `fr-FR`.
+    #[must_use]
+    pub fn language(&self, wished: Option<&str>) -> String {
+        wished.and_then(crate::language).unwrap_or_else(|| self.default_lang.clone())
     }
 }
 

@@ -522,12 +522,12 @@ impl PushStates for DynamoChats {
     }
 }
 
-fn record_of(item: Item) -> Result<ChatRecord, PortError> {
+pub(crate) fn record_of(item: Item) -> Result<ChatRecord, PortError> {
     from_item::<ChatItem>(item)?.try_into()
 }
 
 /// Whether this stands in place of the chat of a thread that was bound.
-fn is_lead(item: &Item) -> bool {
+pub(crate) fn is_lead(item: &Item) -> bool {
     items::entity_type(item) == Some(LeadItem::TYPE)
 }
 

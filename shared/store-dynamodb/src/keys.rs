@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | conversation | `CONV#{conversation}` | `META` | batch read, put on its `last_seq` |
 //! | message | `CONV#{conversation}` | `MSG#{seq}` | batch read |
+//! | what was said in a conversation | `CONV#{conversation}` | `MSG#...` | query |
 //! | the rest of a long message | `CONV#{conversation}` | `MSG#{seq}#PART#{n}` | batch read |
 //! | delivery | `CONV#{conversation}` | `DLV#{account}#{entry}` | batch read, update on its `rev` |
 //! | lane of a recipient | `CONV#{conversation}` | `LANE#{account}#{kind}` | batch read, get, update on its content |
@@ -358,6 +359,11 @@ impl Range {
     pub(crate) fn records(account: &AccountId, group: &str, kind: &'static str) -> Self {
         // `$` follows `#`, and no kind ends in it.
         Self { pk: records(account, group), first: format!("{kind}{SEPARATOR}"), last: format!("{kind}$") }
+    }
+
+    /// Messages of a conversation, and the parts of long ones.
+    pub(crate) fn messages(conversation: ConversationId) -> Self {
+        Self::all("MSG", partition(conversation))
     }
 
     /// Sentences of a chat by their counters.

@@ -2,7 +2,7 @@
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
 //! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`],
-//! [`ports::Paces`], [`ports::Records`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! [`ports::Paces`], [`ports::People`], [`ports::Records`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
 //! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
 //! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
 //! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
@@ -54,6 +54,8 @@
 //! | `claim`, `keep`, `postpone_push` | 1 update |
 //! | `result`, `asker` | 1 batch read |
 //! | `askers` | 1 query per megabyte |
+//! | `outlines` | 1 batch read per fifty conversations; 1 more if a thread was bound |
+//! | `said` | 1 batch read, 2 from a thread that was bound, and 1 query per megabyte |
 //! | `keep_asker` | 1 update |
 //! | `offer` | 1 update and 1 transaction; 1 transaction more when the delivery has gone on |
 //! | `hand_out` | 1 transaction |
@@ -88,6 +90,7 @@ mod kept;
 mod keys;
 mod offers;
 mod paces;
+mod people;
 mod records;
 mod results;
 mod store;

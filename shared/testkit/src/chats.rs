@@ -11,10 +11,10 @@ use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace
 use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask, TypingTask};
 use ports::{
     AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock,
-    Erased, Erasing, Erasure, Guard, GuardRefusal, HandOut, HandOuts, HandedOut, Identity, ListedResult, Offer, Offers,
-    PersonFound, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange, ResultList,
-    ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey, StreamPage,
-    StreamRead, Transition,
+    Erased, Erasing, Erasure, Guard, GuardRefusal, HandOut, HandOuts, HandedOut, Identity, Line, ListedResult, Offer, Offers,
+    Outline, People, PersonFound, PortError, PushClaim, PushLease, PushNext, PushQueue, PushState, PushStates, ResultChange,
+    ResultList, ResultPage, ResultPlace, Results, SaidBefore, Saved, StoredResult, StreamEntry, StreamHead, StreamKey,
+    StreamPage, StreamRead, Transition,
 };
 
 use crate::guards::Guards;
@@ -435,6 +435,40 @@ impl HandOuts for InMemoryChats {
                 entry.expect("what is handed out is offered").handed_at = Some(hand_out.story.at);
             }
             outcome
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl People for InMemoryChats {
+    async fn outlines(&self, conversations: &[ConversationId]) -> Result<Vec<Outline>, PortError> {
+        self.look("outlines", |data| {
+            let outline = |id: &ConversationId| match data.chats.get(data.bound.get(id).unwrap_or(id)) {
+                Some(record) => Some(Outline::of_chat(record.clone())),
+                None => self.messages.peek(*id).conversation.map(Outline::of_messages),
+            };
+            let mut found: Vec<_> = conversations.iter().filter_map(outline).collect();
+            found.sort_by_key(|outline| std::cmp::Reverse(outline.last_at));
+            found
+        })
+        .await
+    }
+
+    async fn said(&self, conversation: ConversationId, limit: usize) -> Result<Vec<Line>, PortError> {
+        self.look("said", |data| {
+            let chat = data.chats.get(data.bound.get(&conversation).unwrap_or(&conversation));
+            let mut lines: Vec<_> = match chat {
+                Some(record) => {
+                    let mut stored = data.sentences.get(&record.chat.id).cloned().unwrap_or_default();
+                    stored.retain(|sentence| sentence.counter > 0);
+                    stored.sort_by_key(|sentence| sentence.counter);
+                    stored.into_iter().filter_map(Line::of_sentence).collect()
+                }
+                None => self.messages.peek(conversation).messages.into_iter().map(Line::of_message).collect(),
+            };
+            lines.drain(..lines.len().saturating_sub(limit));
+            lines
         })
         .await
     }
@@ -921,6 +955,14 @@ mod tests {
         let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let parts = crate::erasure_contract::Parts { chats: chats.clone(), store, erasure: chats };
         crate::erasure_contract::run(&parts).await;
+    }
+
+    #[tokio::test]
+    async fn contract_of_people_is_met() {
+        let store = Arc::new(InMemoryStore::new());
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let parts = crate::people_contract::Parts { chats: chats.clone(), store, people: chats };
+        crate::people_contract::run(&parts).await;
     }
 
     #[tokio::test]

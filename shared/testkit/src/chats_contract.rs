@@ -112,7 +112,7 @@ pub async fn run_beside(chats: Arc<dyn Chats>, store: Arc<dyn Store>) {
 pub(crate) struct Case {
     pub(crate) chats: Arc<dyn Chats>,
     pub(crate) now: EpochMillis,
-    tenant: TenantId,
+    pub(crate) tenant: TenantId,
     pub(crate) gateway: AccountId,
     pub(crate) desk: AccountId,
     pub(crate) id: ConversationId,

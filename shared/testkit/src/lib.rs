@@ -23,6 +23,7 @@ pub mod installs_contract;
 pub mod offers_contract;
 mod paces;
 pub mod paces_contract;
+pub mod people_contract;
 pub mod pushes_contract;
 mod queue;
 mod records;

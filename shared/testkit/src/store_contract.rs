@@ -109,7 +109,7 @@ pub(crate) fn fresh() -> String {
 pub(crate) struct Case {
     store: Arc<dyn Store>,
     pub(crate) now: EpochMillis,
-    tenant: TenantId,
+    pub(crate) tenant: TenantId,
     pub(crate) visitor: AccountId,
     pub(crate) desk: AccountId,
     pub(crate) id: ConversationId,

@@ -8,7 +8,9 @@ mod html;
 mod length;
 mod sanitise;
 mod tokens;
+mod words;
 
 pub use html::{html_to_text, looks_like_html, plain, staff_text, text_to_html};
 pub use length::{cut_utf16, split_scalars, utf16_len};
 pub use sanitise::sanitise_html;
+pub use words::{Words, in_lang};

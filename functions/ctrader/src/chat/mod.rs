@@ -77,7 +77,7 @@ impl<'a> Caller<'a> {
         let gateway = snapshot.directory.accounts.get(id).filter(|gateway| gateway.tenant == found.account.tenant);
         let gateway = gateway.ok_or(AppError::Internal("the gateway of a chat screen is not configured"))?.clone();
         let home = snapshot.directory.desk_for(&gateway.tenant, id).cloned();
-        let tracking = session.person.thread(&found.account.salt).try_into();
+        let tracking = app::thread_of_user(&found.account, &session.person.to_string()).try_into();
         let tracking = tracking.map_err(|_| AppError::Internal("a thread that is no name"))?;
         Ok(Self { ctx, visit, gateway, home, tracking })
     }

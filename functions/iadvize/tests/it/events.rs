@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use iadvize_functions::{health, options, render};
+use iadvize_functions::{closing_form, customer, customer_action, health, options, render, webhook};
 use lambda::HttpHandler;
 use serde_json::{Value, json};
 use testkit::events;
@@ -14,7 +14,43 @@ use crate::world::World;
 type Case = (&'static str, u64, &'static str);
 
 /// The cases of each function.
-const CASES: [(&str, &[Case]); 2] = [
+const CASES: [(&str, &[Case]); 6] = [
+    (
+        "iadvize-closing-form",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-customer",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-customer-action",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("base64_body", 200, ""),
+            ("malformed", 400, "invalid_parameter"),
+            ("missing_field", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_action", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
     ("iadvize-health", &[("ok", 200, ""), ("wrong_method", 405, "method_not_allowed")]),
     (
         "iadvize-options",
@@ -28,6 +64,20 @@ const CASES: [(&str, &[Case]); 2] = [
             ("wrong_method", 405, "method_not_allowed"),
         ],
     ),
+    (
+        "iadvize-webhook",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("base64_body", 200, ""),
+            ("malformed", 400, "invalid_parameter"),
+            ("missing_field", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("unknown_type", 200, ""),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
 ];
 
 #[tokio::test]
@@ -37,10 +87,15 @@ async fn every_event_is_answered_as_its_name_says() {
         assert_eq!(events::cases(function), names, "{function}");
         for (case, status, code) in cases {
             let world = World::with(&json!({"options": {"tax": [{"label": "Prix TTC", "value": "with_tax"}]}}));
+            let (card, action, events) = (world.customer_ctx(), world.action_ctx(), world.webhook_ctx());
             let ctx = world.ctx;
             let handler: Arc<HttpHandler> = match function {
+                "iadvize-closing-form" => Arc::new(move |request| closing_form::handle(ctx.clone(), request).boxed()),
+                "iadvize-customer" => Arc::new(move |request| customer::handle(card.clone(), request).boxed()),
+                "iadvize-customer-action" => Arc::new(move |request| customer_action::handle(action.clone(), request).boxed()),
                 "iadvize-health" => Arc::new(|request| health::handle(request).boxed()),
-                _ => Arc::new(move |request| options::handle(ctx.clone(), request).boxed()),
+                "iadvize-options" => Arc::new(move |request| options::handle(ctx.clone(), request).boxed()),
+                _ => Arc::new(move |request| webhook::handle(events.clone(), request).boxed()),
             };
             let answer = lambda::answer(&*handler, render, events::event(function, case), "i1").await;
             let answer = serde_json::to_value(answer).unwrap();

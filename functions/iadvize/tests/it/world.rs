@@ -1,13 +1,19 @@
 //! The functions with ports in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
-use iadvize_functions::{Ctx, options, render};
+use iadvize_functions::customer::CustomerCtx;
+use iadvize_functions::customer_action::ActionCtx;
+use iadvize_functions::webhook::WebhookCtx;
+use iadvize_functions::{Ctx, closing_form, customer, customer_action, options, render, webhook};
 use lambda::Roster;
-use model::{Account, AccountId, Directory, Platform, Tenant};
+use model::{Account, AccountId, ConversationId, Directory, Platform, Tenant};
+use ports::{AcceptOutcome, InboundStore as _};
 use serde_json::{Value, json};
-use testkit::{InMemorySecrets, InMemoryStore, ManualClock};
+use testkit::fixtures::{NOW, sample_acceptance, sample_conversation};
+use testkit::{InMemoryChats, InMemoryRecords, InMemorySecrets, InMemoryStore, ManualClock, ManualSleeper, ScriptedSender};
 use wire::signature::hmac_sha256;
 use wire::{RawRequest, Reply};
 
@@ -37,9 +43,18 @@ impl Answer {
     }
 }
 
+/// How long what was said is kept.
+const KEPT: Duration = Duration::from_secs(90 * 86_400);
+
 pub(crate) struct World {
     pub(crate) ctx: Ctx,
+    pub(crate) clock: ManualClock,
     pub(crate) secrets: Arc<InMemorySecrets>,
+    pub(crate) records: Arc<InMemoryRecords>,
+    pub(crate) sender: Arc<ScriptedSender>,
+    store: Arc<InMemoryStore>,
+    chats: Arc<InMemoryChats>,
+    directory: Directory,
 }
 
 impl World {
@@ -49,7 +64,7 @@ impl World {
         let secrets = Arc::new(InMemorySecrets::new());
         let site = |key: &str, tenant: &str, website: &str, tokens: &[&str]| {
             let id: AccountId = format!("iadvize/{key}").parse().unwrap();
-            secrets.set(&id, json!({ "tokens": tokens }));
+            secrets.set(&id, json!({"tokens": tokens, "webhook_secret": "invented-webhook-secret"}));
             let settings = json!({ "website": website });
             Account { id, tenant: tenant.parse().unwrap(), salt: format!("salt of {key}"), settings, installed: None }
         };
@@ -59,15 +74,70 @@ impl World {
         for (name, value) in settings.as_object().unwrap() {
             shop.settings[name] = value.clone();
         }
+        // Through which people write.
+        let gateways = [("gw-mail", "demo"), ("gw-sms", "demo"), ("gw-rival", "rival")].map(|(key, tenant)| Account {
+            id: format!("frontstage/{key}").parse().unwrap(),
+            tenant: tenant.parse().unwrap(),
+            salt: format!("salt of {key}"),
+            settings: json!({}),
+            installed: None,
+        });
         let tenant = |id: &str| -> Tenant { serde_json::from_value(json!({"id": id, "routes": []})).unwrap() };
         let directory = Directory {
-            accounts: [shop, second, rival].map(|account| (account.id.clone(), account)).into(),
+            accounts: [shop, second, rival].into_iter().chain(gateways).map(|account| (account.id.clone(), account)).collect(),
             tenants: ["demo", "rival"].map(|id| (id.parse().unwrap(), tenant(id))).into(),
         };
         let store = Arc::new(InMemoryStore::with_directory(&directory));
-        let roster = Roster::new(store, secrets.clone(), Arc::new(clock.clone()), vec![Platform::Iadvize]);
-        let ctx = Ctx { roster: Arc::new(roster), clock: Arc::new(clock), function: "iadvize-test".to_owned() };
-        Self { ctx, secrets }
+        let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Iadvize]);
+        let ctx = Ctx { roster: Arc::new(roster), clock: Arc::new(clock.clone()), function: "iadvize-test".to_owned() };
+        let chats = Arc::new(InMemoryChats::beside(store.clone()));
+        let (records, sender) = (Arc::new(InMemoryRecords::new()), Arc::new(ScriptedSender::new()));
+        Self { ctx, clock, secrets, records, sender, store, chats, directory }
+    }
+
+    /// Somebody writes a message to an account.
+    pub(crate) async fn wrote(&self, account: &str, address: &str) {
+        let account = &self.directory.accounts[&account.parse::<AccountId>().unwrap()];
+        let mut conversation = sample_conversation(u64::try_from(NOW.millis()).unwrap());
+        conversation.id = ConversationId::derive(&account.salt, &account.id, address);
+        conversation.tenant = account.tenant.clone();
+        conversation.visitor.account = account.id.clone();
+        conversation.visitor.address = address.to_owned();
+        assert_eq!(self.store.accept(&sample_acceptance(&conversation)).await.unwrap(), AcceptOutcome::Stored);
+    }
+
+    pub(crate) fn customer_ctx(&self) -> CustomerCtx {
+        CustomerCtx { base: self.ctx.clone(), records: self.records.clone(), people: self.chats.clone(), kept: KEPT }
+    }
+
+    pub(crate) fn action_ctx(&self) -> ActionCtx {
+        let sleeper = Arc::new(ManualSleeper::new(self.clock.clone()));
+        let (records, sender) = (self.records.clone(), self.sender.clone());
+        ActionCtx { base: self.ctx.clone(), records, sender, sleeper, kept: KEPT }
+    }
+
+    pub(crate) fn webhook_ctx(&self) -> WebhookCtx {
+        WebhookCtx { base: self.ctx.clone(), records: self.records.clone(), kept: KEPT }
+    }
+
+    pub(crate) async fn customer(&self, request: RawRequest) -> Answer {
+        let answer = customer::handle(self.customer_ctx(), request).await;
+        Answer::of(&answer.unwrap_or_else(|error| render(&error, "")))
+    }
+
+    pub(crate) async fn action(&self, request: RawRequest) -> Answer {
+        let answer = customer_action::handle(self.action_ctx(), request).await;
+        Answer::of(&answer.unwrap_or_else(|error| render(&error, "")))
+    }
+
+    pub(crate) async fn closing_form(&self, request: RawRequest) -> Answer {
+        let answer = closing_form::handle(self.ctx.clone(), request).await;
+        Answer::of(&answer.unwrap_or_else(|error| render(&error, "")))
+    }
+
+    pub(crate) async fn webhook(&self, request: RawRequest) -> Answer {
+        let answer = webhook::handle(self.webhook_ctx(), request).await;
+        Answer::of(&answer.unwrap_or_else(|error| render(&error, "")))
     }
 
     pub(crate) async fn options(&self, request: RawRequest) -> Answer {

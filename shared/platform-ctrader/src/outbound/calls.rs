@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::EpochMillis;
 use serde_json::{Value, json};
 use url::Url;
-use wire::signature::hmac_sha256;
+use wire::signature::of_our_call;
 use wire::{HttpCall, Job, Secret};
 
 use crate::identity::Backend;
@@ -54,16 +54,11 @@ impl<'a> Webhook<'a> {
         let headers = &mut call.headers;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         set(headers, "x-deskbridge-timestamp", &time);
-        set(headers, "x-deskbridge-signature", &format!("v1={}", signature(self.secret, &time, &body)));
+        set(headers, "x-deskbridge-signature", &format!("v1={}", of_our_call(self.secret, &time, &body)));
         set(headers, "idempotency-key", result);
         call.body = body.into();
         call
     }
-}
-
-/// The signature of a call to a CRM, in hexadecimal.
-pub(super) fn signature(secret: &str, time: &str, body: &str) -> String {
-    hex::encode(hmac_sha256(secret.as_bytes(), format!("{time}.{body}").as_bytes()))
 }
 
 /// A brand's manager at cTrader.

@@ -148,6 +148,15 @@ async fn store_meets_the_contract_of_erasure() {
 }
 
 #[tokio::test]
+async fn store_meets_the_contract_of_people() {
+    let emulator = Emulator::start();
+    let (chats, calls) = counted_chats(&emulator).await;
+    let chats = Arc::new(chats);
+    let store = Arc::new(DynamoStore::over(counted_service_of(&emulator, &calls), TABLE));
+    testkit::people_contract::run(&testkit::people_contract::Parts { chats: chats.clone(), store, people: chats }).await;
+}
+
+#[tokio::test]
 async fn store_meets_the_contract_of_pushes() {
     let emulator = Emulator::start();
     let (chats, _) = counted_chats(&emulator).await;

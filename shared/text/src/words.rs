@@ -24,10 +24,16 @@ impl Words {
         let found = [lang, base, "", "en"].into_iter().find_map(|lang| self.by_lang.get(lang));
         found.or_else(|| self.by_lang.values().next()).map_or("", String::as_str)
     }
+
+    /// The texts in all languages.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.by_lang.values().map(String::as_str)
+    }
 }
 
-/// The same of a text as it is written.
-pub(crate) fn in_lang<'a>(written: &'a Value, lang: &str) -> &'a str {
+/// The same of a text as it is written: empty where it is none.
+#[must_use]
+pub fn in_lang<'a>(written: &'a Value, lang: &str) -> &'a str {
     let base = lang.split(['-', '_']).next().unwrap_or(lang);
     let texts = written.as_object();
     let found = texts.and_then(|texts| [lang, base, "en"].into_iter().find_map(|lang| texts.get(lang)));

@@ -1,0 +1,118 @@
+//! W1 `POST /iadvize/webhook`: what happens at iAdvize (section 11).
+//!
+//! Taking an event is one conditional write, far below the second in which iAdvize wants an answer: so it is stored before it is
+//! acknowledged, and nothing is left to be done afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::AppError;
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
+use platform_iadvize::{BadEvent, Event};
+use ports::{RecordKey, Records, Saved};
+use serde_json::json;
+use wire::{RawRequest, Reply};
+
+use crate::call::Methods;
+use crate::problem::{answer, answered};
+use crate::visitors::{Conversation, Names, REMEMBERED, change, conversation_key, group, opened, visitor_key};
+use crate::{Ctx, Found, Problem, verify};
+
+/// How often an event is tried again after somebody else wrote to the same conversation.
+const RACES: usize = 8;
+
+/// What the route needs.
+#[derive(Clone)]
+pub struct WebhookCtx {
+    /// Sites and the time.
+    pub base: Ctx,
+    /// Where events are kept.
+    pub records: Arc<dyn Records>,
+    /// How long.
+    pub kept: Duration,
+}
+
+/// Takes an event, once for each `eventId`: it is kept with its conversation, which from then on leads to its visitor.
+///
+/// # Errors
+/// [`AppError`] when it is not known to be stored; iAdvize repeats it.
+pub async fn handle(ctx: WebhookCtx, request: RawRequest) -> Result<Reply, AppError> {
+    answered(run(&ctx, request).await)
+}
+
+async fn run(ctx: &WebhookCtx, request: RawRequest) -> Result<Reply, Problem> {
+    let call = verify(&ctx.base, request, Methods(&[Method::POST], "POST")).await?;
+    let is_form = call.request().header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("application/x-www-form"));
+    let event = match Event::parse(&call.request().body) {
+        Ok(event) => event,
+        // A form whose body is no JSON text: how it would be encoded is not described.
+        Err(BadEvent("body")) if is_form => return Err(Problem::MediaType),
+        Err(BadEvent(member)) => return Err(Problem::invalid(member, "is missing or wrong")),
+    };
+    let website = event.website.map(|website| website.to_string());
+    // What concerns an account of iAdvize as a whole is kept with the first of its sites.
+    let found = match &website {
+        Some(website) => call.site(Some(website))?,
+        None => call.first_site()?,
+    };
+    for _ in 0..RACES {
+        if keep(ctx, found, &event).await? {
+            return Ok(answer(StatusCode::OK, &json!({})));
+        }
+    }
+    Err(AppError::Unavailable(ports::PortError::Busy).into())
+}
+
+/// Whether the event is stored, by this call or an earlier one.
+async fn keep(ctx: &WebhookCtx, found: &Found, event: &Event) -> Result<bool, Problem> {
+    let (account, now) = (&found.account, ctx.base.clock.now());
+    let about = match (&event.conversation, &event.visitor) {
+        (Some(conversation), _) => group(account, "conversation", conversation),
+        (None, Some(visitor)) => group(account, "visitor", visitor),
+        (None, None) => group(account, "operators", ""),
+    };
+    let key = RecordKey { account: account.id.clone(), group: about, kind: "event", id: event.id.clone() };
+    let told = json!({
+        "type": event.kind, "at": event.at, "operator": event.operator, "channel": event.channel, "figures": event.figures,
+    });
+    let mut changes = vec![change(key.clone(), 0, &told, now.plus(ctx.kept))?];
+    if let Some(conversation) = &event.conversation {
+        let key = conversation_key(account, conversation);
+        let (known, rev) = opened::<Conversation>(ctx.records.record(&key).await?, now)?;
+        changes.push(change(key, rev, &after(known, event), now.plus(ctx.kept))?);
+    }
+    if let (Some(visitor), Some(external_id)) = (&event.visitor, &event.external_id) {
+        let key = visitor_key(account, visitor);
+        let (known, rev) = opened::<Names>(ctx.records.record(&key).await?, now)?;
+        let said = Names { external_id: Some(external_id.clone()), email: None };
+        changes.push(change(key, rev, &said.or(known.unwrap_or_default()), now.plus(REMEMBERED))?);
+    }
+    match ctx.records.keep_records(&changes).await? {
+        Saved::Yes => Ok(true),
+        Saved::Conflict => Ok(ctx.records.record(&key).await?.is_some()),
+    }
+}
+
+/// A conversation after an event. Events come in any order.
+fn after(known: Option<Conversation>, event: &Event) -> Conversation {
+    let mut conversation = known.unwrap_or_else(|| Conversation {
+        visitor: None,
+        names: Names::default(),
+        began_at: event.at,
+        closed_at: None,
+        channel: None,
+        operator: None,
+    });
+    conversation.began_at = conversation.began_at.min(event.at);
+    if event.is_closed() {
+        conversation.closed_at = conversation.closed_at.max(Some(event.at));
+    }
+    conversation.visitor = event.visitor.clone().or(conversation.visitor);
+    conversation.names.external_id = event.external_id.clone().or(conversation.names.external_id);
+    conversation.channel = event.channel.clone().or(conversation.channel);
+    if event.is_pushed() {
+        conversation.operator = event.operator.or(conversation.operator);
+    }
+    conversation
+}

@@ -1,0 +1,82 @@
+//! What a person has said to a tenant, on whatever platform.
+
+use std::collections::BTreeSet;
+
+use chat::TrackingId;
+use model::{Account, ConversationId, Directory, EpochMillis, Platform, TenantId};
+use ports::{Outline, People};
+use wire::signature::sha256_hex;
+
+use crate::AppError;
+use crate::chats::conversation_of;
+
+/// How somebody is known: an e-mail address, a phone number, a customer number, a platform's id of them. Personal data.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(String);
+
+impl Name {
+    /// A name, without blanks around it; `None` for one that says nothing.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_number(&self) -> bool {
+        self.0.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+impl std::fmt::Debug for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Name(***)")
+    }
+}
+
+/// The thread of the chats of somebody whom an account knows by a number of its own: the same whenever they come back, and
+/// nothing that the number could be guessed by without the account's salt.
+#[must_use]
+pub fn thread_of_user(account: &Account, user: &str) -> String {
+    sha256_hex(format!("{}/chat/{user}", account.salt).as_bytes())
+}
+
+/// The conversations of somebody with a tenant, the newest first, at most `limit`: on every account of the tenant the one in which
+/// they write from a name, and the chat whose thread it is. Reads once for every fifty that could be there.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when they cannot be read.
+pub async fn conversations_of(
+    people: &dyn People,
+    directory: &Directory,
+    tenant: &TenantId,
+    names: &[Name],
+    kept_since: EpochMillis,
+    limit: usize,
+) -> Result<Vec<Outline>, AppError> {
+    let accounts: Vec<_> = directory.accounts.values().filter(|account| account.tenant == *tenant).collect();
+    let mut asked = BTreeSet::new();
+    for name in names {
+        let users = accounts.iter().filter(|account| account.id.platform() == Platform::Ctrader && name.is_number());
+        let threads = users.map(|brand| thread_of_user(brand, name.as_str())).chain([name.as_str().to_owned()]);
+        let threads: Vec<_> = threads.filter_map(|thread| TrackingId::try_from(thread).ok()).collect();
+        // Staff's side has no conversations of its own.
+        for account in accounts.iter().filter(|account| account.id.platform() != Platform::Vcita) {
+            asked.insert(ConversationId::derive(&account.salt, &account.id, name.as_str()));
+            asked.extend(threads.iter().map(|thread| conversation_of(account, thread)));
+        }
+    }
+    let mut found = people.outlines(&asked.into_iter().collect::<Vec<_>>()).await?;
+    // The table's clean-up may be days late.
+    found.retain(|outline| outline.tenant == *tenant && outline.last_at > kept_since);
+    // Two names may lead to one.
+    let mut seen = BTreeSet::new();
+    found.retain(|outline| seen.insert(outline.conversation));
+    found.truncate(limit);
+    Ok(found)
+}
