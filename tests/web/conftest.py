@@ -17,7 +17,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +78,43 @@ def vcita() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
+def operator(invoke: Callable[[str, Any], Any]) -> Iterator[str]:
+    """An address at which a browser's test calls the operator's functions: ``POST /<function>`` with the event."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            told = json.dumps(invoke(self.path.removeprefix("/"), event)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
 def whole_stack() -> Iterator[dict[str, str]]:
     """The deployed functions, a shop with the widget and the agents' page; the environment in which a browser finds them."""
     from tests.flows.conftest import running_stack
 
-    with tempfile.TemporaryDirectory() as state_dir, running_stack(Path(state_dir), chats=True) as stack:
+    with (
+        tempfile.TemporaryDirectory() as state_dir,
+        running_stack(Path(state_dir), chats=True) as stack,
+        operator(stack.invoke) as operator_url,
+    ):
         addresses = stack.info["simulators"]
         yield {
+            "OPERATOR": operator_url,
             "SHOP": addresses["shop"],
             "AGENTS": addresses["agents"],
             "CTRADER": addresses["ctrader"],

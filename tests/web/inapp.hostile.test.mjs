@@ -5,237 +5,13 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { until, visitor } from './browser.mjs';
 import { withScreen } from './inapp.mjs';
+import { CODES, CORPUS, HIT, ODD, isHarmless } from './inapp.corpus.mjs';
 
 const screen = (run, options) => withScreen(visitor, run, options);
-
-// ------------------------------------------------------------------------------------------------------------------- corpus
-
-const HIT = 'alert(1)';
-const EVENTS = [
-  'onerror',
-  'onload',
-  'onclick',
-  'onfocus',
-  'onmouseover',
-  'onanimationstart',
-  'ontoggle',
-  'onpointerenter',
-  'onbeforetoggle',
-  'oncontentvisibilityautostatechange',
-];
-const TAGS = [
-  'img src=x',
-  'svg',
-  'body',
-  'input autofocus',
-  'details open',
-  'video src=x',
-  'audio src=x',
-  'iframe src=x',
-  'object data=x',
-  'marquee',
-  'select autofocus',
-  'x tabindex=1 autofocus',
-];
-const SCHEMES = [
-  'javascript:',
-  'JaVaScRiPt:',
-  'java\tscript:',
-  'java\nscript:',
-  ' javascript:',
-  '\u0001javascript:',
-  'data:text/html,',
-  'data:text/html;base64,',
-  'vbscript:',
-  'blob:',
-  'filesystem:',
-  'view-source:javascript:',
-];
-const WRAPS = [
-  '<a href="@">x</a>',
-  '<iframe src="@"></iframe>',
-  '<form action="@"><button>x</button></form>',
-  '<object data="@"></object>',
-  '<meta http-equiv="refresh" content="0;url=@">',
-  '<svg><a xlink:href="@"><text>x</text></a></svg>',
-];
-const BREAKS = [
-  '"',
-  "'",
-  '`',
-  '>',
-  '">',
-  "'>",
-  '</title>',
-  '</script>',
-  '</style>',
-  '</textarea>',
-  '-->',
-  ']]>',
-  '\\"',
-  '&quot;>',
-  '%22%3E',
-  '\u2028',
-  '\u0000',
-];
-const CODES = [`<script>${HIT}</script>`, `<img src=x onerror=${HIT}>`, `<svg onload=${HIT}>`];
-const ODD = [
-  '<script src=//evil.example/x.js></script>',
-  '<script type=module>import("//evil.example")</script>',
-  '<ScRiPt>alert(1)</sCrIpT>',
-  '<scr<script>ipt>alert(1)</script>',
-  '<link rel=stylesheet href=//evil.example/x.css>',
-  '<style>@import "//evil.example"</style>',
-  '<style>*{background:url(//evil.example)}</style>',
-  '<base href=//evil.example/>',
-  '<math><mtext><table><mglyph><style><!--</style><img title="--><img src=x onerror=alert(1)>">',
-  '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
-  '<template><img src=x onerror=alert(1)></template>',
-  '<svg><animate onbegin=alert(1) attributeName=x dur=1s>',
-  '<svg><foreignObject><img src=x onerror=alert(1)></foreignObject></svg>',
-  '<svg><use href="data:image/svg+xml,<svg id=x xmlns=http://www.w3.org/2000/svg onload=alert(1)>#x">',
-  '<img src="x` `<script>alert(1)</script>"` `>',
-  '<!--[if gte IE 4]><script>alert(1)</script><![endif]-->',
-  '{{constructor.constructor("alert(1)")()}}',
-  '${alert(1)}',
-  '#{alert(1)}',
-  '<%= 7*7 %>',
-  '{{7*7}}',
-  '{n}',
-  '{id}',
-  '{name}',
-  '{constructor}',
-  '$&',
-  '$`',
-  "$'",
-  '$1',
-  '__proto__',
-  'constructor',
-  'toString',
-  'hasOwnProperty',
-  '[object Object]',
-  'null',
-  'undefined',
-  'NaN',
-  'true',
-  '0',
-  '\u202eevil\u202c',
-  '\u2066<b>\u2069',
-  '\ufeff<b>',
-  '\ud83d\udc68\u200d\ud83d\udcbb<b>',
-  '＜script＞alert(1)＜/script＞',
-  '&lt;script&gt;alert(1)&lt;/script&gt;',
-  '&#60;img src=x onerror=alert(1)&#62;',
-  '\\u003cscript\\u003ealert(1)\\u003c/script\\u003e',
-  '%3Cscript%3Ealert(1)%3C/script%3E',
-  '"autofocus onfocus=alert(1) x="',
-  "' onmouseover='alert(1)",
-  '" style="background:url(//evil.example)',
-  '" src="//evil.example/x.png',
-  'javascript:/*--></title></style></textarea></script><svg/onload=alert(1)>',
-  '../../../etc/passwd',
-  '..\\..\\boot.ini',
-  'CON',
-  'a.png\u0000.html',
-  'x.svg',
-  'x.html',
-  "=cmd|' /C calc'!A0",
-  '@SUM(1+1)*cmd',
-  '<b>bold</b>',
-  '<plaintext>',
-  '<xmp><img src=x onerror=alert(1)></xmp>',
-  '<button popovertarget=x>',
-  '<dialog open>hello</dialog>',
-  '<portal src=//evil.example>',
-  '<embed src=javascript:alert(1)>',
-  '<applet code=x>',
-  '<frameset onload=alert(1)>',
-  '<keygen autofocus onfocus=alert(1)>',
-];
-
-const CORPUS = [
-  ...new Set([
-    ...TAGS.flatMap((tag) => EVENTS.slice(0, 6).map((event) => `<${tag} ${event}=${HIT}>`)),
-    ...EVENTS.map((event) => `<div ${event}="${HIT}">x</div>`),
-    ...SCHEMES.flatMap((scheme) => WRAPS.map((wrap) => wrap.replace('@', `${scheme}${HIT}`))),
-    ...SCHEMES.map((scheme) => `${scheme}${HIT}`),
-    ...BREAKS.flatMap((text) => CODES.map((code) => text + code)),
-    ...ODD,
-  ]),
-];
 
 test('the corpus has more than two hundred payloads', async () => {
   assert.ok(CORPUS.length > 200, String(CORPUS.length));
 });
-
-// Nothing was made of a payload: what there is of elements is what the screens themselves are made of.
-const OWN = [
-  'a',
-  'article',
-  'body',
-  'button',
-  'div',
-  'fieldset',
-  'form',
-  'h1',
-  'h2',
-  'h3',
-  'head',
-  'header',
-  'html',
-  'i',
-  'img',
-  'input',
-  'label',
-  'legend',
-  'li',
-  'link',
-  'main',
-  'meta',
-  'ol',
-  'option',
-  'p',
-  'path',
-  'pre',
-  'progress',
-  'script',
-  'section',
-  'select',
-  'span',
-  'strong',
-  'svg',
-  'textarea',
-  'time',
-  'title',
-  'track',
-  'ul',
-  'video',
-];
-
-async function isHarmless(page, standIn) {
-  const found = await page.evaluate(() => {
-    const all = Array.from(document.querySelectorAll('*'));
-    return {
-      tags: [...new Set(all.map((node) => node.localName))],
-      handlers: all
-        .flatMap((node) => Array.from(node.attributes))
-        .filter((one) => one.name.match(/^on|^style$|^srcdoc$/i))
-        .map((one) => one.name),
-      addresses: all
-        .flatMap((node) => ['href', 'src', 'action', 'data', 'poster'].map((name) => node.getAttribute(name)))
-        .filter(Boolean),
-      scripts: document.scripts.length,
-    };
-  });
-  assert.deepEqual(
-    found.tags.filter((tag) => !OWN.includes(tag)),
-    [],
-  );
-  assert.deepEqual(found.handlers, []);
-  const strange = found.addresses.filter((address) => !address.startsWith('/') && !address.startsWith(standIn.origin));
-  assert.deepEqual(strange, []);
-  assert.equal(found.scripts, 1);
-}
 
 // --------------------------------------------------------------------------------------------------------------------- chat
 
@@ -256,7 +32,7 @@ test('each payload is shown as text in a message, as a name and as a file name',
   assert.deepEqual(await texts('.log .file .name'), CORPUS);
   assert.deepEqual(await texts('.theirs .meta > span:first-child'), CORPUS);
   assert.equal(await page.locator('.agent img').count(), 0);
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 test('each payload as an agent s name and picture, and announced, stays text', screen(async ({ open, standIn }) => {
@@ -277,7 +53,7 @@ test('each payload as an agent s name and picture, and announced, stays text', s
     pictures.every((address) => address.startsWith(standIn.origin)),
     String(pictures),
   );
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 test('payloads that the visitor writes come back as text', screen(async ({ open, standIn }) => {
@@ -295,7 +71,7 @@ test('payloads that the visitor writes come back as text', screen(async ({ open,
     async () => (await page.locator('pre').textContent()) === written.map((text) => `You: ${text}`).join('\n'),
     'the transcript',
   );
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 // ------------------------------------------------------------------------------------------------------------------- action
@@ -341,7 +117,7 @@ test('each payload in every text of a form is shown as text', screen(async ({ op
         .then((all) => all.every((text) => CORPUS.includes(text))),
       true,
     );
-    await isHarmless(page, standIn);
+    await isHarmless(page, standIn.origin);
     await page.close();
   }
 }));
@@ -353,7 +129,7 @@ test('payloads as a result and as the name of an uploaded file are shown as text
     const page = await open('/inapp/action?token=again');
     await page.getByRole('heading', { name: 'Your request was partly completed' }).waitFor();
     assert.deepEqual(await page.locator('.result p').allTextContents(), [text, `Reference: ${text}`]);
-    await isHarmless(page, standIn);
+    await isHarmless(page, standIn.origin);
     await page.close();
   }
   standIn.tokens.add('again');
@@ -365,7 +141,7 @@ test('payloads as a result and as the name of an uploaded file are shown as text
     .setInputFiles(names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('x') })));
   await until(async () => (await page.locator('.composer .name').count()) === 3, 'the files');
   assert.deepEqual(await page.locator('.composer .name').allTextContents(), names);
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 // ---------------------------------------------------------------------------------------------------------------- education
@@ -398,7 +174,7 @@ test('each payload in every text of a lesson is shown as text', screen(async ({ 
   });
   await until(async () => (await page.locator('.item').count()) === CORPUS.length + 1, 'the list');
   assert.deepEqual((await page.locator('.item strong').allTextContents()).slice(1), CORPUS);
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
   await page.locator('.item').first().click();
   await until(async () => (await page.locator('.text > p').count()) === CORPUS.length, 'the lesson');
   assert.deepEqual(await page.locator('.text > p').allTextContents(), CORPUS);
@@ -406,7 +182,7 @@ test('each payload in every text of a lesson is shown as text', screen(async ({ 
   assert.deepEqual(await page.locator('.text > ul > li').allTextContents(), CORPUS);
   assert.deepEqual(await page.locator('.choice span').allTextContents(), CORPUS);
   assert.equal(await page.locator('video').count(), 0);
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 // --------------------------------------------------------------------------------------------------------------- parameters
@@ -434,7 +210,7 @@ test('each payload in every parameter of the address leaves the page as it is', 
     await page.getByRole('heading', { name: 'About you' }).waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
   }
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 test('each payload as a token is no more than an expired link', screen(async ({ open, standIn, context }) => {
@@ -444,7 +220,7 @@ test('each payload as a token is no more than an expired link', screen(async ({ 
     await page.getByText(/This link has expired|Open this page from your trading app/).waitFor();
     assert.ok(!page.url().includes('token'), page.url());
   }
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));
 
 test('an address of script in an answer is gone to by nobody', screen(async ({ open, standIn }) => {
@@ -461,5 +237,5 @@ test('an address of script in an answer is gone to by nobody', screen(async ({ o
   const page = await open('/inapp/action?token=good');
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('heading', { name: 'Your request was completed' }).waitFor();
-  await isHarmless(page, standIn);
+  await isHarmless(page, standIn.origin);
 }));

@@ -1,6 +1,7 @@
 // A stand-in for the functions behind the screens: their files with the headers of the real ones, and their API, in memory.
 // Each test has its own. What the page said, and how often, stands in `calls`.
 
+import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { deflateSync, gzipSync } from 'node:zlib';
@@ -57,7 +58,7 @@ function crc32(bytes) {
 const PICTURE = drawPicture();
 
 // Four seconds of silence, which every Chromium plays.
-function silence(seconds = 4, rate = 8000) {
+export function silence(seconds = 4, rate = 8000) {
   const data = Buffer.alloc(seconds * rate, 128);
   const head = Buffer.from('RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0', 'latin1');
   const rest = Buffer.alloc(20);
@@ -695,18 +696,24 @@ export class StandIn {
   }
 }
 
+// What the content security policy had to forbid in any page of a browser, as it comes.
+export async function watched(context) {
+  const violations = [];
+  await context.exposeBinding('reportViolation', (_, what) => violations.push(what));
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) =>
+      window.reportViolation(`${event.violatedDirective} ${event.blockedURI}`),
+    );
+  });
+  return violations;
+}
+
 // A stand-in, a visitor's browser, the test, and the checks that hold for all of them.
 export function withScreen(visitor, run, options) {
   return async () => {
     const standIn = await StandIn.start();
     const guest = await visitor(options);
-    const violations = [];
-    await guest.context.exposeBinding('reportViolation', (_, what) => violations.push(what));
-    await guest.context.addInitScript(() => {
-      addEventListener('securitypolicyviolation', (event) =>
-        window.reportViolation(`${event.violatedDirective} ${event.blockedURI}`),
-      );
-    });
+    const violations = await watched(guest.context);
     const open = (path, more) => guest.open(new URL(path, standIn.origin).href, { settle: false, ...more });
     try {
       await run({ ...guest, open, standIn });
@@ -714,6 +721,6 @@ export function withScreen(visitor, run, options) {
     } finally {
       await standIn.close();
     }
-    if (violations.length) throw new Error(`content security policy: ${violations.join('; ')}`);
+    assert.deepEqual(violations, [], 'content security policy');
   };
 }
