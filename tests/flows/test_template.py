@@ -367,7 +367,7 @@ def test_files_are_private_encrypted_and_end():
     [encryption] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     [cors] = properties["CorsConfiguration"]["CorsRules"]
-    assert (cors["AllowedMethods"], cors["AllowedOrigins"]) == (["POST"], {"Ref": "UploadOrigins"})
+    assert (cors["AllowedMethods"], cors["AllowedOrigins"]) == (["GET", "POST"], {"Ref": "UploadOrigins"})
     assert properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == {"Ref": "RetentionDays"}
     [policy] = of_type("AWS::S3::BucketPolicy").values()
     [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
