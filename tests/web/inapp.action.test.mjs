@@ -39,7 +39,7 @@ async function second(page) {
   await page
     .getByLabel('Proof of address')
     .setInputFiles({ name: 'bill.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.4') });
-  await page.getByText('bill.pdf').waitFor();
+  await page.locator('.files li', { hasText: 'bill.pdf' }).getByRole('button', { name: 'Remove' }).waitFor();
   await next(page).click();
   await heading(page, 'Almost done');
 }
@@ -191,6 +191,94 @@ test('a call that fails for a moment leaves everything as it is', screen(async (
   await next(page).click();
   await heading(page, 'Your request was completed');
   assert.equal(standIn.results, 1);
+}));
+
+test('what is written and not yet saved outlives a reload, and the session does not leave it behind', screen(
+  async ({ open, standIn }) => {
+    const page = await opened(open);
+    await first(page);
+    await page.getByLabel('a house').check();
+    await page.getByLabel('Rooms').fill('4');
+    await page.getByLabel('a phone').check();
+    await page.reload();
+    await heading(page, 'Your home');
+    assert.deepEqual(
+      [
+        await page.getByLabel('a house').isChecked(),
+        await page.getByLabel('Rooms').inputValue(),
+        await page.getByLabel('a phone').isChecked(),
+      ],
+      [true, '4', true],
+    );
+    // One step back, and on with what was written there too.
+    await page.locator('form').getByRole('button', { name: 'Back' }).click();
+    await page.getByLabel('Full name').fill('Inés Vega');
+    await page.reload();
+    await heading(page, 'About you');
+    assert.equal(await page.getByLabel('Full name').inputValue(), 'Inés Vega');
+    await next(page).click();
+    await heading(page, 'Your home');
+    assert.equal(await page.getByLabel('Rooms').inputValue(), '4');
+    assert.equal(standIn.action.progress.answers.who.name, 'Inés Vega');
+    assert.ok(!('home' in standIn.action.progress.answers), 'nobody has sent it');
+    const kept = () => page.evaluate(() => JSON.stringify({ ...sessionStorage }));
+    assert.ok((await kept()).includes('house') && !(await kept()).includes('Vega'));
+    standIn.expired = true;
+    await page.reload();
+    await page.getByText('This link has expired.').waitFor();
+    assert.equal(await kept(), '{}');
+  },
+));
+
+test('what is written gives way to what was saved meanwhile, and to another person', screen(async ({ open, standIn }) => {
+  const page = await opened(open);
+  await page.getByLabel('Full name').fill('Inés Vega');
+  standIn.action.progress.rev = 5;
+  standIn.action.progress.answers.who = { name: 'Inés Vidal' };
+  await page.reload();
+  await heading(page, 'About you');
+  assert.equal(await page.getByLabel('Full name').inputValue(), 'Inés Vidal');
+  await page.getByLabel('Full name').fill('Inés Vega');
+  standIn.tokens.add('another');
+  standIn.action = { ...standIn.action, progress: { rev: 5, step: 'who', answers: {} } };
+  await page.goto(`${standIn.origin}/inapp/action?token=another`);
+  await heading(page, 'About you');
+  assert.equal(await page.getByLabel('Full name').inputValue(), '');
+}));
+
+test('how far a file is on its way is shown and said', screen(async ({ open, standIn }) => {
+  const page = await opened(open);
+  await first(page);
+  let release = null;
+  standIn.storageReads = new Promise((done) => {
+    release = done;
+  });
+  const line = page.locator('.files li', { hasText: 'bill.pdf' });
+  await page
+    .getByLabel('Proof of address')
+    .setInputFiles({ name: 'bill.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(9 * 1024 * 1024, '%PDF-1.4') });
+  const bar = line.getByRole('progressbar', { name: 'Uploading bill.pdf' });
+  const percent = () => bar.evaluate((node) => node.value);
+  await until(async () => (await bar.count()) && (await percent()) > 0, 'the beginning');
+  assert.ok((await percent()) < 100, 'the storage has not read it');
+  assert.match(await line.locator('.quiet').textContent(), /^[1-9]\d?%$/);
+  await next(page).click();
+  await page.getByText('Please wait until the file has been uploaded.').waitFor();
+  const said = page.locator('[role=status]', { hasText: 'Uploading bill.pdf' });
+  assert.match(await said.textContent(), /^Uploading bill\.pdf(: (25|50|75)%)?$/);
+  release();
+  await line.getByRole('button', { name: 'Remove' }).waitFor();
+  assert.equal(await bar.count(), 0);
+  assert.equal(await said.count(), 0);
+}));
+
+test('a complaint is taken back as soon as somebody mends the field', screen(async ({ open }) => {
+  const page = await opened(open);
+  await next(page).click();
+  assert.deepEqual(await errorOf(page.getByLabel('Country')), ['true', 'Please fill this in.']);
+  await page.getByLabel('Country').selectOption('Spain');
+  assert.deepEqual(await errorOf(page.getByLabel('Country')), ['false', '']);
+  assert.deepEqual(await errorOf(page.getByLabel('Full name')), ['true', 'Please fill this in.']);
 }));
 
 test('a file of a kind that is not taken is refused by name', screen(async ({ open }) => {

@@ -47,6 +47,40 @@ test('the first message starts a chat and an agent answers by name', screen(asyn
   assert.deepEqual(await announced(page), ['Eva Novak: Good morning, I am looking into it.']);
 }));
 
+test('where nobody is there to answer, that is said, and the message can be sent again', screen(async ({ open, standIn }) => {
+  const page = await opened(open);
+  standIn.fail('/chat/start', 'POST', 409, { code: 'nobody_there' });
+  await say(page, 'Is anybody there?');
+  await page.getByRole('alert').getByText('Nobody is here to answer right now. Please try again later.').waitFor();
+  assert.deepEqual(await states(page), ['Not sent']);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await until(async () => (await states(page))[0] === 'Sent', 'the message');
+}));
+
+test('nobody is there for somebody who comes with a reason', screen(async ({ open, standIn }) => {
+  standIn.fail('/chat/start', 'POST', 409, { code: 'nobody_there' });
+  const page = await opened(open, '&chatReason=deposit_issue&lang=de');
+  await page.getByText('Im Moment ist niemand da, der antworten kann. Bitte versuchen Sie es später noch einmal.').waitFor();
+}));
+
+test('a file that is chosen before there is a session waits for it', screen(async ({ open, standIn }) => {
+  const page = await open('/inapp/chat?token=good', {
+    prepare: async (each) => {
+      await each.route('**/inapp/api/session', async (route) => {
+        await new Promise((done) => setTimeout(done, 1500));
+        await route.continue();
+      });
+    },
+  });
+  await page.locator('input[type=file]').setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
+  assert.equal(standIn.made('/session').length, 0);
+  await page.locator('.composer .files').getByText('0 kB').waitFor();
+  assert.deepEqual(
+    standIn.made('/upload').map((call) => call.status),
+    [200],
+  );
+}));
+
 test('whoever comes with a reason is waited for without a word', screen(async ({ open, standIn }) => {
   const page = await opened(open, '&chatReason=deposit_issue&department=support&agentId=john_doe');
   await until(() => standIn.made('/chat/start').length === 1, 'the start');

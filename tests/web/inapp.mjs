@@ -520,6 +520,8 @@ export class StandIn {
       'Access-Control-Allow-Headers': '*',
       'Content-Type': 'application/octet-stream',
     };
+    // A slow connection: nothing more is read until then.
+    if (request.method === 'POST') await this.storageReads;
     const data = await bodyOf(request);
     if (request.method === 'POST') this.stored = data.toString('latin1');
     response.writeHead(request.method === 'GET' ? 200 : 204, cors).end(request.method === 'GET' ? 'the file' : '');

@@ -140,9 +140,15 @@ return { token: tokens[0], problem: judged(tokens), hasToken: tokens.length > 0,
 }
 const BASE = '/inapp/api';
 const PATIENCE = 30000;
+const EXCHANGE = '/session';
 let bearer = null;
+let begin = null;
+const started = new Promise((done) => {
+begin = done;
+});
 function useSession(token) {
 bearer = token;
+begin();
 }
 class Problem extends Error {
 constructor(code, { status = 0, id = '', fields = {}, retryAfter = 0 } = {}) {
@@ -164,6 +170,7 @@ const retryAfter = Number(response.headers.get('Retry-After')) || 0;
 return new Problem(code, { status: response.status, id: String(error.id || ''), fields: error.fields || {}, retryAfter });
 }
 async function request(method, path, body, { signal, patience = PATIENCE } = {}) {
+if (path !== EXCHANGE) await started;
 const stop = new AbortController();
 const end = () => stop.abort();
 const timer = setTimeout(end, patience);
@@ -228,6 +235,7 @@ function explained(code) {
 if (['token_missing', 'token_malformed', 'token_duplicate'].includes(code)) return say('OpenFromApp');
 if (['token_invalid', 'session_expired'].includes(code)) return say('LinkExpired');
 if (code === 'not_found') return say('NotAvailable');
+if (code === 'nobody_there') return say('NobodyThere');
 return say(code === 'offline' ? 'Unreachable' : 'TryAgainSoon');
 }
 const isOver = (problem) => ['token_invalid', 'session_expired'].includes(problem.code);
@@ -256,6 +264,7 @@ back.hidden = !listener;
 back.onclick = listener;
 }
 function explain(problem, again) {
+if (isOver(problem)) forget();
 const passes = problem.passes && again;
 const heading = make('h2', {}, passes ? say('NotNow') : say('NotOpen'));
 setBack(null);
@@ -281,7 +290,6 @@ try {
 return await work();
 } catch (problem) {
 if (!(problem instanceof Problem)) throw problem;
-if (isOver(problem)) remember(`session.${kind}`, null);
 await new Promise((again) => explain(problem, again));
 replace(main, make('p', { class: 'loading', role: 'status' }, say('Loading')));
 }
@@ -298,7 +306,7 @@ const page = readQuery(location.search);
 const rest = [page.rest, `${RESUME}=1`].filter(Boolean).join('&');
 history.replaceState(null, '', `${location.pathname}?${rest}`);
 const nonce = random();
-const exchange = () => call('POST', '/session', { token: page.token, nonce, screen: kind, params: page.params });
+const exchange = () => call('POST', EXCHANGE, { token: page.token, nonce, screen: kind, params: page.params });
 if (page.hasToken) forget();
 const known = page.hasToken ? null : recall(`session.${kind}`);
 const first = page.hasToken && !page.problem ? exchange() : null;
@@ -331,7 +339,37 @@ throw problem;
 mark('content');
 }
 const ACCEPTED = '.png,.jpg,.jpeg,.webp,.pdf,.txt';
-async function upload(file) {
+const QUARTER = 25;
+function journey(name, live) {
+const bar = make('progress', { max: 100, value: 0, 'aria-label': say('Uploading', { name }) });
+const part = make('span', { class: 'quiet', 'aria-hidden': 'true' }, percent(0));
+let told = 0;
+live.textContent = say('Uploading', { name });
+const tell = (share) => {
+const now = Math.floor(100 * share);
+bar.value = now;
+part.textContent = percent(now);
+if (now < told + QUARTER) return;
+told = now - (now % QUARTER);
+live.textContent = say('UploadingPart', { name, part: percent(told) });
+};
+return { nodes: [bar, part], tell };
+}
+function send(address, form, tell) {
+return new Promise((done, fail) => {
+const request = new XMLHttpRequest();
+request.upload.onprogress = ({ loaded, total }) => tell(total ? loaded / total : 0);
+request.onload = () => {
+const { status } = request;
+if (status >= 200 && status < 300) done();
+else fail(new Problem(status >= 500 ? 'unavailable' : 'invalid', { status }));
+};
+request.onerror = () => fail(new Problem('offline'));
+request.open('POST', address);
+request.send(form);
+});
+}
+async function upload(file, tell) {
 const ticket = await call('POST', '/upload', {
 name: file.name,
 type: file.type || 'application/octet-stream',
@@ -340,13 +378,7 @@ size: file.size,
 const form = new FormData();
 for (const [name, value] of Object.entries(ticket.fields)) form.append(name, value);
 form.append('file', file);
-let response = null;
-try {
-response = await fetch(ticket.url, { method: 'POST', body: form, credentials: 'omit', referrerPolicy: 'no-referrer' });
-} catch {
-throw new Problem('offline');
-}
-if (!response.ok) throw new Problem(response.status >= 500 ? 'unavailable' : 'invalid', { status: response.status });
+await send(ticket.url, form, tell);
 return call('POST', `/upload/${encodeURIComponent(ticket.id)}/done`, {});
 }
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
@@ -501,12 +533,13 @@ read,
 focus: box,
 };
 }
-function fileField(field, value) {
+function fileField(field, value, changed) {
 const isMany = field.rule.type === 'array';
 let files = (isMany ? value || [] : [value]).filter(Boolean).map((id) => ({ id, name: say('FileAdded') }));
-let running = 0;
+let running = [];
 const list = make('ul', { class: 'files' });
 const state = make('p', { class: 'quiet', role: 'status' });
+const sending = make('p', { class: 'sr', role: 'status' });
 const box = make('input', { type: 'file', id: field.id, class: 'box', accept: ACCEPTED, multiple: isMany, ...field.described });
 const draw = () =>
 replace(
@@ -522,42 +555,48 @@ say('Remove'),
 () => {
 files = files.filter((one) => one !== file);
 draw();
+changed();
 box.focus();
 },
 'plain',
 ),
 ),
 ),
+running.map((file) => make('li', {}, make('span', { class: 'name', dir: 'auto' }, file.name), file.nodes)),
 );
 box.addEventListener('change', async () => {
 const chosen = Array.from(box.files);
 box.value = '';
 for (const file of chosen) {
-running += 1;
-state.textContent = say('Uploading', { name: file.name });
-try {
-const stored = await upload(file);
-files = isMany ? [...files, stored] : [stored];
+const { nodes, tell } = journey(file.name, sending);
+const entry = { name: file.name, nodes };
+running.push(entry);
 state.textContent = '';
+draw();
+try {
+const stored = await upload(file, tell);
+files = isMany ? [...files, stored] : [stored];
 } catch (problem) {
 state.textContent = problem.passes || isOver(problem) ? explained(problem.code) : say('FileRefused', { name: file.name });
 } finally {
-running -= 1;
+running = running.filter((one) => one !== entry);
+sending.textContent = '';
 }
 draw();
+changed();
 }
 });
 draw();
 const read = () => (isMany ? (files.length ? files.map((file) => file.id) : undefined) : files[0] && files[0].id);
-const parts = [make('label', { for: field.id }, field.name), field.hint, box, list, state];
-return { box, parts, read, focus: box, busy: () => running > 0 };
+const parts = [make('label', { for: field.id }, field.name), field.hint, box, list, sending, state];
+return { box, parts, read, focus: box, busy: () => running.length > 0 };
 }
-function drawn(field, widget, value) {
+function drawn(field, widget, value, changed) {
 const { rule } = field;
 if (widget === 'checkbox' && rule.type === 'boolean') return checkField(field, value);
 if (rule.type === 'array' && rule.items && rule.items.enum)
 return choiceField(field, labels(rule, rule.items.enum), value, true, 'group');
-if (widget === 'file') return fileField(field, value);
+if (widget === 'file') return fileField(field, value, changed);
 if (widget === 'rating') {
 const [low, high] = [rule.minimum ?? 1, Math.min(rule.maximum ?? 5, 20)];
 const marks = Array.from({ length: high - low + 1 }, (_, place) => ({ value: low + place, label: number(low + place) }));
@@ -582,7 +621,7 @@ if (code === 'format')
 return say({ email: 'ErrorEmail', date: 'ErrorDate', phone: 'ErrorPhone', uri: 'ErrorUri' }[rule.format] || 'ErrorFormat');
 return say(code === 'enum' ? 'ErrorChoice' : 'ErrorFormat');
 }
-function drawForm(step, values) {
+function drawForm(step, values, changed) {
 const rules = step.schema.properties || {};
 const order = ((step.ui && step.ui.order) || []).filter((name) => Object.hasOwn(rules, name));
 const names = [...order, ...Object.keys(rules).filter((name) => !order.includes(name))];
@@ -604,7 +643,7 @@ const widget = widgetOf(rule, Object.hasOwn(widgets, name) ? widgets[name] : nul
 const value = Object.hasOwn(values, name) ? values[name] : undefined;
 const isGroup = widget === 'checkboxes' || (rule.type === 'array' && rule.items && rule.items.enum);
 if (isRequired && !isGroup) described['aria-required'] = 'true';
-const field = drawn({ id, rule, name: label, hint, described }, widget, value);
+const field = drawn({ id, rule, name: label, hint, described }, widget, value, changed);
 return { ...field, name, rule, error, node: make('div', { class: 'field' }, field.parts, error) };
 });
 const read = () => {
@@ -615,25 +654,36 @@ if (value !== undefined) Object.defineProperty(found, field.name, { value, enume
 }
 return found;
 };
-const show = (errors) => {
-let first = null;
-for (const field of fields) {
-const code = Object.hasOwn(errors, field.name) ? errors[field.name] : null;
+const complain = (field, code) => {
 field.error.hidden = !code;
 field.error.textContent = code ? complaint(code, field.rule) : '';
 const target = field.box.tagName === 'FIELDSET' && field.box.getAttribute('role') === 'group' ? null : field.box;
 if (target) target.setAttribute('aria-invalid', String(Boolean(code)));
 field.node.classList.toggle('wrong', Boolean(code));
+};
+const show = (errors) => {
+let first = null;
+for (const field of fields) {
+const code = Object.hasOwn(errors, field.name) ? errors[field.name] : null;
+complain(field, code);
 if (code && !first) first = field;
 }
 if (first) first.focus.focus();
 };
+for (const field of fields) {
+field.node.addEventListener('input', () => {
+complain(field, null);
+changed();
+});
+}
 return { nodes: fields.map((field) => field.node), read, show, busy: () => fields.some((field) => field.busy && field.busy()) };
 }
 const READING = 6;
 const SIGNS = { success: 'done', partial: 'part', failure: 'wrong' };
 const HEADINGS = { success: 'ResultSuccess', partial: 'ResultPartial', failure: 'ResultFailure' };
+const DRAFT = 'draft';
 function showResult(result, isNew) {
+remember(DRAFT, null);
 setBack(null);
 const status = Object.hasOwn(SIGNS, result.status) ? result.status : 'partial';
 const heading = make('h2', {}, say(HEADINGS[status]));
@@ -670,12 +720,19 @@ return { ...action, ...reached };
 }
 function runForm(action) {
 const { steps } = action;
-const answers = { ...action.progress.answers };
 let { rev } = action.progress;
+const kept = recall(DRAFT);
+const draft = kept && kept.type === action.type && kept.rev === rev ? kept : { step: action.progress.step, answers: {} };
+const unsaved = { ...draft.answers };
+const answers = { ...action.progress.answers, ...unsaved };
 let place = Math.max(
 0,
-steps.findIndex((step) => step.id === action.progress.step),
+steps.findIndex((step) => step.id === draft.step),
 );
+function keep() {
+const isThere = Object.keys(unsaved).length > 0;
+remember(DRAFT, isThere ? { type: action.type, rev, step: steps[place].id, answers: unsaved } : null);
+}
 async function refresh(values) {
 const newest = await readAction();
 if (newest.state === 'done') {
@@ -690,7 +747,10 @@ draw(say('Changed'));
 function draw(notice = '') {
 const step = steps[place];
 const isLast = place === steps.length - 1;
-const form = drawForm(step, answers[step.id] || {});
+const form = drawForm(step, answers[step.id] || {}, () => {
+unsaved[step.id] = form.read();
+keep();
+});
 const heading = make('h2', { dir: 'auto' }, step.title);
 const message = make('p', { class: 'message', role: 'alert' }, notice);
 const next = make('button', { class: 'primary', type: 'submit' }, say(isLast ? 'Send' : 'Continue'));
@@ -707,6 +767,7 @@ try {
 const saved = await call('PUT', '/action/progress', { rev, step: step.id, answers: values });
 rev = saved.rev;
 answers[step.id] = values;
+delete unsaved[step.id];
 if (isLast) {
 const { result } = await call('POST', '/action/submit', { rev });
 showResult(result, true);
@@ -714,6 +775,7 @@ return;
 }
 const told = steps.findIndex((one) => one.id === saved.step);
 place = told > place ? told : place + 1;
+keep();
 draw();
 } catch (problem) {
 if (isOver(problem)) explain(problem);
@@ -731,7 +793,9 @@ next.removeAttribute('aria-disabled');
 };
 const goBack = () => {
 answers[step.id] = form.read();
+unsaved[step.id] = answers[step.id];
 place -= 1;
+keep();
 draw();
 };
 setBack(place > 0 ? goBack : null);

@@ -140,9 +140,15 @@ return { token: tokens[0], problem: judged(tokens), hasToken: tokens.length > 0,
 }
 const BASE = '/inapp/api';
 const PATIENCE = 30000;
+const EXCHANGE = '/session';
 let bearer = null;
+let begin = null;
+const started = new Promise((done) => {
+begin = done;
+});
 function useSession(token) {
 bearer = token;
+begin();
 }
 class Problem extends Error {
 constructor(code, { status = 0, id = '', fields = {}, retryAfter = 0 } = {}) {
@@ -164,6 +170,7 @@ const retryAfter = Number(response.headers.get('Retry-After')) || 0;
 return new Problem(code, { status: response.status, id: String(error.id || ''), fields: error.fields || {}, retryAfter });
 }
 async function request(method, path, body, { signal, patience = PATIENCE } = {}) {
+if (path !== EXCHANGE) await started;
 const stop = new AbortController();
 const end = () => stop.abort();
 const timer = setTimeout(end, patience);
@@ -228,6 +235,7 @@ function explained(code) {
 if (['token_missing', 'token_malformed', 'token_duplicate'].includes(code)) return say('OpenFromApp');
 if (['token_invalid', 'session_expired'].includes(code)) return say('LinkExpired');
 if (code === 'not_found') return say('NotAvailable');
+if (code === 'nobody_there') return say('NobodyThere');
 return say(code === 'offline' ? 'Unreachable' : 'TryAgainSoon');
 }
 const isOver = (problem) => ['token_invalid', 'session_expired'].includes(problem.code);
@@ -256,6 +264,7 @@ back.hidden = !listener;
 back.onclick = listener;
 }
 function explain(problem, again) {
+if (isOver(problem)) forget();
 const passes = problem.passes && again;
 const heading = make('h2', {}, passes ? say('NotNow') : say('NotOpen'));
 setBack(null);
@@ -281,7 +290,6 @@ try {
 return await work();
 } catch (problem) {
 if (!(problem instanceof Problem)) throw problem;
-if (isOver(problem)) remember(`session.${kind}`, null);
 await new Promise((again) => explain(problem, again));
 replace(main, make('p', { class: 'loading', role: 'status' }, say('Loading')));
 }
@@ -298,7 +306,7 @@ const page = readQuery(location.search);
 const rest = [page.rest, `${RESUME}=1`].filter(Boolean).join('&');
 history.replaceState(null, '', `${location.pathname}?${rest}`);
 const nonce = random();
-const exchange = () => call('POST', '/session', { token: page.token, nonce, screen: kind, params: page.params });
+const exchange = () => call('POST', EXCHANGE, { token: page.token, nonce, screen: kind, params: page.params });
 if (page.hasToken) forget();
 const known = page.hasToken ? null : recall(`session.${kind}`);
 const first = page.hasToken && !page.problem ? exchange() : null;
@@ -331,7 +339,37 @@ throw problem;
 mark('content');
 }
 const ACCEPTED = '.png,.jpg,.jpeg,.webp,.pdf,.txt';
-async function upload(file) {
+const QUARTER = 25;
+function journey(name, live) {
+const bar = make('progress', { max: 100, value: 0, 'aria-label': say('Uploading', { name }) });
+const part = make('span', { class: 'quiet', 'aria-hidden': 'true' }, percent(0));
+let told = 0;
+live.textContent = say('Uploading', { name });
+const tell = (share) => {
+const now = Math.floor(100 * share);
+bar.value = now;
+part.textContent = percent(now);
+if (now < told + QUARTER) return;
+told = now - (now % QUARTER);
+live.textContent = say('UploadingPart', { name, part: percent(told) });
+};
+return { nodes: [bar, part], tell };
+}
+function send(address, form, tell) {
+return new Promise((done, fail) => {
+const request = new XMLHttpRequest();
+request.upload.onprogress = ({ loaded, total }) => tell(total ? loaded / total : 0);
+request.onload = () => {
+const { status } = request;
+if (status >= 200 && status < 300) done();
+else fail(new Problem(status >= 500 ? 'unavailable' : 'invalid', { status }));
+};
+request.onerror = () => fail(new Problem('offline'));
+request.open('POST', address);
+request.send(form);
+});
+}
+async function upload(file, tell) {
 const ticket = await call('POST', '/upload', {
 name: file.name,
 type: file.type || 'application/octet-stream',
@@ -340,13 +378,7 @@ size: file.size,
 const form = new FormData();
 for (const [name, value] of Object.entries(ticket.fields)) form.append(name, value);
 form.append('file', file);
-let response = null;
-try {
-response = await fetch(ticket.url, { method: 'POST', body: form, credentials: 'omit', referrerPolicy: 'no-referrer' });
-} catch {
-throw new Problem('offline');
-}
-if (!response.ok) throw new Problem(response.status >= 500 ? 'unavailable' : 'invalid', { status: response.status });
+await send(ticket.url, form, tell);
 return call('POST', `/upload/${encodeURIComponent(ticket.id)}/done`, {});
 }
 const LONGEST_WAIT = 20;
@@ -363,8 +395,8 @@ return text
 .trim();
 }
 class Talk {
-constructor({ changed, over }) {
-Object.assign(this, { changed, over });
+constructor({ changed, over, refused }) {
+Object.assign(this, { changed, over, refused });
 this.chat = { state: 'none', agent: null, typing: false, resolution: null, survey: false };
 this.messages = new Map();
 this.outbox = recall(OUTBOX) || [];
@@ -416,6 +448,7 @@ remember(OUTBOX, this.outbox.length ? this.outbox : null);
 stop(problem) {
 this.ended = true;
 for (const item of this.outbox) item.failed = true;
+if (isOver(problem)) forget();
 this.wake();
 this.over(problem);
 }
@@ -513,6 +546,7 @@ failures += 1;
 item.failed = true;
 this.keep();
 this.changed([]);
+this.refused(problem);
 }
 }
 }
@@ -880,6 +914,7 @@ dir: 'auto',
 });
 const chips = make('ul', { class: 'files' });
 const line = make('p', { class: 'error', role: 'alert' });
+const sending = make('p', { class: 'sr', role: 'status' });
 const picker = make('input', { type: 'file', accept: ACCEPTED, multiple: true, hidden: true });
 const attach = iconButton('clip', say('Attach'), () => picker.click());
 const sender = iconButton('send', say('Send'), () => send(), 'primary');
@@ -908,7 +943,7 @@ make(
 'li',
 {},
 make('span', { class: 'name', dir: 'auto' }, file.name),
-make('span', { class: 'quiet' }, file.size === undefined ? say('Uploading', { name: '' }) : size(file.size)),
+file.id === undefined ? file.journey.nodes : make('span', { class: 'quiet' }, size(file.size)),
 button(
 say('Remove'),
 () => {
@@ -964,14 +999,16 @@ if (files.length >= FILES_PER_MESSAGE) {
 line.textContent = say('TooManyFiles', { n: number(FILES_PER_MESSAGE) });
 break;
 }
-const entry = { name: file.name };
+const entry = { name: file.name, journey: journey(file.name, sending) };
 files.push(entry);
 drawChips();
 try {
-const stored = await upload(file);
+const stored = await upload(file, entry.journey.tell);
 Object.assign(entry, stored);
+sending.textContent = '';
 } catch (problem) {
 files = files.filter((one) => one !== entry);
+sending.textContent = '';
 if (isOver(problem)) talk.stop(problem);
 line.textContent = problem.passes ? explained(problem.code) : say('FileRefused', { name: file.name });
 }
@@ -990,6 +1027,7 @@ send();
 },
 },
 line,
+sending,
 chips,
 make('div', { class: 'composer-row' }, attach, picker, text, sender),
 );
@@ -1001,6 +1039,9 @@ changed,
 over(problem) {
 view.problem = problem;
 changed([]);
+},
+refused(problem) {
+if (problem.code === 'nobody_there') fail(problem);
 },
 });
 document.body.classList.add('talking');

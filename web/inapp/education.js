@@ -140,9 +140,15 @@ return { token: tokens[0], problem: judged(tokens), hasToken: tokens.length > 0,
 }
 const BASE = '/inapp/api';
 const PATIENCE = 30000;
+const EXCHANGE = '/session';
 let bearer = null;
+let begin = null;
+const started = new Promise((done) => {
+begin = done;
+});
 function useSession(token) {
 bearer = token;
+begin();
 }
 class Problem extends Error {
 constructor(code, { status = 0, id = '', fields = {}, retryAfter = 0 } = {}) {
@@ -164,6 +170,7 @@ const retryAfter = Number(response.headers.get('Retry-After')) || 0;
 return new Problem(code, { status: response.status, id: String(error.id || ''), fields: error.fields || {}, retryAfter });
 }
 async function request(method, path, body, { signal, patience = PATIENCE } = {}) {
+if (path !== EXCHANGE) await started;
 const stop = new AbortController();
 const end = () => stop.abort();
 const timer = setTimeout(end, patience);
@@ -228,6 +235,7 @@ function explained(code) {
 if (['token_missing', 'token_malformed', 'token_duplicate'].includes(code)) return say('OpenFromApp');
 if (['token_invalid', 'session_expired'].includes(code)) return say('LinkExpired');
 if (code === 'not_found') return say('NotAvailable');
+if (code === 'nobody_there') return say('NobodyThere');
 return say(code === 'offline' ? 'Unreachable' : 'TryAgainSoon');
 }
 const isOver = (problem) => ['token_invalid', 'session_expired'].includes(problem.code);
@@ -256,6 +264,7 @@ back.hidden = !listener;
 back.onclick = listener;
 }
 function explain(problem, again) {
+if (isOver(problem)) forget();
 const passes = problem.passes && again;
 const heading = make('h2', {}, passes ? say('NotNow') : say('NotOpen'));
 setBack(null);
@@ -281,7 +290,6 @@ try {
 return await work();
 } catch (problem) {
 if (!(problem instanceof Problem)) throw problem;
-if (isOver(problem)) remember(`session.${kind}`, null);
 await new Promise((again) => explain(problem, again));
 replace(main, make('p', { class: 'loading', role: 'status' }, say('Loading')));
 }
@@ -298,7 +306,7 @@ const page = readQuery(location.search);
 const rest = [page.rest, `${RESUME}=1`].filter(Boolean).join('&');
 history.replaceState(null, '', `${location.pathname}?${rest}`);
 const nonce = random();
-const exchange = () => call('POST', '/session', { token: page.token, nonce, screen: kind, params: page.params });
+const exchange = () => call('POST', EXCHANGE, { token: page.token, nonce, screen: kind, params: page.params });
 if (page.hasToken) forget();
 const known = page.hasToken ? null : recall(`session.${kind}`);
 const first = page.hasToken && !page.problem ? exchange() : null;

@@ -3,6 +3,7 @@
 import { button, focusOn, icon, make, replace } from './dom.js';
 import { percent, say } from './words.js';
 import { call } from './api.js';
+import { recall, remember } from './memory.js';
 import { explain, explained, finish, insist, isOver, main, open, setBack, setTitle } from './screen.js';
 import { drawForm } from './form.js';
 import { validate } from './schema.js';
@@ -13,7 +14,12 @@ const READING = 6;
 const SIGNS = { success: 'done', partial: 'part', failure: 'wrong' };
 const HEADINGS = { success: 'ResultSuccess', partial: 'ResultPartial', failure: 'ResultFailure' };
 
+// What is written and not yet saved. It outlives a reload as the session does, in the same place and no longer: in this tab,
+// until it is saved, the session is over or another one begins. It is not sent before the person says so.
+const DRAFT = 'draft';
+
 function showResult(result, isNew) {
+  remember(DRAFT, null);
   setBack(null);
   const status = Object.hasOwn(SIGNS, result.status) ? result.status : 'partial';
   const heading = make('h2', {}, say(HEADINGS[status]));
@@ -53,12 +59,21 @@ async function readAction() {
 
 function runForm(action) {
   const { steps } = action;
-  const answers = { ...action.progress.answers };
   let { rev } = action.progress;
+  // A draft on top of what has changed meanwhile would undo that.
+  const kept = recall(DRAFT);
+  const draft = kept && kept.type === action.type && kept.rev === rev ? kept : { step: action.progress.step, answers: {} };
+  const unsaved = { ...draft.answers };
+  const answers = { ...action.progress.answers, ...unsaved };
   let place = Math.max(
     0,
-    steps.findIndex((step) => step.id === action.progress.step),
+    steps.findIndex((step) => step.id === draft.step),
   );
+
+  function keep() {
+    const isThere = Object.keys(unsaved).length > 0;
+    remember(DRAFT, isThere ? { type: action.type, rev, step: steps[place].id, answers: unsaved } : null);
+  }
 
   // The newest state, after it was changed elsewhere. What stands in the fields stays.
   async function refresh(values) {
@@ -76,7 +91,10 @@ function runForm(action) {
   function draw(notice = '') {
     const step = steps[place];
     const isLast = place === steps.length - 1;
-    const form = drawForm(step, answers[step.id] || {});
+    const form = drawForm(step, answers[step.id] || {}, () => {
+      unsaved[step.id] = form.read();
+      keep();
+    });
     const heading = make('h2', { dir: 'auto' }, step.title);
     const message = make('p', { class: 'message', role: 'alert' }, notice);
     const next = make('button', { class: 'primary', type: 'submit' }, say(isLast ? 'Send' : 'Continue'));
@@ -94,6 +112,7 @@ function runForm(action) {
         const saved = await call('PUT', '/action/progress', { rev, step: step.id, answers: values });
         rev = saved.rev;
         answers[step.id] = values;
+        delete unsaved[step.id];
         if (isLast) {
           const { result } = await call('POST', '/action/submit', { rev });
           showResult(result, true);
@@ -101,6 +120,7 @@ function runForm(action) {
         }
         const told = steps.findIndex((one) => one.id === saved.step);
         place = told > place ? told : place + 1;
+        keep();
         draw();
       } catch (problem) {
         if (isOver(problem)) explain(problem);
@@ -118,7 +138,9 @@ function runForm(action) {
     };
     const goBack = () => {
       answers[step.id] = form.read();
+      unsaved[step.id] = answers[step.id];
       place -= 1;
+      keep();
       draw();
     };
     setBack(place > 0 ? goBack : null);

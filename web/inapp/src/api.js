@@ -2,11 +2,19 @@
 
 const BASE = '/inapp/api';
 const PATIENCE = 30000;
+// The one call that needs no session: it makes one.
+export const EXCHANGE = '/session';
 
 let bearer = null;
+let begin = null;
+// Whoever is quicker than the session waits for it: a call without one would be told that the link has expired.
+const started = new Promise((done) => {
+  begin = done;
+});
 
 export function useSession(token) {
   bearer = token;
+  begin();
 }
 
 // Why a call did not succeed: the code of the answer, or `offline` when there was none.
@@ -36,6 +44,7 @@ async function told(response) {
 
 // The answer itself. `signal` ends the call, `patience` is how long it may take in milliseconds.
 export async function request(method, path, body, { signal, patience = PATIENCE } = {}) {
+  if (path !== EXCHANGE) await started;
   const stop = new AbortController();
   const end = () => stop.abort();
   const timer = setTimeout(end, patience);

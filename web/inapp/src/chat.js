@@ -4,7 +4,7 @@ import { button, focusOn, icon, iconButton, make, replace, save, still, webAddre
 import { clockTime, day, number, say, size } from './words.js';
 import { Problem, call, download } from './api.js';
 import { explain, explained, finish, insist, isOver, main, open, setBack, setTitle } from './screen.js';
-import { ACCEPTED, upload } from './upload.js';
+import { ACCEPTED, journey, upload } from './upload.js';
 import { LONGEST_TEXT, Talk, cleaned } from './talk.js';
 
 const FILES_PER_MESSAGE = 5;
@@ -401,6 +401,7 @@ function makeComposer() {
   });
   const chips = make('ul', { class: 'files' });
   const line = make('p', { class: 'error', role: 'alert' });
+  const sending = make('p', { class: 'sr', role: 'status' });
   const picker = make('input', { type: 'file', accept: ACCEPTED, multiple: true, hidden: true });
   const attach = iconButton('clip', say('Attach'), () => picker.click());
   const sender = iconButton('send', say('Send'), () => send(), 'primary');
@@ -433,7 +434,7 @@ function makeComposer() {
           'li',
           {},
           make('span', { class: 'name', dir: 'auto' }, file.name),
-          make('span', { class: 'quiet' }, file.size === undefined ? say('Uploading', { name: '' }) : size(file.size)),
+          file.id === undefined ? file.journey.nodes : make('span', { class: 'quiet' }, size(file.size)),
           button(
             say('Remove'),
             () => {
@@ -493,14 +494,16 @@ function makeComposer() {
         line.textContent = say('TooManyFiles', { n: number(FILES_PER_MESSAGE) });
         break;
       }
-      const entry = { name: file.name };
+      const entry = { name: file.name, journey: journey(file.name, sending) };
       files.push(entry);
       drawChips();
       try {
-        const stored = await upload(file);
+        const stored = await upload(file, entry.journey.tell);
         Object.assign(entry, stored);
+        sending.textContent = '';
       } catch (problem) {
         files = files.filter((one) => one !== entry);
+        sending.textContent = '';
         if (isOver(problem)) talk.stop(problem);
         line.textContent = problem.passes ? explained(problem.code) : say('FileRefused', { name: file.name });
       }
@@ -519,6 +522,7 @@ function makeComposer() {
       },
     },
     line,
+    sending,
     chips,
     make('div', { class: 'composer-row' }, attach, picker, text, sender),
   );
@@ -533,6 +537,10 @@ function draw() {
     over(problem) {
       view.problem = problem;
       changed([]);
+    },
+    refused(problem) {
+      // What else is wrong with a message will be wrong with it later, too: that it was not sent is all there is to say.
+      if (problem.code === 'nobody_there') fail(problem);
     },
   });
   document.body.classList.add('talking');

@@ -3,7 +3,7 @@
 import { button, make, replace } from './dom.js';
 import { number, say, size } from './words.js';
 import { explained, isOver } from './screen.js';
-import { ACCEPTED, upload } from './upload.js';
+import { ACCEPTED, journey, upload } from './upload.js';
 
 let serial = 0;
 
@@ -110,12 +110,13 @@ function checkField(field, value) {
   };
 }
 
-function fileField(field, value) {
+function fileField(field, value, changed) {
   const isMany = field.rule.type === 'array';
   let files = (isMany ? value || [] : [value]).filter(Boolean).map((id) => ({ id, name: say('FileAdded') }));
-  let running = 0;
+  let running = [];
   const list = make('ul', { class: 'files' });
   const state = make('p', { class: 'quiet', role: 'status' });
+  const sending = make('p', { class: 'sr', role: 'status' });
   const box = make('input', { type: 'file', id: field.id, class: 'box', accept: ACCEPTED, multiple: isMany, ...field.described });
   const draw = () =>
     replace(
@@ -131,43 +132,49 @@ function fileField(field, value) {
             () => {
               files = files.filter((one) => one !== file);
               draw();
+              changed();
               box.focus();
             },
             'plain',
           ),
         ),
       ),
+      running.map((file) => make('li', {}, make('span', { class: 'name', dir: 'auto' }, file.name), file.nodes)),
     );
   box.addEventListener('change', async () => {
     const chosen = Array.from(box.files);
     box.value = '';
     for (const file of chosen) {
-      running += 1;
-      state.textContent = say('Uploading', { name: file.name });
+      const { nodes, tell } = journey(file.name, sending);
+      const entry = { name: file.name, nodes };
+      running.push(entry);
+      state.textContent = '';
+      draw();
       try {
-        const stored = await upload(file);
+        const stored = await upload(file, tell);
         files = isMany ? [...files, stored] : [stored];
-        state.textContent = '';
       } catch (problem) {
         state.textContent = problem.passes || isOver(problem) ? explained(problem.code) : say('FileRefused', { name: file.name });
       } finally {
-        running -= 1;
+        running = running.filter((one) => one !== entry);
+        sending.textContent = '';
       }
       draw();
+      changed();
     }
   });
   draw();
   const read = () => (isMany ? (files.length ? files.map((file) => file.id) : undefined) : files[0] && files[0].id);
-  const parts = [make('label', { for: field.id }, field.name), field.hint, box, list, state];
-  return { box, parts, read, focus: box, busy: () => running > 0 };
+  const parts = [make('label', { for: field.id }, field.name), field.hint, box, list, sending, state];
+  return { box, parts, read, focus: box, busy: () => running.length > 0 };
 }
 
-function drawn(field, widget, value) {
+function drawn(field, widget, value, changed) {
   const { rule } = field;
   if (widget === 'checkbox' && rule.type === 'boolean') return checkField(field, value);
   if (rule.type === 'array' && rule.items && rule.items.enum)
     return choiceField(field, labels(rule, rule.items.enum), value, true, 'group');
-  if (widget === 'file') return fileField(field, value);
+  if (widget === 'file') return fileField(field, value, changed);
   if (widget === 'rating') {
     const [low, high] = [rule.minimum ?? 1, Math.min(rule.maximum ?? 5, 20)];
     const marks = Array.from({ length: high - low + 1 }, (_, place) => ({ value: low + place, label: number(low + place) }));
@@ -196,7 +203,8 @@ function complaint(code, rule) {
 }
 
 // `read` answers the step's values, `show` says what is wrong and puts the focus there, `busy` whether a file is on its way.
-export function drawForm(step, values) {
+// `changed` is called whenever there may be other values.
+export function drawForm(step, values, changed) {
   const rules = step.schema.properties || {};
   const order = ((step.ui && step.ui.order) || []).filter((name) => Object.hasOwn(rules, name));
   const names = [...order, ...Object.keys(rules).filter((name) => !order.includes(name))];
@@ -219,7 +227,7 @@ export function drawForm(step, values) {
     // A group of boxes cannot be required in ARIA's words; its legend says what is optional, as all labels do.
     const isGroup = widget === 'checkboxes' || (rule.type === 'array' && rule.items && rule.items.enum);
     if (isRequired && !isGroup) described['aria-required'] = 'true';
-    const field = drawn({ id, rule, name: label, hint, described }, widget, value);
+    const field = drawn({ id, rule, name: label, hint, described }, widget, value, changed);
     return { ...field, name, rule, error, node: make('div', { class: 'field' }, field.parts, error) };
   });
   const read = () => {
@@ -230,18 +238,27 @@ export function drawForm(step, values) {
     }
     return found;
   };
+  const complain = (field, code) => {
+    field.error.hidden = !code;
+    field.error.textContent = code ? complaint(code, field.rule) : '';
+    const target = field.box.tagName === 'FIELDSET' && field.box.getAttribute('role') === 'group' ? null : field.box;
+    if (target) target.setAttribute('aria-invalid', String(Boolean(code)));
+    field.node.classList.toggle('wrong', Boolean(code));
+  };
   const show = (errors) => {
     let first = null;
     for (const field of fields) {
       const code = Object.hasOwn(errors, field.name) ? errors[field.name] : null;
-      field.error.hidden = !code;
-      field.error.textContent = code ? complaint(code, field.rule) : '';
-      const target = field.box.tagName === 'FIELDSET' && field.box.getAttribute('role') === 'group' ? null : field.box;
-      if (target) target.setAttribute('aria-invalid', String(Boolean(code)));
-      field.node.classList.toggle('wrong', Boolean(code));
+      complain(field, code);
       if (code && !first) first = field;
     }
     if (first) first.focus.focus();
   };
+  for (const field of fields) {
+    field.node.addEventListener('input', () => {
+      complain(field, null);
+      changed();
+    });
+  }
   return { nodes: fields.map((field) => field.node), read, show, busy: () => fields.some((field) => field.busy && field.busy()) };
 }

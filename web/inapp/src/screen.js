@@ -3,7 +3,7 @@
 import { button, focusOn, make, replace } from './dom.js';
 import { loadWords, say } from './words.js';
 import { RESUME, readQuery } from './query.js';
-import { Problem, call, useSession } from './api.js';
+import { EXCHANGE, Problem, call, useSession } from './api.js';
 import { forget, recall, remember } from './memory.js';
 
 const body = document.body;
@@ -23,6 +23,7 @@ export function explained(code) {
   if (['token_missing', 'token_malformed', 'token_duplicate'].includes(code)) return say('OpenFromApp');
   if (['token_invalid', 'session_expired'].includes(code)) return say('LinkExpired');
   if (code === 'not_found') return say('NotAvailable');
+  if (code === 'nobody_there') return say('NobodyThere');
   return say(code === 'offline' ? 'Unreachable' : 'TryAgainSoon');
 }
 
@@ -65,6 +66,8 @@ export function setBack(listener) {
 
 // In place of the content: what is wrong, with an id to quote, and a way on where there is one.
 export function explain(problem, again) {
+  // Nothing that somebody has written outlives the session it was written in.
+  if (isOver(problem)) forget();
   const passes = problem.passes && again;
   const heading = make('h2', {}, passes ? say('NotNow') : say('NotOpen'));
   setBack(null);
@@ -92,7 +95,6 @@ export async function insist(work) {
       return await work();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (isOver(problem)) remember(`session.${kind}`, null);
       await new Promise((again) => explain(problem, again));
       replace(main, make('p', { class: 'loading', role: 'status' }, say('Loading')));
     }
@@ -113,7 +115,7 @@ export async function open(draw, run) {
   const rest = [page.rest, `${RESUME}=1`].filter(Boolean).join('&');
   history.replaceState(null, '', `${location.pathname}?${rest}`);
   const nonce = random();
-  const exchange = () => call('POST', '/session', { token: page.token, nonce, screen: kind, params: page.params });
+  const exchange = () => call('POST', EXCHANGE, { token: page.token, nonce, screen: kind, params: page.params });
   // Another opening is perhaps another person: nothing of the last one is left.
   if (page.hasToken) forget();
   const known = page.hasToken ? null : recall(`session.${kind}`);

@@ -1,7 +1,7 @@
 // A conversation as this tab knows it: what came, what is to be sent, and that neither is lost or doubled.
 
 import { call } from './api.js';
-import { recall, remember } from './memory.js';
+import { forget, recall, remember } from './memory.js';
 import { newId, isOver } from './screen.js';
 
 const LONGEST_WAIT = 20;
@@ -23,10 +23,11 @@ export function cleaned(text) {
     .trim();
 }
 
-// `changed(news)` is called after each change, with the messages of others that are new. `over(problem)` ends it.
+// `changed(news)` is called after each change, with the messages of others that are new. `over(problem)` ends it, and
+// `refused(problem)` says why a message is not taken.
 export class Talk {
-  constructor({ changed, over }) {
-    Object.assign(this, { changed, over });
+  constructor({ changed, over, refused }) {
+    Object.assign(this, { changed, over, refused });
     this.chat = { state: 'none', agent: null, typing: false, resolution: null, survey: false };
     this.messages = new Map();
     this.outbox = recall(OUTBOX) || [];
@@ -87,6 +88,7 @@ export class Talk {
   stop(problem) {
     this.ended = true;
     for (const item of this.outbox) item.failed = true;
+    if (isOver(problem)) forget();
     this.wake();
     this.over(problem);
   }
@@ -198,6 +200,7 @@ export class Talk {
           item.failed = true;
           this.keep();
           this.changed([]);
+          this.refused(problem);
         }
       }
     }
