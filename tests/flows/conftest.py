@@ -234,13 +234,14 @@ class Bridge:
 
 
 def running_stack(state_dir: Path, **options: Any) -> Any:
-    """A stack with the short schedule, as a context."""
+    """A stack with the short schedule, as a context, whose logs are looked through at its end."""
     from tests.stack import Stack
 
     return Stack(
         ack_timeout=ACK_TIMEOUT_SECONDS,
         retry_delays=",".join(str(seconds) for seconds in RETRY_DELAYS_SECONDS),
         state_dir=state_dir,
+        watches_logs=True,
         **options,
     )
 

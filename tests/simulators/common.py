@@ -15,7 +15,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -464,6 +464,15 @@ async def control_middleware(request: web.Request, handler: Handler) -> web.Stre
     except web.HTTPMethodNotAllowed as problem:
         allowed = ", ".join(sorted(problem.allowed_methods))
         return json_answer({"error": f"method not allowed here; allowed: {allowed}"}, status=405)
+
+
+def given_route(tokens: Callable[[], Iterable[str]]) -> web.RouteDef:
+    """``GET /_sim/given``: the tokens that a simulator gave out, whatever became of each."""
+
+    async def show_given(_: web.Request) -> web.Response:
+        return json_answer(sorted(tokens()))
+
+    return web.get(CONTROL_PREFIX + "/given", show_given)
 
 
 def shared_routes(log: RequestLog, faults: FaultScript, usage: str) -> list[web.RouteDef]:

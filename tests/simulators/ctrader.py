@@ -31,6 +31,7 @@ from tests.simulators.common import (
     FaultScript,
     RequestLog,
     control_middleware,
+    given_route,
     json_answer,
     json_or_text,
     open_client,
@@ -47,6 +48,7 @@ The platform: POST /v2/webserv/managers/token, POST /cid/ctid2/inAppToken/redeem
 GET /cid/ctid2/inAppOneTimeToken/data, PUT /cid/oauth2/ctid/inAppControls.
 
 GET    /_sim/app                         a page that opens the screens as the app does
+GET    /_sim/given                       the tokens that were given out, for whoever looks for them in logs
 GET    /_sim/state                       users, ribbons, how many tokens were given out and redeemed
 POST   /_sim/open {"option","screen","params"?,"userId"?}
                                          presses a control: a token from whoever gives it out, and the screen's address.
@@ -111,6 +113,8 @@ class Ctrader:
         self.options = options
         self.log = RequestLog()
         self.faults = FaultScript(ENVELOPES)
+        self.given: set[str] = set()
+        """Every token that was given out, those of before a reset too."""
         self.http: aiohttp.ClientSession | None = None
         self.forget()
 
@@ -118,12 +122,16 @@ class Ctrader:
         """The state at the start."""
         self.users: dict[int, dict[str, Any]] = {user: dict(data) for user, data in DEMO_USERS.items()}
         self.password = self.options.manager_password
-        self.webserv_token = secrets.token_hex(16)
+        self._renew_webserv_token()
         self.tokens: dict[str, OneTime] = {}
         self.ribbons: dict[str, Any] = {}
         self.calls_left: int | None = None
         self.crm_token: str | None = None
         self.redeemed = 0
+
+    def _renew_webserv_token(self) -> None:
+        self.webserv_token = secrets.token_hex(16)
+        self.given.add(self.webserv_token)
 
     # -- the platform ------------------------------------------------------------------------------------------------
 
@@ -225,6 +233,7 @@ class Ctrader:
             # With characters that an address has to escape, as the sample of the contract has them.
             token = secrets.token_urlsafe(18) + "+/=="
             self.tokens[token] = OneTime(user, time.monotonic() + ttl_seconds)
+            self.given.add(token)
             return token
         if option != "sso":
             raise ControlError("'option' must be handoff or sso")
@@ -296,7 +305,7 @@ class Ctrader:
         """The manager's password changes."""
         data = await read_fields(request, {"password": (str,)}, required=("password",))
         self.password = data["password"]
-        self.webserv_token = secrets.token_hex(16)
+        self._renew_webserv_token()
         return json_answer({"changed": True})
 
     async def control_limit(self, request: web.Request) -> web.Response:
@@ -331,6 +340,7 @@ class Ctrader:
                 web.get("/cid/ctid2/inAppOneTimeToken/data", self.data),
                 web.put("/cid/oauth2/ctid/inAppControls", self.controls),
                 web.get(CONTROL_PREFIX + "/state", self.control_state),
+                given_route(lambda: self.given),
                 web.post(CONTROL_PREFIX + "/token", self.control_token),
                 web.post(CONTROL_PREFIX + "/open", self.control_open),
                 web.post(CONTROL_PREFIX + "/ask", self.control_ask),

@@ -41,6 +41,7 @@ from tests.simulators.common import (
     LoggedRequest,
     RequestLog,
     control_middleware,
+    given_route,
     json_answer,
     json_or_text,
     open_client,
@@ -138,6 +139,7 @@ vcita simulator: VCS, OAuth, contacts; webhooks to the communication app
 -----------------------------------------------------------------------
   GET    /_sim/staff                                 a page on which a person is the staff member
   GET    /_sim/requests[?path=REGEX][&method=POST]   what came in, oldest first
+  GET    /_sim/given                                 the tokens that were given out, for whoever looks for them in logs
   GET    /_sim/state                                 channels, sessions, contacts, messages, statuses, webhooks
   POST   /_sim/staff-message    {"text":"Hello"}     the staff member writes (A3)
              optional: session_uid | external_uid | channel_uid, message_uid, status,
@@ -273,7 +275,10 @@ def busiest_second(times: list[float]) -> int:
 
 
 class Tokens:
-    """Access tokens, refresh tokens and authorization codes. Values never leave this object but in an OAuth answer."""
+    """Access tokens, refresh tokens and authorization codes.
+
+    Values leave this object in an OAuth answer, and for whoever looks for them in logs.
+    """
 
     def __init__(self) -> None:
         self.valid_until: dict[str, float] = {}
@@ -287,6 +292,10 @@ class Tokens:
         """A token that works for `bearer`."""
         self.valid_until[token] = until
         self.bearers[token] = bearer
+
+    def given(self) -> set[str]:
+        """Whatever works, or worked, but for codes that are redeemed: those have come back with a redirect."""
+        return {*self.bearers, *self.refresh, *self.codes}
 
     def issue(self, seconds: int, bearer: Bearer) -> str:
         """A fresh opaque token of 64 hex characters (vcita.md 9.1) that is valid for `seconds`."""
@@ -1192,6 +1201,7 @@ class Vcs:
                 web.post("/platform/v1/clients", self.create_client),
                 *shared_routes(self.log, self.faults, USAGE.replace("PORT", str(self.options.port))),
                 web.get("/_sim/state", self.show_state),
+                given_route(self.tokens.given),
                 web.post("/_sim/staff-message", self.control_staff_message),
                 web.post("/_sim/message-status", self.control_message_status),
                 web.post("/_sim/channel-status", self.control_channel_status),

@@ -9,6 +9,6 @@ The engine is ministack, which runs the real ``provided.al2023`` bootstraps with
 does, and what this package does about it, is written down where it matters: `emulator.py`, `deploy.py`, `origin.py`.
 """
 
-from tests.stack.stack import Ports, Stack, StackError
+from tests.stack.stack import LeakError, Ports, Stack, StackError
 
-__all__ = ["Ports", "Stack", "StackError"]
+__all__ = ["LeakError", "Ports", "Stack", "StackError"]

@@ -12,14 +12,17 @@ import socket
 import sys
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
-from tests.stack import deploy, emulator
+from tests.stack import canaries, deploy, emulator
+from tests.stack.canaries import Canary
 from tests.stack.gate import Gate
 from tests.stack.processes import Children
 
@@ -42,8 +45,15 @@ WORKPLACES = ("101", "102")
 QUEUES = {"deliver": "DeliverQueue", "ack": "AckQueue", "chat": "ChatTimerQueue", "push": "PushQueue", "dead": "DeadQueue"}
 
 
+DESERIALIZE = TypeDeserializer().deserialize
+
+
 class StackError(Exception):
     """The stack could not be started or used; the text says why and what to do."""
+
+
+class LeakError(Exception):
+    """A function wrote into its log what must be in none."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +111,25 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of the table without the names of its types."""
+    return {name: DESERIALIZE(value) for name, value in item.items()}
+
+
+def read_json(url: str) -> Any:
+    """The document at an address of a simulator."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
 class Stack:
     """One emulator with the template deployed to it, an origin, the simulators and a demo tenant.
 
     `state_dir` belongs to one stack at a time. With `gate=True` the functions reach AWS through `self.gate`, which
     counts their operations and can let them fail. With `sam_cli=True` the template is deployed by `sam build` and
     `sam deploy`, as a user does it; it takes some ten seconds longer. With `chats=True` two connectors of chats, whose
-    visitors are answered by agents and by vcita's staff, and the agents' clients run too; they poll all the time.
+    visitors are answered by agents and by vcita's staff, and the agents' clients run too; they poll all the time. With
+    `watches_logs=True` its end looks through every line of the functions' logs (`canaries.py`).
     """
 
     def __init__(
@@ -126,6 +148,7 @@ class Stack:
         gate: bool = False,
         sam_cli: bool = False,
         follow_logs: bool = False,
+        watches_logs: bool = False,
         say=lambda text: None,
     ) -> None:
         self.name = name
@@ -151,6 +174,8 @@ class Stack:
         self._with_gate = gate
         self._sam_cli = sam_cli
         self._follow_logs = follow_logs
+        self._watches_logs = watches_logs
+        self._secret_canaries: set[Canary] = set()
         self._say = say
         self._children = Children(self.state_dir)
         self._is_ours = False
@@ -165,8 +190,13 @@ class Stack:
         self.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
+    def __exit__(self, exception: object, *_: object) -> None:
+        try:
+            if self._watches_logs and exception is None and (leaks := self.leaks()):
+                shown = "\n".join(str(leak) for leak in leaks[:20])
+                raise LeakError(f"{len(leaks)} findings in the logs; the first of them:\n{shown}")
+        finally:
+            self.stop()
 
     def start(self) -> None:
         """Starts everything and returns when it is ready; stops what it started when that fails."""
@@ -233,6 +263,8 @@ class Stack:
                 configuration = self.client("lambda").get_function(FunctionName=name)["Configuration"]
                 self.gate.name_caller(function, configuration["FunctionArn"], configuration["Role"])
         argv = ["--port", str(self.ports.origin), "--target", self.endpoint, "--api", deployed.api_id]
+        if self._watches_logs:
+            argv += ["--tokens", str(self._tokens_file)]
         self._children.start("origin", [sys.executable, "-m", "tests.stack.origin", *argv], self._own_environment())
         self._wait_for("origin", self.ports.origin)
         if self._simulators:
@@ -259,6 +291,10 @@ class Stack:
         temporary = self._stack_file.with_suffix(".new")
         temporary.write_text(json.dumps(self.info, indent=1) + "\n")
         temporary.replace(self._stack_file)
+
+    @property
+    def _tokens_file(self) -> Path:
+        return self.state_dir / "tokens"
 
     @property
     def _stack_file(self) -> Path:
@@ -397,6 +433,7 @@ class Stack:
 
     def put_secret(self, account: str, document: dict[str, Any]) -> None:
         """Writes an account's secrets, e.g. of ``frontstage/gw-demo``."""
+        self._secret_canaries.update(canaries.secrets_of(document))
         self.client("ssm").put_parameter(
             Name=f"/deskbridge/{self.name}/{account}", Type="SecureString", Value=json.dumps(document), Overwrite=True
         )
@@ -498,6 +535,24 @@ class Stack:
     def logs(self, function: str, since_ms: int = 0) -> list[str]:
         """The lines that a function wrote, and the platform's START, END and REPORT, oldest first."""
         return [event["message"] for event in self._log_events(function, since_ms)]
+
+    def leaks(self) -> list[canaries.Leak]:
+        """The log lines that hold a secret, a token, or what somebody wrote or is called, as far as it is known now."""
+        wanted = set(self._secret_canaries)
+        for line in self._tokens_file.read_text().splitlines() if self._tokens_file.exists() else ():
+            wanted.update(canaries.token(json.loads(line)))
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.info["aws"]["table"])
+        for item in (plain(item) for page in pages for item in page["Items"]):
+            # What is configured is the operator's own.
+            if item["pk"] != "DIRECTORY":
+                wanted.update(canaries.personal(item))
+        if self._simulators:
+            for name in ("vcita", "ctrader"):
+                control = self.info["simulators"][name] + "/_sim/"
+                wanted.update(canaries.personal(read_json(control + "state")))
+                for token in read_json(control + "given"):
+                    wanted.update(canaries.token(token))
+        return canaries.find({function: self.logs(function) for function in self._deployed.functions}, wanted)
 
     def _log_events(self, function: str, since_ms: int) -> list[dict[str, Any]]:
         logs = self.client("logs")
