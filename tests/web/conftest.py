@@ -115,6 +115,7 @@ def whole_stack() -> Iterator[dict[str, str]]:
         addresses = stack.info["simulators"]
         yield {
             "OPERATOR": operator_url,
+            "DEMO": json.dumps(stack.demo_document()),
             "SHOP": addresses["shop"],
             "AGENTS": addresses["agents"],
             "CTRADER": addresses["ctrader"],
@@ -161,14 +162,15 @@ class NodeFile(pytest.File):
                 text=True,
                 timeout=FILE_SECONDS,
             )
-        said = []
-        for line in done.stdout.splitlines():
-            if line.startswith("result "):
-                result = json.loads(line.removeprefix("result "))
-                self.results[result["name"]] = result
-            else:
-                said.append(line)
-        self.output = "\n".join(said)
+            # Before the counterpart ends: what it complains of then is the first test's, and all have results.
+            said = []
+            for line in done.stdout.splitlines():
+                if line.startswith("result "):
+                    result = json.loads(line.removeprefix("result "))
+                    self.results[result["name"]] = result
+                else:
+                    said.append(line)
+            self.output = "\n".join(said)
 
 
 class NodeTest(pytest.Item):
