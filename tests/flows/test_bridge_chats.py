@@ -12,48 +12,31 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import Bridge, Simulator, running_stack, until
-from .test_chats import Chats, lines, wrong
+from .conftest import Simulator, until
+from .test_chats import Floor, lines, running_floor, unique, wrong
 
 STAFF_GATEWAY = "frontstage/gw-staff"
 DESK = "frontstage/desk-demo"
 
 
-class StaffChats(Chats):
+class StaffChats(Floor):
     """The demo tenant's chats, with the visitors of the gateway that vcita's staff answers."""
 
     def __init__(self, stack: Any) -> None:
         super().__init__(stack)
         self.visitor = Simulator(stack.info["simulators"]["staff_chat"])
-        self.bridge = Bridge(stack)
 
     def greeted(self, text: str) -> tuple[str, dict[str, Any]]:
         """A visitor who has written something that staff sees: TrackingId, and the message in vcita."""
         tracking = self.start(text)
         return tracking, self.bridge.wait_injected(text)
 
-    def said_to(self, session_uid: str) -> list[str]:
-        """What staff is told in a session, in order."""
-        told = [one for one in self.bridge.vcs.get("state")["messages"] if one["direction"] == "client_to_business"]
-        return [message["message"] for message in told if message["session_uid"] == session_uid]
-
-    def hand_over(self, chat_id: str, desk: str) -> dict[str, Any]:
-        """The operator gives a chat to another desk."""
-        return self.stack.invoke("operator-hand-over", {"chat": chat_id, "desk": desk})
-
 
 @pytest.fixture(scope="module")
 def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StaffChats]:
     """A stack with all sides running."""
-    with running_stack(tmp_path_factory.mktemp("bridge-chats"), chats=True) as stack:
-        stack_chats = StaffChats(stack)
-        stack_chats.bridge.vcs.post("activation", mode="auto", delay_ms=50)
-        yield stack_chats
-
-
-def unique(text: str) -> str:
-    """A text that no other test uses."""
-    return f"{text} {secrets.token_hex(4)}"
+    with running_floor(tmp_path_factory.mktemp("bridge-chats"), StaffChats) as floor:
+        yield floor
 
 
 def test_visitor_and_staff_talk_and_the_visitor_sees_all_of_it(chats: StaffChats) -> None:

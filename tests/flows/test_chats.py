@@ -5,11 +5,13 @@ The stack is one of its own, because both sides poll all the time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from yarl import URL
 
 from tests.simulators.frontstage_connector import Signer
 
-from .conftest import Simulator, running_stack, until
+from .conftest import Bridge, Simulator, running_stack, until
 
 
 class Chats:
@@ -67,6 +69,37 @@ def lines(transcript: Any) -> list[tuple[int, bool, str]]:
 def wrong(side: Simulator) -> list[dict[str, Any]]:
     """What a side complains of. An answer may overtake a poll, so a number may be late, but none may stay away."""
     return [one for one in side.get("anomalies")["list"] if one.get("open", True)]
+
+
+class Floor(Chats):
+    """Both sides, and vcita's staff among those who answer."""
+
+    def __init__(self, stack: Any) -> None:
+        super().__init__(stack)
+        self.bridge = Bridge(stack)
+
+    def said_to(self, session_uid: str) -> list[str]:
+        """What staff is told in a session, in order."""
+        told = [one for one in self.bridge.vcs.get("state")["messages"] if one["direction"] == "client_to_business"]
+        return [message["message"] for message in told if message["session_uid"] == session_uid]
+
+    def hand_over(self, chat_id: str, desk: str) -> dict[str, Any]:
+        """The operator gives a chat to another desk."""
+        return self.stack.invoke("operator-hand-over", {"chat": chat_id, "desk": desk})
+
+
+@contextlib.contextmanager
+def running_floor(state_dir: Path, kind: type[Floor] = Floor) -> Iterator[Any]:
+    """A stack with everybody who answers, vcita's sessions being active soon after they are asked for."""
+    with running_stack(state_dir, chats=True) as stack:
+        floor = kind(stack)
+        floor.bridge.vcs.post("activation", mode="auto", delay_ms=50)
+        yield floor
+
+
+def unique(text: str) -> str:
+    """A text that no other test uses."""
+    return f"{text} {secrets.token_hex(4)}"
 
 
 @pytest.fixture(scope="module")

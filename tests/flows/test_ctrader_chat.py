@@ -5,7 +5,6 @@ The stack is one of its own, because agents poll all the time.
 
 from __future__ import annotations
 
-import secrets
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Bridge, Simulator, running_stack, until
+from .conftest import until
 from .ctrader import Trader
-from .test_chats import Chats
+from .test_chats import Floor, running_floor, unique
 
 DESK = "frontstage/desk-demo"
 STAFF = "vcita/demo"
@@ -23,36 +22,11 @@ SALON = {"department": "salon"}
 """What a link says whose chats vcita's staff answers."""
 
 
-class Floor(Chats):
-    """Everybody who answers."""
-
-    def __init__(self, stack: Any) -> None:
-        super().__init__(stack)
-        self.agents = Simulator(stack.info["simulators"]["agents"])
-        self.bridge = Bridge(stack)
-
-    def said_to(self, session_uid: str) -> list[str]:
-        """What staff is told in a session, in order."""
-        told = [one for one in self.bridge.vcs.get("state")["messages"] if one["direction"] == "client_to_business"]
-        return [message["message"] for message in told if message["session_uid"] == session_uid]
-
-    def hand_over(self, chat_id: str, desk: str) -> dict[str, Any]:
-        """The operator gives a chat to another desk."""
-        return self.stack.invoke("operator-hand-over", {"chat": chat_id, "desk": desk})
-
-
 @pytest.fixture(scope="module")
 def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     """A stack with all sides running."""
-    with running_stack(tmp_path_factory.mktemp("ctrader-chat"), chats=True) as stack:
-        floor = Floor(stack)
-        floor.bridge.vcs.post("activation", mode="auto", delay_ms=50)
+    with running_floor(tmp_path_factory.mktemp("ctrader-chat")) as floor:
         yield floor
-
-
-def unique(text: str) -> str:
-    """A text that no other test uses."""
-    return f"{text} {secrets.token_hex(4)}"
 
 
 def test_trader_and_agent_talk_and_the_chat_ends_resolved(chats: Floor, jana: str) -> None:

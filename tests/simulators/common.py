@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -464,6 +465,18 @@ async def control_middleware(request: web.Request, handler: Handler) -> web.Stre
     except web.HTTPMethodNotAllowed as problem:
         allowed = ", ".join(sorted(problem.allowed_methods))
         return json_answer({"error": f"method not allowed here; allowed: {allowed}"}, status=405)
+
+
+def page_routes(path: str, files: Mapping[str, Path], headers: Mapping[str, str] = PAGE_HEADERS) -> list[web.RouteDef]:
+    """A page below ``/_sim`` and what belongs to it: each file by what stands after `path` in its address."""
+
+    def shows(file: Path) -> Handler:
+        async def show(_: web.Request) -> web.StreamResponse:
+            return web.FileResponse(file, headers=headers)
+
+        return show
+
+    return [web.get(CONTROL_PREFIX + path + name, shows(file)) for name, file in files.items()]
 
 
 def given_route(tokens: Callable[[], Iterable[str]]) -> web.RouteDef:

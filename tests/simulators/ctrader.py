@@ -36,6 +36,7 @@ from tests.simulators.common import (
     json_or_text,
     open_client,
     own_pages_only,
+    page_routes,
     platform_middleware,
     read_fields,
     run,
@@ -72,7 +73,7 @@ GET    /_sim/faults, POST, DELETE        scripted failures: {"path","method"?,"t
 DEMO_USER = 31550462
 DEMO_USERS = {DEMO_USER: {"email": "ines.v@example.com", "tradingLogin": 5207718}}
 PAGE = Path(__file__).resolve().parent / "app_page"
-PAGE_FILES = {"": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
+PAGE_FILES = {"": PAGE / "index.html", "/page.js": PAGE / "page.js", "/page.css": PAGE / "page.css"}
 SCREENS = ("action", "chat", "education")
 TOKEN_SECONDS = 60
 """How long a token of handoff is valid; no number is published (contract, section 4)."""
@@ -321,18 +322,14 @@ class Ctrader:
         self.forget()
         return json_answer({"reset": True})
 
-    async def show_page(self, request: web.Request) -> web.StreamResponse:
-        """The app."""
-        frames = f"frame-src {self.options.broker} {self.options.handoff_broker}; "
-        headers = {**PAGE_HEADERS, "Content-Security-Policy": frames + PAGE_HEADERS["Content-Security-Policy"]}
-        return web.FileResponse(PAGE / PAGE_FILES[request.path.removeprefix("/_sim/app")], headers=headers)
-
     # -- assembly ----------------------------------------------------------------------------------------------------
 
     def app(self) -> web.Application:
         """The whole."""
         middlewares = [control_middleware, platform_middleware(self.log, self.faults)]
         application = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
+        frames = f"frame-src {self.options.broker} {self.options.handoff_broker}; "
+        headers = {**PAGE_HEADERS, "Content-Security-Policy": frames + PAGE_HEADERS["Content-Security-Policy"]}
         application.add_routes(
             [
                 web.post("/v2/webserv/managers/token", self.manager_token),
@@ -348,7 +345,7 @@ class Ctrader:
                 web.post(CONTROL_PREFIX + "/manager", self.control_manager),
                 web.post(CONTROL_PREFIX + "/limit", self.control_limit),
                 web.post(CONTROL_PREFIX + "/reset", self.control_reset),
-                *(web.get(f"{CONTROL_PREFIX}/app{name}", self.show_page) for name in PAGE_FILES),
+                *page_routes("/app", PAGE_FILES, headers),
                 *shared_routes(self.log, self.faults, USAGE),
             ]
         )

@@ -33,7 +33,6 @@ from yarl import URL
 from tests.simulators.common import (
     ANY,
     MAX_BODY_BYTES,
-    PAGE_HEADERS,
     BackgroundTasks,
     ControlError,
     FaultScript,
@@ -46,6 +45,7 @@ from tests.simulators.common import (
     json_or_text,
     open_client,
     own_pages_only,
+    page_routes,
     platform_middleware,
     read_fields,
     run,
@@ -1143,10 +1143,6 @@ class Vcs:
         self.add_business(business, channel, app, f"Channel of {business}")
         return json_answer(self.channels[data["channel_uid"]], status=201)
 
-    async def show_page(self, request: web.Request) -> web.StreamResponse:
-        """The page for the staff member."""
-        return web.FileResponse(PAGE_FILES[request.path.removeprefix("/_sim/staff")], headers=PAGE_HEADERS)
-
     async def control_reset(self, _: web.Request) -> web.Response:
         """Back to the start. Tokens stay valid, so that a running app need not log in again."""
         self.tasks.cancel_all()
@@ -1215,7 +1211,7 @@ class Vcs:
                 web.get("/_sim/rates", self.show_rates),
                 web.post("/_sim/rate-limit", self.control_rate_limit),
                 web.post("/_sim/businesses", self.control_business),
-                *(web.get(f"/_sim/staff{name}", self.show_page) for name in PAGE_FILES),
+                *page_routes("/staff", PAGE_FILES),
                 web.post("/_sim/reset", self.control_reset),
             ]
         )
