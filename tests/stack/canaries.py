@@ -42,7 +42,7 @@ PHONE = re.compile(r"\+?\d{9,15}")
 WORD_OF_OURS = re.compile(r"[a-z_.-]+|[A-Z_]+")
 """A code of an error, or a placeholder: it tells nothing."""
 ID = re.compile(r"[\w@:/.+=-]+")
-"""An id, where a member is called a message and holds which one it is."""
+"""An id: which message it is where a member is called so, or which file was handed in with a form."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,16 @@ def personal(document: Any) -> Iterator[Canary]:
     """What people wrote and are called, by the names of the members that hold it and by how it looks."""
     for name, value in leaves(document):
         text = value.strip()
+        is_words = len(text) >= SHORTEST_TEXT and not ID.fullmatch(text)
         if EMAIL.fullmatch(text):
             yield Canary("e-mail address", text)
         elif PHONE.fullmatch(text) and bare(name) not in ("id", "userid", "counter", "at"):
             yield Canary("phone number", text)
         elif bare(name) in NAMES and len(text) >= SHORTEST_NAME:
             yield Canary("display name", text, is_word=True)
-        elif bare(name) in TEXTS and len(text) >= SHORTEST_TEXT and not ID.fullmatch(text):
+        elif bare(name) in TEXTS and is_words:
             yield Canary("text of a message", text[:LONGEST])
-        elif bare(name) == "answers" and len(text) >= SHORTEST_TEXT:
+        elif bare(name) == "answers" and is_words:
             yield Canary("answer in a form", text[:LONGEST])
 
 

@@ -58,7 +58,7 @@ def test_what_people_wrote_is_found_within_the_json_of_an_item():
         "body": '{"text": "My deposit of yesterday is not there yet, and I do not know why.", "at": 1767225600000, "kind": "text"}',
         "visitor_address": "+420700000001",
         "memo": b'{"email": "ines.v@example.com", "name": "Eva"}',
-        "answers": {"words": {"comment": "Quick and friendly."}, "address": ["Náměstí Míru 3", "CZ"]},
+        "answers": {"words": {"comment": "Quick and friendly."}, "proof": ["a0d41e33e5b5445cb773479bd040a74d", "Náměstí Míru 3"]},
     }
     assert set(personal(item)) == {
         Canary("display name", "Inés Vega", is_word=True),

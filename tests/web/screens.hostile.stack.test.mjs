@@ -9,6 +9,8 @@ import { bubbles, field, operator, post, say, state, states, trader } from './sc
 
 const { AGENTS, DEMO, VCITA } = process.env;
 const PATIENCE = { timeout: 30000 };
+// The functions look at what is configured again after 20 s.
+const CONFIGURED_MS = 25000;
 
 // As a page sends it: there is no NUL in a message, and nothing empty at its ends.
 const typed = [...new Set(CORPUS.map((text) => text.replaceAll('\u0000', '').trim()))].filter(Boolean);
@@ -63,12 +65,12 @@ test('names of an agent and of staff, and what they write, are shown as text', a
   settings('frontstage', 'desk-demo').desk.agents[0].name = agent;
   settings('vcita', 'demo').staff_name = staff;
   await operator('operator-configure', demo);
+  const configured = Date.now();
   await post(AGENTS, 'login', { workplace: '101', on_alert: 'answer' });
   const guest = await trader({ name: NAMES[2] });
   const page = await guest.press('chat');
   await field(page).waitFor(PATIENCE);
   await say(page, 'Who are you?');
-  // The functions look at what is configured again after some seconds.
   const heading = page.locator('.agent strong');
   await until(async () => (await heading.count()) && (await heading.textContent()) === agent, 'the agent', 60000);
   const said = packed(typed, 3500);
@@ -84,14 +86,11 @@ test('names of an agent and of staff, and what they write, are shown as text', a
   await field(other).waitFor(PATIENCE);
   await say(other, 'And you?');
   await until(async () => (await state(VCITA)).messages.some((one) => one.message.includes('And you?')), 'at staff', 30000);
-  // What staff writes is HTML, and its text is what remains of it. The name is that of when it was written.
+  // The name is that of when staff began to speak. What they write is HTML, and its text is what remains of it.
+  await until(() => Date.now() - configured > CONFIGURED_MS, 'all functions know the names', 60000);
+  await post(VCITA, 'staff-message', { text: `At your service.${ODD.slice(0, 12).join(' ')}` });
   const name = other.locator('.agent strong');
-  const speak = async () => {
-    await post(VCITA, 'staff-message', { text: `At your service.${ODD.slice(0, 12).join(' ')}` });
-    await new Promise((done) => setTimeout(done, 3000));
-    return (await name.count()) && (await name.textContent()) === staff;
-  };
-  await until(speak, 'the name of staff', 60000);
+  await until(async () => (await name.count()) && (await name.textContent()) === staff, 'the name of staff', 30000);
   assert.ok((await bubbles(other)).at(-1).startsWith('At your service.'));
   await isHarmless(other, origin(other));
   await guest.close();
