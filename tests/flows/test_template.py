@@ -176,6 +176,7 @@ def test_every_other_function_is_invoked_synchronously():
         "OperatorEducation",
         "OperatorErase",
         "OperatorHandOver",
+        "OperatorIadvize",
         "OperatorPrepareChat",
         "OperatorReplay",
         "OperatorResults",

@@ -1,10 +1,10 @@
 //! `operator-ctrader`: what a broker's own systems say about its users, and the tokens of its own login (section 8.2).
 
-use app::AppError;
+use app::{AppError, erase_record};
 use model::{AccountId, Platform};
 use platform_ctrader::chat::PREPARED;
 use platform_ctrader::{Brand, Identity, Person};
-use ports::{RecordChange, RecordKey, Saved};
+use ports::{RecordKey, Saved};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -160,25 +160,14 @@ async fn forget_deeds(ctx: &Ctx, found: &Found, person: Person) -> Result<(), Pr
         for (id, record) in ctx.records.records(account, &group, kind).await? {
             let learnt: Value = serde_json::from_str(&record.body).unwrap_or_default();
             if let Some(code) = learnt["certificate"].as_str() {
-                erase(ctx, certificate::key(account, &platform_ctrader::hashed(code))).await?;
+                let key = certificate::key(account, &platform_ctrader::hashed(code));
+                erase_record(&*ctx.records, key, ctx.clock.now()).await?;
             }
-            erase(ctx, RecordKey { account: account.clone(), group: group.clone(), kind, id }).await?;
+            let key = RecordKey { account: account.clone(), group: group.clone(), kind, id };
+            erase_record(&*ctx.records, key, ctx.clock.now()).await?;
         }
     }
     Ok(())
-}
-
-/// Empties a record and ends it.
-async fn erase(ctx: &Ctx, key: RecordKey) -> Result<(), Problem> {
-    for _ in 0..RACES {
-        let Some(record) = ctx.records.record(&key).await?.filter(|record| !record.body.is_empty()) else { return Ok(()) };
-        let ends_at = Some(ctx.clock.now());
-        let gone = RecordChange { key: key.clone(), rev: record.rev, body: String::new(), ends_at };
-        if ctx.records.keep_records(&[gone]).await? == Saved::Yes {
-            return Ok(());
-        }
-    }
-    Err(ports::PortError::Busy.into())
 }
 
 /// Erases what is known of a user; what was given out before stays worth nothing.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{AppError, Name, conversations_of};
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use http::StatusCode;
 use model::EpochMillis;
 use platform_iadvize::{Case, MAX_CONVERSATIONS, Query, Seen, Visitor, card};
@@ -13,7 +13,7 @@ use wire::{RawRequest, Reply};
 
 use crate::call::READING;
 use crate::problem::{answer, answered};
-use crate::visitors::{Names, REMEMBERED, change, opened, person_group, visitor_key};
+use crate::visitors::{CONVERSATION, Conversation, Names, REMEMBERED, change, opened, person_group, visitor_key};
 use crate::{Call, Ctx, Found, Problem, verify};
 
 /// Age at which it is written down again that a visitor was seen.
@@ -35,8 +35,8 @@ pub struct CustomerCtx {
 /// Answers with the card, empty for somebody who is not known, and remembers which visitor goes by which names, as the action is
 /// told the visitor alone.
 ///
-/// One read for the visitor, one or two for their conversations, one for their cases where those are shown; one write when
-/// something new was said of the visitor, or a day has passed.
+/// One read for the visitor, one or two for their conversations, one for those with iAdvize, one for their cases where those are
+/// shown; one write when something new was said of the visitor, or a day has passed.
 ///
 /// # Errors
 /// [`AppError`] when something cannot be read.
@@ -51,14 +51,12 @@ async fn run(ctx: &CustomerCtx, request: RawRequest) -> Result<Reply, Problem> {
     let unique = query.get("idVisitorUnique");
     let names = seen(ctx, found, unique, said(&query)).await?;
     let of_person = conversations(ctx, &call, found, &names);
-    let (conversations, cases) = try_join(of_person, cases(ctx, found, &names, unique)).await?;
-    let visitor = Visitor {
-        external_id: names.external_id.as_deref(),
-        email: names.email.as_deref(),
-        unique,
-        conversations: conversations.into_iter().map(shown).collect(),
-        cases,
-    };
+    let (conversations, cases, own) =
+        try_join3(of_person, cases(ctx, found, &names, unique), own_conversations(ctx, found, unique)).await?;
+    let mut conversations: Vec<_> = conversations.into_iter().map(shown).chain(own).collect();
+    conversations.sort_by_key(|seen| std::cmp::Reverse(seen.at));
+    let visitor =
+        Visitor { external_id: names.external_id.as_deref(), email: names.email.as_deref(), unique, conversations, cases };
     let lang = found.site.language(query.get("operatorLocale"));
     Ok(answer(StatusCode::OK, &card(&found.site.customer, &visitor, &lang)))
 }
@@ -108,6 +106,22 @@ async fn cases(ctx: &CustomerCtx, found: &Found, names: &Names, unique: Option<&
     let mut cases: Vec<_> = cases.collect::<Result<Vec<_>, Problem>>()?.into_iter().flatten().collect();
     cases.sort_by_key(|case| std::cmp::Reverse(case.at));
     Ok(cases)
+}
+
+/// What iAdvize told of its own conversations with the visitor.
+async fn own_conversations(ctx: &CustomerCtx, found: &Found, unique: Option<&str>) -> Result<Vec<Seen>, Problem> {
+    let Some(unique) = unique else { return Ok(Vec::new()) };
+    let (account, now) = (&found.account, ctx.base.clock.now());
+    let stored = ctx.records.records(&account.id, &visitor_key(account, unique).group, CONVERSATION).await?;
+    let told = stored.into_iter().map(|(_, record)| Ok(opened::<Conversation>(Some(record), now)?.0));
+    let told = told.collect::<Result<Vec<_>, Problem>>()?.into_iter().flatten();
+    let seen = |told: Conversation| Seen {
+        account: account.id.clone(),
+        at: told.last_at,
+        is_open: Some(told.closed_at.is_none()),
+        by: None,
+    };
+    Ok(told.map(seen).collect())
 }
 
 fn shown(outline: Outline) -> Seen {

@@ -8,6 +8,7 @@ pub mod closing_form;
 pub mod customer;
 pub mod customer_action;
 pub mod health;
+pub mod operator;
 pub mod options;
 mod problem;
 mod visitors;
@@ -65,6 +66,14 @@ pub async fn connect_action(config: &Config) -> customer_action::ActionCtx {
         sleeper: Arc::new(SystemSleeper),
         kept: config.retention,
     }
+}
+
+/// Connects what the operator's function needs: nobody's secrets.
+#[must_use]
+pub fn connect_operator(config: &Config) -> operator::OperatorCtx {
+    let services = Services::connect(config);
+    let base = Ctx { roster: services.accounts(config), clock: Arc::new(SystemClock), function: config.function.clone() };
+    operator::OperatorCtx { base, records: services.records() }
 }
 
 /// Connects what webhooks need, during INIT.

@@ -15,6 +15,9 @@ use crate::Problem;
 /// How long it is remembered who a visitor is, after they were last seen (section 7.2: a short-lived store).
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
+/// The kind of records that are conversations of a visitor.
+pub(crate) const CONVERSATION: &str = "conversation";
+
 /// The names by which iAdvize can know a visitor. Personal data.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Names {
@@ -55,10 +58,16 @@ pub(crate) fn visitor_key(account: &Account, unique: &str) -> RecordKey {
     RecordKey { account: account.id.clone(), group, kind: "visitor", id: String::new() }
 }
 
-/// Whose a conversation is.
+/// Whose a conversation is: a [`Whose`].
 pub(crate) fn conversation_key(account: &Account, conversation: &str) -> RecordKey {
     let group = group(account, "conversation", conversation);
-    RecordKey { account: account.id.clone(), group, kind: "conversation", id: String::new() }
+    RecordKey { account: account.id.clone(), group, kind: "whose", id: String::new() }
+}
+
+/// A conversation of a visitor: a [`Conversation`].
+pub(crate) fn conversation_of_key(account: &Account, unique: &str, conversation: &str) -> RecordKey {
+    let group = group(account, "visitor", unique);
+    RecordKey { account: account.id.clone(), group, kind: CONVERSATION, id: conversation.to_owned() }
 }
 
 /// Where the cases of somebody are: under the surest name there is.
@@ -66,17 +75,24 @@ pub(crate) fn person_group(account: &Account, names: &Names, unique: Option<&str
     names.in_order().next().or_else(|| unique.map(str::to_owned)).map(|name| group(account, "person", &name))
 }
 
-/// A conversation with iAdvize's own operators or bots.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Conversation {
-    /// The visitor, by iAdvize's id. Personal data.
+/// Whose a conversation is. Personal data.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Whose {
+    /// The visitor, by iAdvize's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) visitor: Option<String>,
-    /// Who they are, as far as events said so.
+    /// What else they go by, as far as events said so.
     #[serde(default)]
     pub(crate) names: Names,
+}
+
+/// A conversation with iAdvize's own operators or bots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Conversation {
     /// When it was first heard of.
     pub(crate) began_at: EpochMillis,
+    /// When something was last heard of it.
+    pub(crate) last_at: EpochMillis,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed_at: Option<EpochMillis>,

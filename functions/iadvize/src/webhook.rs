@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::AppError;
+use futures_util::future::try_join;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use platform_iadvize::{BadEvent, Event};
@@ -16,7 +17,9 @@ use wire::{RawRequest, Reply};
 
 use crate::call::Methods;
 use crate::problem::{answer, answered};
-use crate::visitors::{Conversation, Names, REMEMBERED, change, conversation_key, group, opened, visitor_key};
+use crate::visitors::{
+    Conversation, Names, REMEMBERED, Whose, change, conversation_key, conversation_of_key, group, opened, visitor_key,
+};
 use crate::{Ctx, Found, Problem, verify};
 
 /// How often an event is tried again after somebody else wrote to the same conversation.
@@ -77,16 +80,22 @@ async fn keep(ctx: &WebhookCtx, found: &Found, event: &Event) -> Result<bool, Pr
         "type": event.kind, "at": event.at, "operator": event.operator, "channel": event.channel, "figures": event.figures,
     });
     let mut changes = vec![change(key.clone(), 0, &told, now.plus(ctx.kept))?];
-    if let Some(conversation) = &event.conversation {
-        let key = conversation_key(account, conversation);
-        let (known, rev) = opened::<Conversation>(ctx.records.record(&key).await?, now)?;
-        changes.push(change(key, rev, &after(known, event), now.plus(ctx.kept))?);
+    if let Some((conversation, visitor)) = event.conversation.as_ref().zip(event.visitor.as_ref()) {
+        let [whose, of] = [conversation_key(account, conversation), conversation_of_key(account, visitor, conversation)];
+        let (whose_is, known) = try_join(ctx.records.record(&whose), ctx.records.record(&of)).await?;
+        let (whose_is, whose_rev) = opened::<Whose>(whose_is, now)?;
+        let before = whose_is.unwrap_or_default();
+        let after_it = Whose { visitor: Some(visitor.clone()), names: names_in(event).or(before.names.clone()) };
+        if after_it != before {
+            changes.push(change(whose, whose_rev, &after_it, now.plus(ctx.kept))?);
+        }
+        let (known, rev) = opened::<Conversation>(known, now)?;
+        changes.push(change(of, rev, &after(known, event), now.plus(ctx.kept))?);
     }
-    if let (Some(visitor), Some(external_id)) = (&event.visitor, &event.external_id) {
+    if let (Some(visitor), Some(_)) = (&event.visitor, &event.external_id) {
         let key = visitor_key(account, visitor);
         let (known, rev) = opened::<Names>(ctx.records.record(&key).await?, now)?;
-        let said = Names { external_id: Some(external_id.clone()), email: None };
-        changes.push(change(key, rev, &said.or(known.unwrap_or_default()), now.plus(REMEMBERED))?);
+        changes.push(change(key, rev, &names_in(event).or(known.unwrap_or_default()), now.plus(REMEMBERED))?);
     }
     match ctx.records.keep_records(&changes).await? {
         Saved::Yes => Ok(true),
@@ -94,22 +103,19 @@ async fn keep(ctx: &WebhookCtx, found: &Found, event: &Event) -> Result<bool, Pr
     }
 }
 
+fn names_in(event: &Event) -> Names {
+    Names { external_id: event.external_id.clone(), email: None }
+}
+
 /// A conversation after an event. Events come in any order.
 fn after(known: Option<Conversation>, event: &Event) -> Conversation {
-    let mut conversation = known.unwrap_or_else(|| Conversation {
-        visitor: None,
-        names: Names::default(),
-        began_at: event.at,
-        closed_at: None,
-        channel: None,
-        operator: None,
-    });
+    let new = Conversation { began_at: event.at, last_at: event.at, closed_at: None, channel: None, operator: None };
+    let mut conversation = known.unwrap_or(new);
     conversation.began_at = conversation.began_at.min(event.at);
+    conversation.last_at = conversation.last_at.max(event.at);
     if event.is_closed() {
         conversation.closed_at = conversation.closed_at.max(Some(event.at));
     }
-    conversation.visitor = event.visitor.clone().or(conversation.visitor);
-    conversation.names.external_id = event.external_id.clone().or(conversation.names.external_id);
     conversation.channel = event.channel.clone().or(conversation.channel);
     if event.is_pushed() {
         conversation.operator = event.operator.or(conversation.operator);

@@ -107,9 +107,9 @@ async fn visitor_alone_is_who_an_earlier_call_said() {
 async fn card_costs_one_write_for_a_new_visitor_and_none_for_the_same_again() {
     let world = World::with(&settings());
     seen(&world).await;
-    assert_eq!(world.records.operations(), ["record", "keep_records", "records"]);
+    assert_eq!(world.records.operations(), ["record", "keep_records", "records", "records"]);
     seen(&world).await;
-    assert_eq!(world.records.operations(), ["record", "records"]);
+    assert_eq!(world.records.operations(), ["record", "records", "records"]);
 }
 
 #[tokio::test]
@@ -246,14 +246,19 @@ async fn conversation_is_what_its_events_say_in_any_order() {
             assert_eq!(told(&world, &event).await.status, 200);
         }
         let kept = world.records.peek();
-        let conversation = kept.iter().find(|(key, _)| key.kind == "conversation").unwrap().1;
-        let expected = json!({"visitor": "5d2e8c31-6a0f-4b7f-9a11-0c2d3e4f5a6b", "names": {"external_id": "884"},
-            "began_at": 1_739_262_600_000_i64, "closed_at": 1_739_262_600_000_i64, "channel": "WHATSAPP", "operator": 60012});
-        assert_eq!(serde_json::from_str::<Value>(&conversation.body).unwrap(), expected);
+        let of = |kind: &str| -> Value {
+            serde_json::from_str(&kept.iter().find(|(key, _)| key.kind == kind).unwrap().1.body).unwrap()
+        };
+        let expected = json!({"began_at": 1_739_262_600_000_i64, "last_at": 1_739_262_600_101_i64,
+            "closed_at": 1_739_262_600_000_i64, "channel": "WHATSAPP", "operator": 60012});
+        assert_eq!(of("conversation"), expected);
+        assert_eq!(of("whose"), json!({"visitor": "5d2e8c31-6a0f-4b7f-9a11-0c2d3e4f5a6b", "names": {"external_id": "884"}}));
         // From then on the visitor is the merchant's customer.
         world.wrote("frontstage/gw-mail", "884").await;
         let card = card(&world, "idVisitorUnique=5d2e8c31-6a0f-4b7f-9a11-0c2d3e4f5a6b").await;
         assert_eq!(card.body[0]["value"], "884");
+        assert_eq!(card.body[1]["value"], "2026-01-01 00:00 UTC · gw-mail");
+        assert_eq!(card.body[2]["value"], "2025-02-11 08:30 UTC · shop · fermée");
     }
 }
 
@@ -322,4 +327,36 @@ async fn what_is_no_event_is_refused_and_nothing_is_kept() {
         (404, "not_found")
     );
     assert_eq!(world.records.peek().keys().filter(|key| key.kind == "event").count(), 1);
+}
+
+#[tokio::test]
+async fn forgotten_visitor_leaves_nothing() {
+    let world = World::with(&settings());
+    seen(&world).await;
+    click(&world, "OPEN_CASE", "ha-123").await;
+    let mut event = pushed();
+    event["visitorId"] = json!("c3d9e1f04b7a4d52a1be0f");
+    told(&world, &event).await;
+    told(
+        &world,
+        &json!({"eventId": "e-3", "eventType": "visitor.updated", "platform": "ha", "operatorId": 7,
+        "visitorId": "c3d9e1f04b7a4d52a1be0f", "createdAt": "2025-02-11T08:30:00.101Z"}),
+    )
+    .await;
+    let of = |action: &str| {
+        json!({"action": action, "account": "iadvize/shop", "idVisitorUnique": "c3d9e1f04b7a4d52a1be0f",
+        "idVisitorExternal": "884"})
+    };
+    let cases = json!({"cases": [{"number": 1, "code": "OPEN_CASE", "at": "2026-01-01T00:00:00.000Z"}]});
+    assert_eq!(world.operator(of("cases")).await, cases);
+    // Who they are, the conversation with whose it is and its event, the other event, and the case.
+    assert_eq!(world.operator(of("forget")).await, json!({"forgotten": 6}));
+    assert_eq!(world.operator(of("forget")).await, json!({"forgotten": 0}));
+    assert_eq!(world.operator(of("cases")).await, json!({"cases": []}));
+    let left: std::collections::BTreeSet<_> =
+        world.records.peek().into_iter().filter(|(_, record)| !record.body.is_empty()).map(|(key, _)| key.kind).collect();
+    // What was clicked ends by itself after half a minute, and says nothing of anybody.
+    assert_eq!(left, ["click", "counter"].into());
+    let card = card(&world, "idVisitorUnique=c3d9e1f04b7a4d52a1be0f").await;
+    assert_eq!((card.status, card.body), (200, json!([])));
 }

@@ -105,3 +105,15 @@ async fn every_event_is_answered_as_its_name_says() {
         }
     }
 }
+
+#[tokio::test]
+async fn every_input_of_the_operator_is_answered_as_its_name_says() {
+    let function = "operator-iadvize";
+    let expected =
+        [("account_unknown", "error"), ("forget", "forgotten"), ("malformed", "error"), ("nobody", "error"), ("ok", "cases")];
+    assert_eq!(events::cases(function), expected.map(|(case, _)| case));
+    for (case, member) in expected {
+        let answer = World::with(&json!({})).operator(events::event(function, case)).await;
+        assert!(answer.get(member).is_some(), "{case}: {answer}");
+    }
+}

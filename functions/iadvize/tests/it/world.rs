@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::HeaderValue;
 use iadvize_functions::customer::CustomerCtx;
 use iadvize_functions::customer_action::ActionCtx;
+use iadvize_functions::operator::OperatorCtx;
 use iadvize_functions::webhook::WebhookCtx;
-use iadvize_functions::{Ctx, closing_form, customer, customer_action, options, render, webhook};
+use iadvize_functions::{Ctx, closing_form, customer, customer_action, operator, options, render, webhook};
 use lambda::Roster;
 use model::{Account, AccountId, ConversationId, Directory, Platform, Tenant};
 use ports::{AcceptOutcome, InboundStore as _};
@@ -133,6 +134,11 @@ impl World {
     pub(crate) async fn closing_form(&self, request: RawRequest) -> Answer {
         let answer = closing_form::handle(self.ctx.clone(), request).await;
         Answer::of(&answer.unwrap_or_else(|error| render(&error, "")))
+    }
+
+    pub(crate) async fn operator(&self, event: Value) -> Value {
+        let ctx = OperatorCtx { base: self.ctx.clone(), records: self.records.clone() };
+        operator::handle(ctx, event).await.unwrap()
     }
 
     pub(crate) async fn webhook(&self, request: RawRequest) -> Answer {
