@@ -41,10 +41,11 @@ const tour = (lang, theme) => async () => {
   await action.locator('form button[type=submit]').click();
   const file = { name: 'bill.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.4') };
   await action.locator('input[type=file]').setInputFiles(file, PATIENCE);
-  await action.locator('.files li').waitFor(PATIENCE);
+  await action.locator('.files li button').waitFor(PATIENCE);
   await shows(action, 'action-file');
   await action.locator('form button[type=submit]').click();
   await action.locator('.result').waitFor(PATIENCE);
+  await action.getByRole('button', { name: terms.Stay }).click();
   await shows(action, 'action-result');
 
   const chat = await press('chat');

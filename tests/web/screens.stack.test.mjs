@@ -92,10 +92,12 @@ test('a trader proves their address with a document and goes back to the app', a
   await page.getByText('bill.pdf cannot be sent.').waitFor({ timeout: 20000 });
   const bill = { name: 'bill.pdf', mimeType: 'application/pdf', buffer: Buffer.from(`%PDF-1.4\n${'x'.repeat(200000)}`) };
   await page.getByLabel('Documents').setInputFiles(bill);
-  await page.locator('.files li', { hasText: 'bill.pdf' }).waitFor({ timeout: 20000 });
+  await page.locator('.files li', { hasText: 'bill.pdf' }).getByRole('button', { name: 'Remove' }).waitFor({ timeout: 20000 });
   await picture(page, 'stack-screen-upload');
   await page.getByRole('button', { name: 'Send' }).click();
   await page.getByRole('heading', { name: 'Your request was completed' }).waitFor({ timeout: 20000 });
+  // The app would be gone back to by itself in a moment.
+  await page.getByRole('button', { name: 'Stay here' }).click();
   await picture(page, 'stack-screen-result');
   await page.reload();
   await page.getByRole('heading', { name: 'Your request was completed' }).waitFor({ timeout: 20000 });
