@@ -37,6 +37,21 @@ run: .venv/run.stamp build ## Start the local stack with a demo tenant; Ctrl-C s
 watch: .venv/run.stamp ## Rebuild on every change and update the functions of the running stack
 	@exec $(PY) -m tests.stack.watch
 
+# The stack that runs locally, or with STACK=<name> a deployed one, by the credentials and the region of the environment.
+ACCOUNT ?= iadvize/shop
+STACK ?=
+PRODUCTS ?= 20000
+
+.PHONY: catalogue
+catalogue: .venv/run.stamp ## Replace the catalogue of ACCOUNT by FILE (.csv or .jsonl); STACK names a deployed stack
+	@test -n "$(FILE)" || { echo "error: which file? make catalogue FILE=products.csv" >&2; exit 1; }
+	@$(PY) -m tests.stack.catalogue "$(FILE)" --account "$(ACCOUNT)" --stack "$(STACK)"
+
+.PHONY: catalogue-sample
+catalogue-sample: .venv/run.stamp ## Write an invented catalogue of PRODUCTS products to FILE
+	@test -n "$(FILE)" || { echo "error: which file? make catalogue-sample FILE=sample.csv" >&2; exit 1; }
+	@$(PY) -m tests.stack.catalogue "$(FILE)" --sample "$(PRODUCTS)"
+
 .PHONY: build
 build: ## Build all functions into target/lambda
 ifeq ($(ZIG),)

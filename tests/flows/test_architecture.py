@@ -20,23 +20,24 @@ SHARED: dict[str, set[str]] = {
     "model": set(),
     "chat": {"model"},
     "text": set(),
+    "catalogue": set(),
     "wire": {"model"},
-    "ports": {"chat", "model", "wire"},
+    "ports": {"catalogue", "chat", "model", "wire"},
     "app": {"chat", "model", "ports", "wire"},
     "aws": set(),
-    "store-dynamodb": {"aws", "chat", "model", "ports"},
+    "store-dynamodb": {"aws", "catalogue", "chat", "model", "ports"},
     "queue-sqs": {"aws", "model", "ports"},
     "secrets-ssm": {"aws", "model", "ports"},
     "objects-s3": {"model", "wire"},
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
-    "testkit": {"chat", "model", "ports", "wire"},
+    "testkit": {"catalogue", "chat", "model", "ports", "wire"},
     "website": {"model", "wire"},
     # Joins the use cases of chats with the words of their one platform.
     "chats-frontstage": {"app", "chat", "model", "platform-frontstage", "ports"},
 }
-PLATFORM = {"chat", "model", "text", "wire"}
-FUNCTION = {"app", "chat", "lambda", "model", "ports", "wire"}
+PLATFORM = {"catalogue", "chat", "model", "text", "wire"}
+FUNCTION = {"app", "catalogue", "chat", "lambda", "model", "ports", "wire"}
 
 #: The functions that serve no platform of their own and link all of them: the one delivers to each, the other asks each
 #: whether its settings are right.

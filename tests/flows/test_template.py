@@ -171,6 +171,7 @@ def test_scheduled_function_has_a_dead_letter_target():
 def test_every_other_function_is_invoked_synchronously():
     invoked_by = {function for kind in ("HttpApi", "SQS", "Schedule") for function, _ in sources(kind)}
     assert set(FUNCTIONS) - invoked_by == {
+        "OperatorCatalogue",
         "OperatorConfigure",
         "OperatorCtrader",
         "OperatorEducation",
@@ -318,6 +319,8 @@ def test_routes():
         ("IadvizeCustomerAction", "/iadvize/customer/action"),
         ("IadvizeClosingForm", "/iadvize/closing-form"),
         ("IadvizeWebhook", "/iadvize/webhook"),
+        ("IadvizeCategories", "/iadvize/product-list/categories"),
+        ("IadvizeProducts", "/iadvize/product-list/products"),
     }
 
 

@@ -4,6 +4,7 @@
 //! route, add its file, its binary and its events.
 
 mod call;
+pub mod categories;
 pub mod closing_form;
 pub mod customer;
 pub mod customer_action;
@@ -11,6 +12,7 @@ pub mod health;
 pub mod operator;
 pub mod options;
 mod problem;
+pub mod products;
 mod visitors;
 pub mod webhook;
 
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use lambda::{Config, Metric, Metrics, Roster, Services, SystemClock, SystemSleeper};
 use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
-use ports::Clock;
+use ports::{Catalogue, Clock};
 
 pub use call::{Call, Found, verify};
 pub use problem::{Problem, render};
@@ -42,6 +44,15 @@ impl Ctx {
         metrics.count(Some(Platform::Iadvize), metric, 1);
         metrics.emit(&self.function, self.clock.now());
     }
+}
+
+/// What the routes of the product list need.
+#[derive(Clone)]
+pub struct ProductsCtx {
+    /// What every signed route needs.
+    pub ctx: Ctx,
+    /// The sites' products.
+    pub catalogue: Arc<dyn Catalogue>,
 }
 
 /// Connects, during INIT.
@@ -80,6 +91,12 @@ pub fn connect_operator(config: &Config) -> operator::OperatorCtx {
 pub async fn connect_webhook(config: &Config) -> webhook::WebhookCtx {
     let (base, services) = connected(config).await;
     webhook::WebhookCtx { base, records: services.records(), kept: config.retention }
+}
+
+/// Connects what the product list needs, during INIT.
+pub async fn connect_products(config: &Config) -> ProductsCtx {
+    let (ctx, services) = connected(config).await;
+    ProductsCtx { ctx, catalogue: services.catalogue() }
 }
 
 async fn connected(config: &Config) -> (Ctx, Services) {

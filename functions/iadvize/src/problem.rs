@@ -3,6 +3,7 @@
 use app::AppError;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
+use platform_iadvize::products::InvalidParameter;
 use ports::PortError;
 use serde::Serialize;
 use serde_json::json;
@@ -65,6 +66,12 @@ impl From<AppError> for Problem {
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
         Self::Ours(error.into())
+    }
+}
+
+impl From<InvalidParameter> for Problem {
+    fn from(InvalidParameter { field, what }: InvalidParameter) -> Self {
+        Self::invalid(field, what)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the operator invokes directly: configure, timeline, replay, results, hand over and prepare chats, erase, what users of
 //! cTrader learn, and what is done once with vcita. No HTTP route leads here; the right to invoke the function is the authentication.
 
+pub mod catalogue;
 pub mod configure;
 pub mod education;
 pub mod erase;
@@ -32,6 +33,18 @@ pub fn connect_directory(config: &Config) -> Ctx<dyn DirectoryStore> {
 pub fn connect_education(config: &Config) -> education::EducationCtx {
     let services = Services::connect(config);
     education::EducationCtx { directory: services.ctx(|store| store), records: services.records() }
+}
+
+/// Connects what loading catalogues needs.
+#[must_use]
+pub fn connect_catalogue(config: &Config) -> catalogue::CatalogueCtx {
+    let services = Services::connect(config);
+    catalogue::CatalogueCtx {
+        directory: services.ctx(|store| store),
+        loader: services.catalogue_loader(),
+        takes_http: config.allow_loopback_targets,
+        function: config.function.clone(),
+    }
 }
 
 /// Connects what looking and putting back need.

@@ -47,6 +47,8 @@ pub enum Metric {
     IdentityUnavailable,
     /// Times that a platform took too long to tell.
     IdentityTimeout,
+    /// Products that are left out of a catalogue because they cannot be shown.
+    ProductsDropped,
 }
 
 impl Metric {
@@ -71,6 +73,7 @@ impl Metric {
             Self::IdentityBusy => "IdentityBusy",
             Self::IdentityUnavailable => "IdentityUnavailable",
             Self::IdentityTimeout => "IdentityTimeout",
+            Self::ProductsDropped => "ProductsDropped",
         }
     }
 
@@ -94,7 +97,8 @@ impl Metric {
             | Self::PossiblySpent
             | Self::IdentityBusy
             | Self::IdentityUnavailable
-            | Self::IdentityTimeout => "Count",
+            | Self::IdentityTimeout
+            | Self::ProductsDropped => "Count",
         }
     }
 }

@@ -8,10 +8,12 @@ use app::chats::ChatCtx;
 use aws::{Connection, ConnectionSettings};
 use futures_util::future::join3;
 use model::Platform;
-use ports::{Askers, Clock as _, Erasure, Grants, Paces, People, PushQueue, PushStates, Records, Results};
+use ports::{
+    Askers, Catalogue, CatalogueLoader, Clock as _, Erasure, Grants, Paces, People, PushQueue, PushStates, Records, Results,
+};
 use queue_sqs::{QueueUrls, SqsChatTimers, SqsPushQueue, SqsQueue};
 use secrets_ssm::SsmSecrets;
-use store_dynamodb::{DynamoChats, DynamoPaces, DynamoStore};
+use store_dynamodb::{DynamoCatalogue, DynamoChats, DynamoPaces, DynamoStore};
 use tracing::{error, warn};
 
 use crate::roster::{ReadPlan, Roster, read_secrets};
@@ -100,6 +102,18 @@ impl Services {
     #[must_use]
     pub fn people(&self) -> Arc<dyn People> {
         Arc::new(DynamoChats::beside(&self.store))
+    }
+
+    /// Catalogues of products.
+    #[must_use]
+    pub fn catalogue(&self) -> Arc<dyn Catalogue> {
+        Arc::new(DynamoCatalogue::beside(&self.store))
+    }
+
+    /// What replaces them.
+    #[must_use]
+    pub fn catalogue_loader(&self) -> Arc<dyn CatalogueLoader> {
+        Arc::new(DynamoCatalogue::beside(&self.store))
     }
 
     /// The queue of what is to be pushed.

@@ -112,7 +112,7 @@ impl fmt::Display for OperatorId {
 }
 
 /// Digits alone: a sign or a blank is none.
-fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 

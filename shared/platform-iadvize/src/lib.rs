@@ -11,6 +11,7 @@ mod customer;
 mod ids;
 mod language;
 mod outbound;
+pub mod products;
 mod query;
 mod secrets;
 mod settings;

@@ -38,6 +38,8 @@ struct Raw {
     closing_form: Vec<ClosingField>,
     #[serde(default)]
     customer: Customer,
+    #[serde(default)]
+    ids_as_strings: bool,
 }
 
 fn default_lang() -> String {
@@ -69,6 +71,8 @@ pub struct Site {
     pub closing_form: Vec<ClosingField>,
     /// What agents see of a customer, and can do.
     pub customer: Customer,
+    /// Whether ids of products and categories are told as digit strings instead of integers (section 14, row 1).
+    pub ids_as_strings: bool,
 }
 
 impl Site {
@@ -105,6 +109,7 @@ impl Site {
             default_lang: raw.default_lang,
             sources,
             options: raw.options,
+            ids_as_strings: raw.ids_as_strings,
             closing_form: raw.closing_form,
             customer: raw.customer,
         })
@@ -169,6 +174,7 @@ mod tests {
             (json!({"options": {"tax": []}}), "tax has no choice"),
             (json!({"options": {"a/b": [{"label": "a", "value": "b"}]}}), "options"),
             (json!({"options": {"tax": [{"label": "", "value": "b"}]}}), "tax"),
+            (json!({"ids_as_strings": "yes"}), "boolean"),
             (json!({"nonsense": 1}), "nonsense"),
         ] {
             let mut settings = json!({"website": "ha-4821"});

@@ -5,6 +5,7 @@
 //! errors, they do not log them.
 
 mod askers;
+mod catalogue;
 mod chats;
 mod erasure;
 mod grants;
@@ -26,6 +27,7 @@ use serde_json::Value;
 use wire::{CallFailure, HttpAnswer, HttpCall};
 
 pub use askers::{AskedRegister, Asker, Askers};
+pub use catalogue::{Catalogue, CatalogueLoader, CatalogueState, Edition, Load, PartOutcome, PublishOutcome};
 pub use chats::{
     AgentChange, AgentSeen, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Relay, SaidBefore,
     StaffView, StreamEntry, StreamHead, StreamKey, StreamPage, StreamRead,

@@ -35,6 +35,12 @@
 //! | gateways that have asked for registers | `ASKERS` | `GATEWAY#{gateway}` | batch read, query, update on its `rev` |
 //! | chats whose timer is over | index `due`: `CHATDUE#{shard}` | timer | query, one per shard |
 //! | streams that are to be pushed | index `due`: `PUSHDUE#{shard}` | due time | query, one per shard |
+//! | which catalogue do readers see? | `CATALOGUE#{account}` | `STATE` | batch read, query, put on its `rev` |
+//! | how far is a load of it? | `CATALOGUE#{account}` | `LOAD` | batch read, put on its `rev` |
+//! | where stands what in an edition of it? | `CATALOGUE#{account}` | `MANIFEST#{version}` | query |
+//! | products of an edition, four neighbours together | `CATALOGUE#{account}#{version}#products#{n}` | `CATALOGUE` | batch read, batch write |
+//! | its index by words, categories and references | `CATALOGUE#{account}#{version}#index#{n}` | `CATALOGUE` | batch read, batch write |
+//! | its categories, a hundred together | `CATALOGUE#{account}#{version}#categories#{n}` | `CATALOGUE` | batch read, batch write |
 //! | when may this platform be called? | `PACE#{key}` | `PACE` | update on its instants |
 //! | what is there of a person? | all | all | scan, by `operator-erase` alone |
 //!
@@ -344,6 +350,54 @@ impl Key {
         let parts = split("STREAM", &self.pk).filter(|_| self.sk == STREAM_HEAD)?;
         let [gateway] = parts.as_slice() else { return None };
         gateway.parse().ok()
+    }
+}
+
+/// Keys of catalogues. What belongs to an edition stands under its name, each item in a partition of its own: a load writes tens of
+/// thousands of them, and a partition takes a thousand units a second.
+pub(crate) mod catalogue {
+    use model::AccountId;
+
+    use super::{Key, join, number};
+
+    /// The partition of what there is of an account's catalogue.
+    pub(crate) fn partition(account: &AccountId) -> String {
+        join("CATALOGUE", [account.to_string()])
+    }
+
+    /// Which edition readers see.
+    pub(crate) fn state(account: &AccountId) -> Key {
+        Key { pk: partition(account), sk: "STATE".to_owned() }
+    }
+
+    /// The load that is under way.
+    pub(crate) fn load(account: &AccountId) -> Key {
+        Key { pk: partition(account), sk: "LOAD".to_owned() }
+    }
+
+    /// Where stands what in an edition.
+    pub(crate) fn manifest(account: &AccountId, version: &str) -> Key {
+        Key { pk: partition(account), sk: join("MANIFEST", [version.to_owned()]) }
+    }
+
+    /// Neighbouring products of an edition.
+    pub(crate) fn products(account: &AccountId, version: &str, index: usize) -> Key {
+        part(account, version, "products", index)
+    }
+
+    /// A block of an edition's index.
+    pub(crate) fn block(account: &AccountId, version: &str, index: usize) -> Key {
+        part(account, version, "index", index)
+    }
+
+    /// Neighbouring categories of an edition.
+    pub(crate) fn categories(account: &AccountId, version: &str, index: usize) -> Key {
+        part(account, version, "categories", index)
+    }
+
+    fn part(account: &AccountId, version: &str, kind: &str, index: usize) -> Key {
+        let parts = [account.to_string(), version.to_owned(), kind.to_owned(), number(index as u64)];
+        Key { pk: join("CATALOGUE", parts), sk: "CATALOGUE".to_owned() }
     }
 }
 
@@ -692,6 +746,17 @@ mod tests {
         assert_eq!(Key::stream_head(&stream).as_gateway_stream(), Some(gateway));
         assert_eq!(Key::stream_head(&workplace).as_gateway_stream(), None);
         assert_eq!(Key::entry(&stream, 7).as_gateway_stream(), None);
+    }
+
+    #[test]
+    fn formats_of_catalogues_are_stable() {
+        let site: AccountId = "iadvize/shop".parse().unwrap();
+        insta::assert_snapshot!(shown(&catalogue::state(&site)), @"CATALOGUE#iadvize/shop | STATE");
+        insta::assert_snapshot!(shown(&catalogue::load(&site)), @"CATALOGUE#iadvize/shop | LOAD");
+        insta::assert_snapshot!(shown(&catalogue::manifest(&site, "0a1b")), @"CATALOGUE#iadvize/shop | MANIFEST#0a1b");
+        insta::assert_snapshot!(shown(&catalogue::products(&site, "0a1b", 7)), @"CATALOGUE#iadvize/shop#0a1b#products#0000000000007 | CATALOGUE");
+        insta::assert_snapshot!(shown(&catalogue::block(&site, "0a1b", 7)), @"CATALOGUE#iadvize/shop#0a1b#index#0000000000007 | CATALOGUE");
+        insta::assert_snapshot!(shown(&catalogue::categories(&site, "0a1b", 7)), @"CATALOGUE#iadvize/shop#0a1b#categories#0000000000007 | CATALOGUE");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`keys`] spells the keys and lists the access patterns, [`items`] and [`chat_items`] the shapes of what stands there; the
 //! rest turns the operations of [`ports::Store`], [`ports::Chats`], [`ports::PushStates`], [`ports::Askers`], [`ports::Grants`],
-//! [`ports::Paces`], [`ports::People`], [`ports::Records`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
+//! [`ports::Paces`], [`ports::People`], [`ports::Records`], [`ports::Catalogue`] and [`ports::Erasure`] into calls: one call each, except where its documentation says more. Conditions are evaluated by the
 //! table, in the same call as what they guard, and a refused call brings back the item it was refused for, so that nothing is
 //! read twice. This crate must not decide anything about a conversation or a chat: states are computed elsewhere and stored
 //! here. To add a kind of item, add its key, its struct and its line in the list of patterns.
@@ -32,6 +32,19 @@
 //! | `end_consent` | 1 read and 1 transaction |
 //! | `adopt_installation` | 1 update |
 //! | `installation`, `has_happened` | 1 read |
+//!
+//! And of the catalogues:
+//!
+//! | Operation | Calls |
+//! |---|---|
+//! | `products` of the whole catalogue, `categories` | 1 batch read |
+//! | `products` of a category, with words, or both | 2 batch reads; 1 if nothing is found |
+//! | the first of a process, and the first after a publication | 1 query more, or a batch read and a query |
+//! | `catalogue_state` | 1 batch read |
+//! | `begin_load`, `abort_load` | 1 batch read and 1 transaction; 1 batch write per 2,500 categories |
+//! | `add_part` | 1 batch read, 1 transaction and 1 batch write per hundred products |
+//! | `publish_load` | the same for each: 1 batch read per 400 products, 1 batch write per 25 blocks of the index, 2 transactions |
+//! | `clear_leftovers` | 1 batch read, 1 batch write per 25 items, 1 transaction |
 //!
 //! And of the chats:
 //!
@@ -78,6 +91,7 @@
 //! return what is there, and the table's clean-up removes it within a few days of its end.
 
 mod askers;
+mod catalogue;
 mod change;
 mod chat_items;
 mod chats;
@@ -103,6 +117,7 @@ use aws::Service;
 use crate::kept::Kept;
 use crate::table::Table;
 
+pub use crate::catalogue::DynamoCatalogue;
 pub use crate::chats::DynamoChats;
 pub use crate::paces::DynamoPaces;
 

@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken invariant in a test must stop the test")]
 
 pub mod askers_contract;
+mod catalogue;
+pub mod catalogue_contract;
 mod chats;
 pub mod chats_contract;
 mod clock;
@@ -35,6 +37,7 @@ mod store;
 pub mod store_contract;
 mod stub;
 
+pub use crate::catalogue::InMemoryCatalogue;
 pub use chats::{InMemoryChats, InMemoryPushQueue, ManualTimers};
 pub use clock::{FixedDice, ManualClock};
 pub use emulator::Emulator;

@@ -3,18 +3,34 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use iadvize_functions::{closing_form, customer, customer_action, health, options, render, webhook};
+use iadvize_functions::{categories, closing_form, customer, customer_action, health, options, products, render, webhook};
 use lambda::HttpHandler;
 use serde_json::{Value, json};
 use testkit::events;
 
+use crate::products::Shop;
 use crate::world::World;
 
 /// A case, its status, and the code of an error.
 type Case = (&'static str, u64, &'static str);
 
 /// The cases of each function.
-const CASES: [(&str, &[Case]); 6] = [
+const CASES: [(&str, &[Case]); 8] = [
+    (
+        "iadvize-categories",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("children", 200, ""),
+            ("limit_wrong", 400, "invalid_parameter"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("offset_wrong", 400, "invalid_parameter"),
+            ("ok", 200, ""),
+            ("unknown_parent", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
     (
         "iadvize-closing-form",
         &[
@@ -47,6 +63,24 @@ const CASES: [(&str, &[Case]); 6] = [
             ("no_signature", 401, "unauthorized"),
             ("ok", 200, ""),
             ("unknown_action", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-products",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("category", 200, ""),
+            ("former_search", 200, ""),
+            ("limit_wrong", 400, "invalid_parameter"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("offset_wrong", 400, "invalid_parameter"),
+            ("ok", 200, ""),
+            ("search", 200, ""),
+            ("too_many_words", 400, "invalid_parameter"),
+            ("unknown_category", 200, ""),
             ("unknown_site", 404, "not_found"),
             ("wrong_method", 405, "method_not_allowed"),
         ],
@@ -88,11 +122,13 @@ async fn every_event_is_answered_as_its_name_says() {
         for (case, status, code) in cases {
             let world = World::with(&json!({"options": {"tax": [{"label": "Prix TTC", "value": "with_tax"}]}}));
             let (card, action, events) = (world.customer_ctx(), world.action_ctx(), world.webhook_ctx());
-            let ctx = world.ctx;
+            let (ctx, shop) = (world.ctx, Shop::with(&json!({})).ctx);
             let handler: Arc<HttpHandler> = match function {
                 "iadvize-closing-form" => Arc::new(move |request| closing_form::handle(ctx.clone(), request).boxed()),
                 "iadvize-customer" => Arc::new(move |request| customer::handle(card.clone(), request).boxed()),
                 "iadvize-customer-action" => Arc::new(move |request| customer_action::handle(action.clone(), request).boxed()),
+                "iadvize-categories" => Arc::new(move |request| categories::handle(shop.clone(), request).boxed()),
+                "iadvize-products" => Arc::new(move |request| products::handle(shop.clone(), request).boxed()),
                 "iadvize-health" => Arc::new(|request| health::handle(request).boxed()),
                 "iadvize-options" => Arc::new(move |request| options::handle(ctx.clone(), request).boxed()),
                 _ => Arc::new(move |request| webhook::handle(events.clone(), request).boxed()),

@@ -4,5 +4,7 @@
 
 mod customers;
 mod events;
+mod products;
+mod schemas;
 mod signed;
 mod world;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
+mod catalogue;
 mod configure;
 mod education;
 mod erase;

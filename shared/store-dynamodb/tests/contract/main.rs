@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails must stop the test")]
 
+mod catalogue;
 mod chats;
 mod long;
 
