@@ -21,6 +21,7 @@ SHARED: dict[str, set[str]] = {
     "chat": {"model"},
     "text": set(),
     "catalogue": set(),
+    "seal": set(),
     "wire": {"model"},
     "ports": {"catalogue", "chat", "model", "wire"},
     "app": {"chat", "model", "ports", "wire"},
@@ -32,11 +33,11 @@ SHARED: dict[str, set[str]] = {
     "outbound-http": {"ports", "wire"},
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"catalogue", "chat", "model", "ports", "wire"},
-    "website": {"model", "wire"},
+    "website": {"model", "text", "wire"},
     # Joins the use cases of chats with the words of their one platform.
     "chats-frontstage": {"app", "chat", "model", "platform-frontstage", "ports"},
 }
-PLATFORM = {"catalogue", "chat", "model", "text", "wire"}
+PLATFORM = {"catalogue", "chat", "model", "seal", "text", "wire"}
 FUNCTION = {"app", "catalogue", "chat", "lambda", "model", "ports", "wire"}
 
 #: The functions that serve no platform of their own and link all of them: the one delivers to each, the other asks each

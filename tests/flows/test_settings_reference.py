@@ -344,6 +344,9 @@ class Code:
         if type == "Words":
             # One text, or one for each language.
             return {"string", "object"}
+        if type == "Value":
+            # What reads it in its place says more than its declaration.
+            return set(JSON_TYPES.values()) - {"null"}
         if re.fullmatch(NUMBERS, type):
             return {"integer"}
         if outer and outer[0] in LISTS:

@@ -321,6 +321,13 @@ def test_routes():
         ("IadvizeWebhook", "/iadvize/webhook"),
         ("IadvizeCategories", "/iadvize/product-list/categories"),
         ("IadvizeProducts", "/iadvize/product-list/products"),
+        ("IadvizeBotScenarios", "/iadvize/bot/external-bots"),
+        ("IadvizeBot", "/iadvize/bot/bots/{idOperator}"),
+        ("IadvizeBotAvailability", "/iadvize/bot/availability-strategies"),
+        ("IadvizeBotFirstMessages", "/iadvize/bot/bots/{idOperator}/conversation-first-messages"),
+        ("IadvizeBotConversation", "/iadvize/bot/conversations"),
+        ("IadvizeBotConversation", "/iadvize/bot/conversations/{idConversation}"),
+        ("IadvizeBotConversation", "/iadvize/bot/conversations/{idConversation}/messages"),
     }
 
 

@@ -1,7 +1,7 @@
 //! Who calls, and about which site.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
 use lambda::{Metric, Snapshot};
@@ -35,8 +35,27 @@ pub struct Found {
 /// A call that was signed with a token of these sites.
 pub struct Call {
     request: Verified<RawRequest>,
-    sites: Vec<Found>,
+    sites: Vec<Arc<Found>>,
     snapshot: Arc<Snapshot>,
+}
+
+/// The sites as they were read from a snapshot of the accounts: reading all settings for each call would take longer than
+/// most calls do.
+#[derive(Default)]
+pub struct Sites(Mutex<Option<(Arc<Snapshot>, Arc<[Arc<Found>]>)>>);
+
+impl Sites {
+    fn of(&self, snapshot: &Arc<Snapshot>) -> Arc<[Arc<Found>]> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some((of, sites)) if Arc::ptr_eq(of, snapshot) => sites.clone(),
+            _ => {
+                let sites: Arc<[_]> = known(snapshot).map(Arc::new).collect();
+                *held = Some((snapshot.clone(), sites.clone()));
+                sites
+            }
+        }
+    }
 }
 
 /// Proves who signed a request. Before anything in it is looked at but its method, length and signature.
@@ -50,9 +69,18 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
     if request.body.len() > MAX_BODY {
         return Err(Problem::TooLarge(MAX_BODY));
     }
-    let signed = |snapshot: &Snapshot| platform_iadvize::verify(request.clone(), known(snapshot));
-    let snapshot = ctx.roster.satisfying(&|snapshot| signed(snapshot).is_some()).await?;
-    let Some((verified, sites)) = signed(&snapshot) else {
+    let signed = |snapshot: &Arc<Snapshot>| {
+        let sites = ctx.sites.of(snapshot);
+        platform_iadvize::verify(request.clone(), sites.iter().map(|found| (found.clone(), &found.secrets)))
+    };
+    let mut snapshot = ctx.roster.current().await?;
+    let mut found = signed(&snapshot);
+    if found.is_none() {
+        // A token may be new; how often that is looked at is bounded.
+        snapshot = ctx.roster.satisfying(&|_| false).await?;
+        found = signed(&snapshot);
+    }
+    let Some((verified, sites)) = found else {
         ctx.count(Metric::AuthFailures);
         return Err(Problem::Unauthorized);
     };
@@ -60,12 +88,12 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
 }
 
 /// All sites. What cannot be read of one was refused when it was configured; it is as if it were not there.
-fn known(snapshot: &Snapshot) -> impl Iterator<Item = (Found, Secrets)> {
+fn known(snapshot: &Snapshot) -> impl Iterator<Item = Found> {
     let accounts = snapshot.directory.accounts.values().filter(|account| account.id.platform() == Platform::Iadvize);
     accounts.filter_map(|account| {
         let (account, secrets) = snapshot.account(&account.id)?;
         let (site, secrets) = (Site::of(account).ok()?, Secrets::from_value(secrets).ok()?);
-        Some((Found { account: account.clone(), site, secrets: secrets.clone() }, secrets))
+        Some(Found { account: account.clone(), site, secrets })
     })
 }
 
@@ -97,16 +125,22 @@ impl Call {
         self.check_source(first)
     }
 
+    /// The sites whose token it was signed with.
+    #[must_use]
+    pub fn sites(&self) -> &[Arc<Found>] {
+        &self.sites
+    }
+
     /// The site that an `idWebsite` names, of those whose token it was signed with; without one the only site there is.
     ///
     /// # Errors
     /// [`Problem::NotFound`] for a site that is not one of these, [`Problem::Invalid`] if it is not said which of several,
     /// [`Problem::Forbidden`] if its calls must not come from there.
     pub fn site(&self, website: Option<&str>) -> Result<&Found, Problem> {
-        let found = match website {
+        let found: &Found = match website {
             Some(text) => {
                 let named = Website::parse(text);
-                let fits = |found: &&Found| named == Some(found.site.website);
+                let fits = |found: &&Arc<Found>| named == Some(found.site.website);
                 self.sites.iter().find(fits).ok_or(Problem::NotFound("there is no such site"))?
             }
             None => match self.sites.as_slice() {
@@ -118,8 +152,14 @@ impl Call {
     }
 
     fn check_source<'a>(&self, found: &'a Found) -> Result<&'a Found, Problem> {
+        if self.may_be_about(found) { Ok(found) } else { Err(Problem::Forbidden) }
+    }
+
+    /// Whether calls for a site may come from where this one did.
+    #[must_use]
+    pub fn may_be_about(&self, found: &Found) -> bool {
         let source = self.request().source_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
         let may_call = |sources: &wire::client_address::AddressList| source.is_some_and(|ip| sources.contains(ip));
-        if found.site.sources.as_ref().is_none_or(may_call) { Ok(found) } else { Err(Problem::Forbidden) }
+        found.site.sources.as_ref().is_none_or(may_call)
     }
 }

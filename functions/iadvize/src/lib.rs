@@ -3,6 +3,7 @@
 //! A call is believed when it is signed with a token of a site's connector, and is about the site that it names. To add a
 //! route, add its file, its binary and its events.
 
+pub mod bot;
 mod call;
 pub mod categories;
 pub mod closing_form;
@@ -23,7 +24,7 @@ use model::Platform;
 use outbound_http::{HttpSender, TargetPolicy};
 use ports::{Catalogue, Clock};
 
-pub use call::{Call, Found, verify};
+pub use call::{Call, Found, Sites, verify};
 pub use problem::{Problem, render};
 
 /// What every signed route needs.
@@ -31,6 +32,8 @@ pub use problem::{Problem, render};
 pub struct Ctx {
     /// Sites and their secrets.
     pub roster: Arc<Roster>,
+    /// The same, as they are read.
+    pub sites: Arc<Sites>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Name of the function, for metrics.
@@ -83,7 +86,8 @@ pub async fn connect_action(config: &Config) -> customer_action::ActionCtx {
 #[must_use]
 pub fn connect_operator(config: &Config) -> operator::OperatorCtx {
     let services = Services::connect(config);
-    let base = Ctx { roster: services.accounts(config), clock: Arc::new(SystemClock), function: config.function.clone() };
+    let (roster, clock) = (services.accounts(config), Arc::new(SystemClock));
+    let base = Ctx { roster, sites: Arc::default(), clock, function: config.function.clone() };
     operator::OperatorCtx { base, records: services.records() }
 }
 
@@ -99,7 +103,20 @@ pub async fn connect_products(config: &Config) -> ProductsCtx {
     ProductsCtx { ctx, catalogue: services.catalogue() }
 }
 
+/// Connects what the bot needs, during INIT.
+pub async fn connect_bot(config: &Config) -> Arc<bot::BotCtx> {
+    let (base, services) = connected(config).await;
+    Arc::new(bot::BotCtx::new(base, services.records(), Arc::new(SystemSleeper)))
+}
+
+/// The same with the way to desks.
+pub async fn connect_talk(config: &Config) -> Arc<bot::BotCtx> {
+    let (base, services) = connected(config).await;
+    let bots = bot::BotCtx::new(base, services.records(), Arc::new(SystemSleeper));
+    Arc::new(bots.with_desks(services.ctx(|store| store)))
+}
+
 async fn connected(config: &Config) -> (Ctx, Services) {
     let (services, roster) = Services::connect_reading(config, &[Platform::Iadvize]).await;
-    (Ctx { roster, clock: Arc::new(SystemClock), function: config.function.clone() }, services)
+    (Ctx { roster, sites: Arc::default(), clock: Arc::new(SystemClock), function: config.function.clone() }, services)
 }

@@ -20,6 +20,10 @@ pub enum Problem {
     Invalid(String, &'static str),
     /// The site, or what the path names, is not there.
     NotFound(&'static str),
+    /// It is somebody else's.
+    Conflict(&'static str),
+    /// It is understood and cannot be done: what it names is not there.
+    Unprocessable(&'static str, &'static str),
     /// A method that the route does not serve: those that it does.
     Method(&'static str),
     /// A body of another kind than JSON.
@@ -44,6 +48,8 @@ impl Problem {
             Self::Forbidden => told(StatusCode::FORBIDDEN, "forbidden", "not from here", None),
             Self::Invalid(what, field) => told(StatusCode::BAD_REQUEST, "invalid_parameter", what, Some(field)),
             Self::NotFound(what) => told(StatusCode::NOT_FOUND, "not_found", what, None),
+            Self::Conflict(what) => told(StatusCode::CONFLICT, "conflict", what, None),
+            Self::Unprocessable(what, field) => told(StatusCode::UNPROCESSABLE_ENTITY, "invalid_parameter", what, Some(field)),
             Self::Method(allowed) => {
                 let reply = told(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method", None);
                 reply.with_header(ALLOW, HeaderValue::from_static(allowed))

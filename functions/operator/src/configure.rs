@@ -71,7 +71,9 @@ impl AccountRules for Rules {
             }
             Platform::Iadvize => {
                 let site = Site::of(account).map_err(|e| e.to_string())?;
-                site.customer.webhooks().try_for_each(|url| self.check_target("customer: url", Some(&url)))
+                site.customer.webhooks().try_for_each(|url| self.check_target("customer: url", Some(&url)))?;
+                self.check_target("api.base_url", site.api.as_ref().map(|api| &api.base_url))?;
+                site.bot.map_or(Ok(()), |bot| bot.check_patterns().map_err(|e| e.to_string()))
             }
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;

@@ -47,7 +47,7 @@ impl Platforms {
             retry_delays: config.retry_delays.clone(),
             max_attempts: config.max_attempts,
         };
-        Self { ctrader: Ctrader::new(), frontstage: Frontstage::new(policy), iadvize: Iadvize, vcita: Vcita::new() }
+        Self { ctrader: Ctrader::new(), frontstage: Frontstage::new(policy), iadvize: Iadvize::new(), vcita: Vcita::new() }
     }
 }
 

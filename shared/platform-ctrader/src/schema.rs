@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Words;
-use crate::pattern::Pattern;
+use crate::pattern::compile;
 
 /// Most fields of a step.
 const MAX_FIELDS: usize = 50;
@@ -139,7 +139,7 @@ impl Schema {
     pub fn check_patterns(&self) -> Result<(), String> {
         for (name, field) in &self.fields {
             if let Kind::Text { pattern: Some(pattern), .. } = &field.kind {
-                Pattern::compile(pattern).map_err(|why| format!("schema.properties.{name}.pattern: {why}"))?;
+                compile(pattern).map_err(|why| format!("schema.properties.{name}.pattern: {why}"))?;
             }
         }
         Ok(())
@@ -225,7 +225,7 @@ impl Kind {
                     return Some(Broken::Enum);
                 }
                 length.broken(text.chars().count()).or_else(|| {
-                    if pattern.as_ref().is_some_and(|pattern| !Pattern::compile(pattern).is_ok_and(|p| p.is_in(text))) {
+                    if pattern.as_ref().is_some_and(|pattern| !compile(pattern).is_ok_and(|p| p.is_in(text))) {
                         return Some(Broken::Pattern);
                     }
                     format.filter(|format| !format.is_met(text)).map(|_| Broken::Format)

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use md5::{Digest as _, Md5};
 use model::EpochMillis;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use seal::Seals;
 use serde_json::Value;
 use wire::Secret;
 use wire::signature::{constant_time_eq, hmac_sha256};
@@ -100,27 +99,17 @@ impl Secrets {
     /// Seals a manager's token for the table with what it dies with: the manager's password. `None` without one.
     #[must_use]
     pub fn seal(&self, name: &str, token: &Secret) -> Option<String> {
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).ok()?;
-        let mut sealed = token.expose().as_bytes().to_vec();
-        self.seal_key()?.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(name), &mut sealed).ok()?;
-        Some(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+        self.seals()?.seal(name, token.expose().as_bytes())
     }
 
     /// Opens what was sealed under this name. `None` if the password has changed since, or it is not ours.
     #[must_use]
     pub fn open(&self, name: &str, sealed: &str) -> Option<Secret> {
-        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-        let mut text = sealed.to_vec();
-        let open =
-            self.seal_key()?.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(name), &mut text).ok()?.to_vec();
-        String::from_utf8(open).ok().map(Secret::from)
+        String::from_utf8(self.seals()?.open(name, sealed)?).ok().map(Secret::from)
     }
 
-    fn seal_key(&self) -> Option<LessSafeKey> {
-        let key = hmac_sha256(self.manager.as_ref()?.expose().as_bytes(), b"deskbridge: token of a manager");
-        Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).ok()?))
+    fn seals(&self) -> Option<Seals> {
+        Seals::of_key(&hmac_sha256(self.manager.as_ref()?.expose().as_bytes(), b"deskbridge: token of a manager"))
     }
 }
 

@@ -95,6 +95,12 @@ impl OperatorId {
         self.number
     }
 
+    /// Whether it may be one of this platform: it is, or does not say of which it is.
+    #[must_use]
+    pub fn is_at(self, platform: DeskPlatform) -> bool {
+        self.platform.is_none_or(|own| own == platform)
+    }
+
     /// The same with the platform of a site where it has none of its own.
     #[must_use]
     pub fn at(self, platform: DeskPlatform) -> Self {
@@ -138,6 +144,8 @@ mod tests {
         assert_ne!(plain, full);
         assert_eq!(plain.at(DeskPlatform::HighAvailability), full);
         assert_eq!(full.at(DeskPlatform::Standard), full);
+        let [sd, ha] = [DeskPlatform::Standard, DeskPlatform::HighAvailability];
+        assert_eq!([plain.is_at(sd), full.is_at(ha), full.is_at(sd)], [true, true, false]);
         assert_eq!((full.number(), full.to_string().as_str(), plain.to_string().as_str()), (9999, "ha-9999", "9999"));
         for wrong in ["", "ha-", "xx-1", "1-ha", "ha-1-2"] {
             assert_eq!(OperatorId::parse(wrong), None, "{wrong}");

@@ -6,6 +6,8 @@
 //!
 //! Section numbers in comments are those of the iAdvize contract.
 
+mod api;
+pub mod bot;
 mod closing_form;
 mod customer;
 mod ids;
@@ -18,11 +20,12 @@ mod settings;
 mod signature;
 mod webhook;
 
+pub use api::Api;
 pub use closing_form::{ClosingField, ClosingInput, FieldType, closing_form};
 pub use customer::{CardAction, CardLine, Case, Customer, Does, MAX_CONVERSATIONS, Seen, Visitor, card};
 pub use ids::{DeskPlatform, OperatorId, Website};
 pub use language::language;
-pub use outbound::Iadvize;
+pub use outbound::{CHATBOT, Iadvize};
 pub use query::Query;
 pub use secrets::Secrets;
 pub use settings::{Choice, ConfigProblem, Site};

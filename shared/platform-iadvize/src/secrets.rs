@@ -13,10 +13,11 @@ const MIN_TOKEN: usize = 16;
 pub struct Secrets {
     tokens: Vec<Secret>,
     webhook: Option<Secret>,
+    api_password: Option<Secret>,
 }
 
 impl Secrets {
-    /// Reads `{"tokens": [current, previous?], "webhook_secret"?}`.
+    /// Reads `{"tokens": [current, previous?], "webhook_secret"?, "api_password"?}`.
     ///
     /// # Errors
     /// [`ConfigProblem`] naming what is wrong, without its value. Without a token nothing is ever believed (section 4.2, rule 8).
@@ -29,12 +30,19 @@ impl Secrets {
             Some(text) if (MIN_TOKEN..=1024).contains(&text.len()) => Ok(Secret::from(text)),
             _ => Err(problem(format!("each of tokens must have {MIN_TOKEN} to 1024 characters"))),
         };
-        let webhook = match value.get("webhook_secret") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if !text.is_empty() && text.len() <= 1024 => Some(Secret::from(text.as_str())),
-            Some(_) => return Err(problem("secret webhook_secret must be a text that is not empty")),
+        let field = |name: &'static str| match value.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() && text.len() <= 1024 => Ok(Some(Secret::from(text.as_str()))),
+            Some(_) => Err(problem(format!("secret {name} must be a text that is not empty"))),
         };
-        Ok(Self { tokens: listed.iter().map(token).collect::<Result<_, _>>()?, webhook })
+        let (webhook, api_password) = (field("webhook_secret")?, field("api_password")?);
+        Ok(Self { tokens: listed.iter().map(token).collect::<Result<_, _>>()?, webhook, api_password })
+    }
+
+    /// The password of the user of the setting `api`.
+    #[must_use]
+    pub const fn api_password(&self) -> Option<&Secret> {
+        self.api_password.as_ref()
     }
 
     /// The tokens that iAdvize may sign with: that of today, and the one before while it is changed. They are keys as text: what
@@ -78,6 +86,8 @@ mod tests {
             json!({"tokens": [""]}),
             json!({"tokens": [7]}),
             json!({"tokens": [["hushhushhushhush"]]}),
+            json!({"tokens": ["abcdabcdabcdabcd"], "api_password": ["hush"]}),
+            json!({"tokens": ["abcdabcdabcdabcd"], "api_password": ""}),
             json!({"tokens": ["hushhushhushhush", "hushhushhushhush", "hushhushhushhush"]}),
         ] {
             let text = Secrets::from_value(&wrong).unwrap_err().to_string();

@@ -6,6 +6,8 @@ use model::Account;
 use serde::{Deserialize, Serialize};
 use wire::client_address::AddressList;
 
+use crate::api::{Api, ApiText};
+use crate::bot::{Bot, BotText};
 use crate::{ClosingField, Customer, Website, closing_form, customer};
 
 /// The configuration cannot be used. The text names the field and never repeats a secret.
@@ -40,6 +42,8 @@ struct Raw {
     customer: Customer,
     #[serde(default)]
     ids_as_strings: bool,
+    bot: Option<BotText>,
+    api: Option<ApiText>,
 }
 
 fn default_lang() -> String {
@@ -73,6 +77,10 @@ pub struct Site {
     pub customer: Customer,
     /// Whether ids of products and categories are told as digit strings instead of integers (section 14, row 1).
     pub ids_as_strings: bool,
+    /// Its bot (section 10).
+    pub bot: Option<Bot>,
+    /// How iAdvize is called (section 12).
+    pub api: Option<Api>,
 }
 
 impl Site {
@@ -104,6 +112,8 @@ impl Site {
         closing_form::check(&raw.closing_form)?;
         customer::check(&raw.customer)?;
         let sources = raw.inbound_cidrs.as_deref().map(sources).transpose()?;
+        let bot = raw.bot.map(Bot::of).transpose()?;
+        let api = raw.api.map(Api::of).transpose()?;
         Ok(Self {
             website,
             default_lang: raw.default_lang,
@@ -112,6 +122,8 @@ impl Site {
             ids_as_strings: raw.ids_as_strings,
             closing_form: raw.closing_form,
             customer: raw.customer,
+            bot,
+            api,
         })
     }
 }
@@ -175,6 +187,10 @@ mod tests {
             (json!({"options": {"a/b": [{"label": "a", "value": "b"}]}}), "options"),
             (json!({"options": {"tax": [{"label": "", "value": "b"}]}}), "tax"),
             (json!({"ids_as_strings": "yes"}), "boolean"),
+            (json!({"api": {"username": ""}}), "api: username"),
+            (json!({"api": {"username": "a", "base_url": "ftp://a.example"}}), "api: base_url"),
+            (json!({"api": {"username": "a", "base_url": "https://a.example/?b"}}), "api: base_url"),
+            (json!({"api": {}}), "username"),
             (json!({"nonsense": 1}), "nonsense"),
         ] {
             let mut settings = json!({"website": "ha-4821"});

@@ -17,7 +17,10 @@ const SHA256: &str = "sha256=";
 /// What is signed is the undecoded query of a GET or HEAD, else the body (section 4.2, rules 3 and 4). `None` without exactly one
 /// signature that fits somebody.
 #[must_use]
-pub fn verify<T>(request: RawRequest, known: impl IntoIterator<Item = (T, Secrets)>) -> Option<(Verified<RawRequest>, Vec<T>)> {
+pub fn verify<'a, T>(
+    request: RawRequest,
+    known: impl IntoIterator<Item = (T, &'a Secrets)>,
+) -> Option<(Verified<RawRequest>, Vec<T>)> {
     let signature = signature(&request)?;
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     let message = if is_read { request.query.as_bytes() } else { &request.body };
@@ -69,7 +72,7 @@ mod tests {
     }
 
     fn signers(request: RawRequest) -> Vec<&'static str> {
-        verify(request, known()).map_or_else(Vec::new, |(_, whose)| whose)
+        verify(request, known().iter().map(|(name, secrets)| (*name, secrets))).map_or_else(Vec::new, |(_, whose)| whose)
     }
 
     fn by_get(query: &str, signature: &str) -> Vec<&'static str> {

@@ -2,17 +2,10 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use model::EpochMillis;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use wire::signature::sha256_hex;
-
-/// Length of a key, in bytes.
-const KEY_LEN: usize = 32;
 
 /// The tokens of one app for one business.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,52 +36,27 @@ pub fn grant_name(api_base: &Url, client_id: &str, business_uid: Option<&str>) -
 }
 
 /// Keys that seal and open, the current one first.
-#[derive(Clone)]
-pub struct Seals(Vec<LessSafeKey>);
-
-impl fmt::Debug for Seals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+#[derive(Debug, Clone)]
+pub struct Seals(seal::Seals);
 
 impl Seals {
     /// One or two keys, each 64 hex digits. `None` if they are not that.
     #[must_use]
     pub fn new(keys: &[&str]) -> Option<Self> {
-        if !(1..=2).contains(&keys.len()) {
-            return None;
-        }
-        let key = |digits: &&str| {
-            let bytes = hex::decode(digits).ok().filter(|bytes| bytes.len() == KEY_LEN)?;
-            Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).ok()?))
-        };
-        keys.iter().map(key).collect::<Option<_>>().map(Self)
+        seal::Seals::new(keys).map(Self)
     }
 
     /// Seals tokens for the grant of this name, with the current key. `None` if there is no randomness.
     #[must_use]
     pub fn seal(&self, name: &str, tokens: &Tokens) -> Option<String> {
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).ok()?;
-        let mut sealed = serde_json::to_vec(tokens).ok()?;
-        let key = self.0.first()?;
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(name), &mut sealed).ok()?;
-        Some(STANDARD_NO_PAD.encode([&nonce[..], &sealed].concat()))
+        self.0.seal(name, &serde_json::to_vec(tokens).ok()?)
     }
 
     /// Opens what was sealed for the grant of this name, with either key. `None` if neither fits, or it was sealed for
     /// another name or changed.
     #[must_use]
     pub fn open(&self, name: &str, sealed: &str) -> Option<Tokens> {
-        let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-        let open = |key: &LessSafeKey| {
-            let mut text = sealed.to_vec();
-            let open = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(name), &mut text).ok()?;
-            serde_json::from_slice(open).ok()
-        };
-        self.0.iter().find_map(open)
+        serde_json::from_slice(&self.0.open(name, sealed)?).ok()
     }
 }
 

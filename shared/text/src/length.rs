@@ -86,6 +86,33 @@ pub fn split_scalars(text: &str, max_scalars: usize) -> Vec<String> {
     parts
 }
 
+/// Splits what is said into pieces of at most `max` code points: whole sentences, as many together as `aim` has room for; a
+/// sentence longer than `max` at white space. What fits into one piece stays whole. No piece begins or ends with white space, and
+/// none is empty.
+#[must_use]
+pub fn split_message(text: &str, aim: usize, max: usize) -> Vec<String> {
+    let text = text.trim();
+    if text.chars().count() <= max {
+        return if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+    }
+    let mut pieces: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    for sentence in text.split_sentence_bounds() {
+        let is_short = sentence.trim().chars().count() <= max;
+        let parts = if is_short { vec![sentence.to_owned()] } else { split_scalars(sentence, aim.min(max)) };
+        for part in parts {
+            if !piece.trim().is_empty() && piece.chars().count() + part.trim_end().chars().count() > aim {
+                pieces.push(piece.trim().to_owned());
+                piece.clear();
+            }
+            piece.push_str(&part);
+        }
+    }
+    pieces.push(piece.trim().to_owned());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -132,7 +159,29 @@ mod tests {
         assert_eq!(split_scalars("👨‍👩‍👧‍👦", 3).concat(), "👨‍👩‍👧‍👦");
     }
 
+    #[test]
+    fn message_is_split_at_sentences_then_at_words() {
+        assert_eq!(split_message("  One. Two.  ", 5, 20), ["One. Two."]);
+        assert_eq!(split_message(" \n", 5, 20), Vec::<String>::new());
+        assert_eq!(split_message("One is here. Two is there. Three.", 20, 25), ["One is here.", "Two is there. Three."]);
+        // Between aim and limit a sentence stays whole.
+        assert_eq!(split_message("It is a longer sentence. Yes.", 10, 25), ["It is a longer sentence.", "Yes."]);
+        assert_eq!(split_message("one two three four five", 9, 12), ["one two", "three", "four five"]);
+        assert_eq!(split_message("abcdefghijklmnop", 5, 8), ["abcde", "fghij", "klmno", "p"]);
+    }
+
     proptest! {
+        #[test]
+        fn message_loses_white_space_at_most(text in "(?s)[a-z. !?\r\n🙂\u{301}]{0,80}|(?s).{0,80}", aim in 1usize..12, more in 0usize..12) {
+            let max = aim + more;
+            let pieces = split_message(&text, aim, max);
+            for piece in &pieces {
+                prop_assert!(!piece.is_empty() && piece.chars().count() <= max && piece.trim() == piece);
+            }
+            let words = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            prop_assert_eq!(words(&pieces.concat()), words(&text));
+        }
+
         #[test]
         fn cut_is_within_the_limit(text in "(?s).{0,40}", limit in 0usize..50) {
             match cut_utf16(&text, limit) {

@@ -6,11 +6,13 @@
 
 mod html;
 mod length;
+mod pattern;
 mod sanitise;
 mod tokens;
 mod words;
 
 pub use html::{html_to_text, looks_like_html, plain, staff_text, text_to_html};
-pub use length::{cut_utf16, split_scalars, utf16_len};
+pub use length::{cut_utf16, split_message, split_scalars, utf16_len};
+pub use pattern::Pattern;
 pub use sanitise::sanitise_html;
 pub use words::{Words, in_lang};

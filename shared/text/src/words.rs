@@ -29,6 +29,16 @@ impl Words {
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.by_lang.values().map(String::as_str)
     }
+
+    /// Each language with its text; the empty language is for all.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.by_lang.iter().map(|(lang, text)| (lang.as_str(), text.as_str()))
+    }
+
+    /// The text in all languages there are.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.entries().map(|(_, text)| text)
+    }
 }
 
 /// The same of a text as it is written: empty where it is none.

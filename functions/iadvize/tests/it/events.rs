@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use iadvize_functions::bot::{availability, conversation, first_messages, operator, scenarios};
 use iadvize_functions::{categories, closing_form, customer, customer_action, health, options, products, render, webhook};
 use lambda::HttpHandler;
 use serde_json::{Value, json};
 use testkit::events;
 
+use crate::bot::{Bots, setting};
 use crate::products::Shop;
 use crate::world::World;
 
@@ -15,7 +17,75 @@ use crate::world::World;
 type Case = (&'static str, u64, &'static str);
 
 /// The cases of each function.
-const CASES: [(&str, &[Case]); 8] = [
+const CASES: [(&str, &[Case]); 13] = [
+    (
+        "iadvize-bot",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("base64", 200, ""),
+            ("malformed", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("read", 200, ""),
+            ("read_unknown", 404, "not_found"),
+            ("unknown_scenario", 422, "invalid_parameter"),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-bot-availability",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("missing_operator", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_operator", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-bot-conversation",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("base64", 200, ""),
+            ("begins", 200, ""),
+            ("begins_malformed", 400, "invalid_parameter"),
+            ("file", 200, ""),
+            ("malformed", 400, "invalid_parameter"),
+            ("missing_id", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("own_message", 200, ""),
+            ("read_unknown", 404, "not_found"),
+            ("unknown_operator", 404, "not_found"),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-bot-first-messages",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("malformed_operator", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_operator", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
+    (
+        "iadvize-bot-scenarios",
+        &[
+            ("bad_signature", 401, "unauthorized"),
+            ("missing_site", 400, "invalid_parameter"),
+            ("no_signature", 401, "unauthorized"),
+            ("ok", 200, ""),
+            ("unknown_site", 404, "not_found"),
+            ("wrong_method", 405, "method_not_allowed"),
+        ],
+    ),
     (
         "iadvize-categories",
         &[
@@ -123,12 +193,20 @@ async fn every_event_is_answered_as_its_name_says() {
             let world = World::with(&json!({"options": {"tax": [{"label": "Prix TTC", "value": "with_tax"}]}}));
             let (card, action, events) = (world.customer_ctx(), world.action_ctx(), world.webhook_ctx());
             let (ctx, shop) = (world.ctx, Shop::with(&json!({})).ctx);
+            let bots = Bots::with(&setting());
+            assert_eq!(bots.link("ha-60012", "orders-fr").await.status, 200);
+            let bot = bots.ctx;
             let handler: Arc<HttpHandler> = match function {
                 "iadvize-closing-form" => Arc::new(move |request| closing_form::handle(ctx.clone(), request).boxed()),
                 "iadvize-customer" => Arc::new(move |request| customer::handle(card.clone(), request).boxed()),
                 "iadvize-customer-action" => Arc::new(move |request| customer_action::handle(action.clone(), request).boxed()),
                 "iadvize-categories" => Arc::new(move |request| categories::handle(shop.clone(), request).boxed()),
                 "iadvize-products" => Arc::new(move |request| products::handle(shop.clone(), request).boxed()),
+                "iadvize-bot" => Arc::new(move |request| operator::handle(bot.clone(), request).boxed()),
+                "iadvize-bot-availability" => Arc::new(move |request| availability::handle(bot.clone(), request).boxed()),
+                "iadvize-bot-conversation" => Arc::new(move |request| conversation::handle(bot.clone(), request).boxed()),
+                "iadvize-bot-first-messages" => Arc::new(move |request| first_messages::handle(bot.clone(), request).boxed()),
+                "iadvize-bot-scenarios" => Arc::new(move |request| scenarios::handle(bot.clone(), request).boxed()),
                 "iadvize-health" => Arc::new(|request| health::handle(request).boxed()),
                 "iadvize-options" => Arc::new(move |request| options::handle(ctx.clone(), request).boxed()),
                 _ => Arc::new(move |request| webhook::handle(events.clone(), request).boxed()),

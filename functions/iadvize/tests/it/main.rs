@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken invariant in a test must stop the test")]
 
+mod bot;
+mod bot_answers;
 mod customers;
 mod events;
 mod products;

@@ -53,7 +53,7 @@ pub(crate) struct World {
     pub(crate) secrets: Arc<InMemorySecrets>,
     pub(crate) records: Arc<InMemoryRecords>,
     pub(crate) sender: Arc<ScriptedSender>,
-    store: Arc<InMemoryStore>,
+    pub(crate) store: Arc<InMemoryStore>,
     chats: Arc<InMemoryChats>,
     directory: Directory,
 }
@@ -61,11 +61,18 @@ pub(crate) struct World {
 impl World {
     /// The sites `ha-4821` and `ha-4822` of one connector, and `sd-77` of another tenant's, the first with these settings.
     pub(crate) fn with(settings: &Value) -> Self {
+        Self::routed(settings, &[])
+    }
+
+    /// The same, whose tenant `demo` has routes to these desks of its own.
+    pub(crate) fn routed(settings: &Value, desks: &[&str]) -> Self {
         let clock = ManualClock::new();
         let secrets = Arc::new(InMemorySecrets::new());
         let site = |key: &str, tenant: &str, website: &str, tokens: &[&str]| {
             let id: AccountId = format!("iadvize/{key}").parse().unwrap();
-            secrets.set(&id, json!({"tokens": tokens, "webhook_secret": "invented-webhook-secret"}));
+            let secret =
+                json!({"tokens": tokens, "webhook_secret": "invented-webhook-secret", "api_password": "invented-password"});
+            secrets.set(&id, secret);
             let settings = json!({ "website": website });
             Account { id, tenant: tenant.parse().unwrap(), salt: format!("salt of {key}"), settings, installed: None }
         };
@@ -83,14 +90,30 @@ impl World {
             settings: json!({}),
             installed: None,
         });
-        let tenant = |id: &str| -> Tenant { serde_json::from_value(json!({"id": id, "routes": []})).unwrap() };
+        let desk = |id: &&str| Account { id: id.parse().unwrap(), settings: json!({}), ..second.clone() };
+        let desks: Vec<_> = desks.iter().map(desk).collect();
+        let routes: Vec<_> = desks.iter().map(|desk| json!({"desk": desk.id})).collect();
+        let tenant = |id: &str| -> Tenant {
+            let routes = if id == "demo" { routes.clone() } else { Vec::new() };
+            serde_json::from_value(json!({"id": id, "routes": routes})).unwrap()
+        };
         let directory = Directory {
-            accounts: [shop, second, rival].into_iter().chain(gateways).map(|account| (account.id.clone(), account)).collect(),
+            accounts: [shop, second, rival]
+                .into_iter()
+                .chain(gateways)
+                .chain(desks)
+                .map(|account| (account.id.clone(), account))
+                .collect(),
             tenants: ["demo", "rival"].map(|id| (id.parse().unwrap(), tenant(id))).into(),
         };
         let store = Arc::new(InMemoryStore::with_directory(&directory));
         let roster = Roster::new(store.clone(), secrets.clone(), Arc::new(clock.clone()), vec![Platform::Iadvize]);
-        let ctx = Ctx { roster: Arc::new(roster), clock: Arc::new(clock.clone()), function: "iadvize-test".to_owned() };
+        let ctx = Ctx {
+            roster: Arc::new(roster),
+            sites: Arc::default(),
+            clock: Arc::new(clock.clone()),
+            function: "iadvize-test".to_owned(),
+        };
         let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let (records, sender) = (Arc::new(InMemoryRecords::new()), Arc::new(ScriptedSender::new()));
         Self { ctx, clock, secrets, records, sender, store, chats, directory }

@@ -1,7 +1,7 @@
 //! Every platform passes the conformance suite.
 
 use app::Registry as _;
-use model::{Account, Delivery, Message, Platform};
+use model::{Account, Conversation, Delivery, Message, Platform};
 use serde_json::{Value, json};
 use testkit::conformance::{self, Subject};
 use testkit::events;
@@ -35,6 +35,20 @@ fn subject_of(platform: Platform) -> (u64, Value, Vec<&'static str>, Vec<(u16, V
                     json!({"Messages": [{"Msg": "ES_MESSAGE_SENT", "Id": "a0000000-0000-4000-8000-000000000003",
                         "Body": {"Id": "26be4b95-b346-8f78-9003-680000000002", "RefId": events::GATEWAY}}]}),
                 ),
+            ],
+        ),
+        Platform::Iadvize => (
+            2,
+            json!({"tokens": ["9f4c1d7e2ab85c3360d1f0e4b7a96c21"], "api_password": "invented-api-password"}),
+            vec!["9f4c1d7e2ab85c3360d1f0e4b7a96c21", "invented-api-password", "invented-api-token"],
+            vec![
+                (200, json!({"access_token": "invented-api-token", "token_type": "Bearer", "expires_in": 86400})),
+                (200, json!({"data": {"chatbotMessageSend": {"userErrors": []}}})),
+                (200, json!({"data": {"chatbotMessageSend": {"userErrors": [{"message": "The conversation is closed"}]}}})),
+                (200, json!({"errors": [{"message": "Variable conversationId is not a UUID"}], "data": null})),
+                (401, json!({"error": "invalid_token"})),
+                (400, json!({"error": "invalid_grant"})),
+                (429, json!({"error": "too_many_requests"})),
             ],
         ),
         Platform::Vcita => (
@@ -71,6 +85,15 @@ fn result_of_an_action(message: &mut Message) -> Account {
     Account { id, tenant: message.tenant.clone(), salt: "salt".to_owned(), settings, installed: None }
 }
 
+/// Makes a conversation one of a bot's, and returns the site whose bot it is.
+fn talk_of_a_bot(conversation: &mut Conversation, message: &mut Message) -> Account {
+    "0d8a7b1c-3f52-4f0a-a1f4-6d1c9c1be0a7".clone_into(&mut conversation.visitor.address);
+    message.memo = [("chatbot".to_owned(), "60012".to_owned())].into();
+    let id = "iadvize/shop".parse().unwrap();
+    let settings = json!({"website": "ha-4821", "api": {"base_url": "https://api.example", "username": "bot@shop.example"}});
+    Account { id, tenant: conversation.tenant.clone(), salt: "salt".to_owned(), settings, installed: None }
+}
+
 #[test]
 fn every_platform_conforms() {
     // vcita's once more with a token that is shared.
@@ -85,15 +108,15 @@ fn every_platform_conforms() {
         let mut key = events::delivery_key(seq);
         let mut message = events::message(seq);
         message.content.text = "Words that stay between the two of them".to_owned();
-        let account = if platform == Platform::Ctrader {
-            result_of_an_action(&mut message)
-        } else {
-            events::configured().accounts[&key.recipient].clone()
+        let mut conversation = events::conversation(seq);
+        let account = match platform {
+            Platform::Ctrader => result_of_an_action(&mut message),
+            Platform::Iadvize => talk_of_a_bot(&mut conversation, &mut message),
+            Platform::Frontstage | Platform::Vcita => events::configured().accounts[&key.recipient].clone(),
         };
         key.recipient = account.id.clone();
         let mut delivery = Delivery::queued(key, message.tenant.clone(), message.accepted_at);
         delivery.route = outbound.route(&account, &message);
-        let conversation = events::conversation(seq);
         let job = Job { account, secrets, conversation, message, delivery, thread: None, installation: None };
         conformance::run(&Subject { outbound, job, answers, secrets: private });
     }

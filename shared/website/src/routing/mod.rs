@@ -13,12 +13,13 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use model::EpochMillis;
+use text::Pattern;
 use uuid::Uuid;
 
 pub use self::rule::WebSiteRoutingInfo;
 pub use self::time::{UnknownZone, Zone};
 
-use self::pattern::{MAX_COMPILED, MAX_PATTERN, Pattern};
+use self::pattern::{MAX_COMPILED, MAX_PATTERN, compile};
 use self::time::Window;
 use crate::body::MAX_USER_TOKEN;
 use crate::models::RoutingModel;
@@ -271,7 +272,7 @@ fn compiled(text: &str, room: &mut usize) -> Result<Pattern, Problem> {
     if *room == 0 {
         return Err(Problem::PatternsTooLarge);
     }
-    let pattern = Pattern::compile(text);
+    let pattern = compile(text);
     let size = match &pattern {
         Ok(pattern) => pattern.size(),
         Err(problem) if *problem == Problem::PatternTooLarge => MAX_COMPILED,

@@ -1,20 +1,15 @@
 //! Regular expressions of administrators, matched against what strangers send (8.3).
 //!
-//! A pattern becomes a complete automaton when the rules are compiled: a search then is one step of a table per byte of the
-//! subject, whatever the pattern and whatever the subject. "Linear in the subject" alone is not enough: an engine that
-//! follows the states of a pattern one by one takes seconds for some that are within every limit of length. What would
-//! need backtracking (look-around, back-references) is refused.
+//! What would need backtracking (look-around, back-references) is refused.
 //!
 //! Patterns are .NET's, and most are the same here: unanchored, case-sensitive, `(?i)` honoured, `\d` and `\w` of Unicode.
 //! What differs: `\b` knows the word characters of ASCII only; `$` is the very end only, not before a last line break; `&&`,
 //! `--`, `~~` and an inner `[` mean something within a class and need a backslash; of `\p` there are the general categories
 //! (`\p{Lu}`) but no blocks. `\w` is a large class, so `\w{6}` is over the limit of size where `[a-z]{50}` is not.
 
-use regex_automata::dfa::{Automaton as _, StartKind, dense};
-use regex_automata::nfa::thompson;
-use regex_automata::{Input, MatchKind};
 use regex_syntax::Parser;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
+use text::Pattern;
 
 use super::Problem;
 use crate::notation::utf16_len;
@@ -24,43 +19,15 @@ pub(super) const MAX_PATTERN: usize = 1_024;
 /// Largest compiled pattern, in bytes. What is made on the way to it may not be larger either.
 pub(super) const MAX_COMPILED: usize = 1 << 20;
 
-/// A compiled pattern.
-#[derive(Debug, Clone)]
-pub(super) struct Pattern(dense::DFA<Vec<u32>>);
-
-impl Pattern {
-    pub(super) fn compile(pattern: &str) -> Result<Self, Problem> {
-        if utf16_len(pattern) > MAX_PATTERN {
-            return Err(Problem::PatternTooLong);
-        }
-        let parsed = Parser::new().parse(pattern).map_err(|error| {
-            // The last line says what is wrong; those before draw where.
-            Problem::Pattern(error.to_string().lines().last().unwrap_or_default().to_owned())
-        })?;
-        // What is left to go wrong is size.
-        let states = thompson::Config::new().nfa_size_limit(Some(MAX_COMPILED)).which_captures(thompson::WhichCaptures::None);
-        let states = thompson::Compiler::new().configure(states).build_from_hir(&in_ascii_words(parsed));
-        let states = states.map_err(|_| Problem::PatternTooLarge)?;
-        let table = dense::Config::new()
-            .match_kind(MatchKind::LeftmostFirst)
-            .start_kind(StartKind::Unanchored)
-            .dfa_size_limit(Some(MAX_COMPILED))
-            .determinize_size_limit(Some(MAX_COMPILED));
-        let table = dense::Builder::new().configure(table).build_from_nfa(&states);
-        table.map(Self).map_err(|_| Problem::PatternTooLarge)
+pub(super) fn compile(pattern: &str) -> Result<Pattern, Problem> {
+    if utf16_len(pattern) > MAX_PATTERN {
+        return Err(Problem::PatternTooLong);
     }
-
-    /// Whether it is found in the subject. A step per byte: the caller says how long that may be.
-    pub(super) fn is_in(&self, subject: &str) -> bool {
-        let found = self.0.try_search_fwd(&Input::new(subject).earliest(true));
-        // There is nothing at which such a search gives up: it has a start, and no boundaries of Unicode words.
-        found.is_ok_and(|found| found.is_some())
-    }
-
-    /// Memory it takes, in bytes.
-    pub(super) fn size(&self) -> usize {
-        self.0.memory_usage()
-    }
+    let parsed = Parser::new().parse(pattern).map_err(|error| {
+        // The last line says what is wrong; those before draw where.
+        Problem::Pattern(error.to_string().lines().last().unwrap_or_default().to_owned())
+    })?;
+    Pattern::of(&in_ascii_words(parsed), MAX_COMPILED).ok_or(Problem::PatternTooLarge)
 }
 
 /// The same with boundaries of ASCII words: an automaton cannot look at the whole letter before and after a place.
@@ -90,11 +57,11 @@ mod tests {
     use super::*;
 
     fn is_in(pattern: &str, subject: &str) -> bool {
-        Pattern::compile(pattern).unwrap().is_in(subject)
+        compile(pattern).unwrap().is_in(subject)
     }
 
     fn problem(pattern: &str) -> Problem {
-        Pattern::compile(pattern).unwrap_err()
+        compile(pattern).unwrap_err()
     }
 
     #[test]
@@ -129,7 +96,7 @@ mod tests {
 
     #[test]
     fn pattern_up_to_1024_units_is_taken() {
-        assert!(Pattern::compile(&"košík/".chars().cycle().take(1_024).collect::<String>()).is_ok());
+        assert!(compile(&"košík/".chars().cycle().take(1_024).collect::<String>()).is_ok());
         assert_eq!(problem(&"ž".repeat(1_025)), Problem::PatternTooLong);
         assert_eq!(problem(&"🙂".repeat(513)), Problem::PatternTooLong);
     }
@@ -148,7 +115,7 @@ mod tests {
         ] {
             assert_eq!(problem(pattern), Problem::PatternTooLarge, "{pattern}");
         }
-        assert!(Pattern::compile("(?:a{100}){10}").is_ok());
+        assert!(compile("(?:a{100}){10}").is_ok());
     }
 
     #[test]

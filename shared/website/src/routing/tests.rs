@@ -224,10 +224,10 @@ fn two_hundred_hostile_rules_on_64_kb_are_compared_with_the_beginning_in_no_time
 
 #[test]
 fn patterns_of_a_register_have_a_limit_together() {
-    let size = Pattern::compile("basket").unwrap().size();
+    let size = compile("basket").unwrap().size();
     let mut room = 2 * size + 1;
     assert!(compiled("basket", &mut room).is_ok() && compiled("basket", &mut room).is_ok());
-    assert_eq!(compiled("(", &mut room).unwrap_err(), Pattern::compile("(").unwrap_err());
+    assert_eq!(compiled("(", &mut room).unwrap_err(), compile("(").unwrap_err());
     assert_eq!(room, 1);
     assert_eq!(compiled("basket", &mut room).unwrap_err(), Problem::PatternsTooLarge);
     assert_eq!(compiled("(", &mut room).unwrap_err(), Problem::PatternsTooLarge, "nothing is looked at any more");
