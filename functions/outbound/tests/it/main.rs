@@ -5,6 +5,7 @@
 
 mod batches;
 mod chats;
+mod iadvize;
 mod platforms;
 mod sweep;
 mod tokens;

@@ -58,6 +58,8 @@ impl World {
         let keys = json!({"keys": [{"id": "k1", "secret": "contract-demo-secret-001"}]});
         secrets.set(&events::visitor_account_id(), keys);
         secrets.set(&desk_account_id(), vcita);
+        let site = json!({"tokens": ["9f4c1d7e2ab85c3360d1f0e4b7a96c21"], "api_password": "invented-password"});
+        secrets.set(&"iadvize/shop".parse().unwrap(), site);
         let sender = Arc::new(ScriptedSender::new());
         let grants = Arc::new(InMemoryGrants::new());
         let base = app::Ctx::<dyn DeliveryStore> {
