@@ -42,16 +42,21 @@ pub struct Call {
 /// The sites as they were read from a snapshot of the accounts: reading all settings for each call would take longer than
 /// most calls do.
 #[derive(Default)]
-pub struct Sites(Mutex<Option<(Arc<Snapshot>, Arc<[Arc<Found>]>)>>);
+pub struct Sites(Mutex<Option<HeldSites>>);
+
+struct HeldSites {
+    of: Arc<Snapshot>,
+    sites: Arc<[Arc<Found>]>,
+}
 
 impl Sites {
     fn of(&self, snapshot: &Arc<Snapshot>) -> Arc<[Arc<Found>]> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
-            Some((of, sites)) if Arc::ptr_eq(of, snapshot) => sites.clone(),
+            Some(HeldSites { of, sites }) if Arc::ptr_eq(of, snapshot) => sites.clone(),
             _ => {
                 let sites: Arc<[_]> = known(snapshot).map(Arc::new).collect();
-                *held = Some((snapshot.clone(), sites.clone()));
+                *held = Some(HeldSites { of: snapshot.clone(), sites: sites.clone() });
                 sites
             }
         }
