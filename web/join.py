@@ -34,6 +34,14 @@ def module(path: Path, earlier: set[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def find(name: str, *folders: Path) -> Path:
+    """A module of a page, or of those that several pages have in common."""
+    found = [folder / name for folder in folders if (folder / name).is_file()]
+    if len(found) != 1:
+        raise SystemExit(f"{name} is in {len(found)} of {[str(folder) for folder in folders]}")
+    return found[0]
+
+
 def one_scope(paths: Iterable[Path]) -> None:
     """Two functions of one name in one scope are no error to a browser: the later one would win silently."""
     seen: set[str] = set()

@@ -1,11 +1,5 @@
 //! How the functions are linked, and the screens' files as they are sent.
 
-use std::io::Write as _;
-use std::path::Path;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 /// Where the screens' files are.
 const INAPP: &str = "../../web/inapp";
 
@@ -39,21 +33,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("cargo:rustc-link-arg-bins=-Wl,--bp-compression-sort=both");
         }
     }
-    let out = std::env::var("OUT_DIR")?;
-    for path in FILES {
-        let source = Path::new(INAPP).join(path);
-        println!("cargo:rerun-if-changed={}", source.display());
-        let text = std::fs::read(source)?;
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&text)?;
-        std::fs::write(Path::new(&out).join(format!("{name}.gz")), encoder.finish()?)?;
-        std::fs::write(Path::new(&out).join(format!("{name}.tag")), format!("{:016x}", fingerprint(&text)))?;
-    }
-    Ok(())
-}
-
-/// FNV-1a: tells one version of a file from another, which nobody tries to forge.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    pages_build::pack(INAPP, &FILES)
 }

@@ -1,6 +1,9 @@
-//! How the functions are linked.
+//! How the functions are linked, and the panel's files as they are sent.
 
-fn main() {
+/// The panel's files that are sent as they are.
+const FILES: [&str; 6] = ["panel.js", "panel.css", "words/de.json", "words/en.json", "words/es.json", "words/fr.json"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     // At a fixed address the loader has nothing to relocate before `main`.
     println!("cargo:rustc-link-arg-bins=-no-pie");
@@ -14,4 +17,5 @@ fn main() {
             println!("cargo:rustc-link-arg-bins=-Wl,--bp-compression-sort=both");
         }
     }
+    pages_build::pack("../../web/panel", &FILES)
 }

@@ -34,6 +34,8 @@ SHARED: dict[str, set[str]] = {
     "lambda": {"app", "aws", "model", "ports", "queue-sqs", "secrets-ssm", "store-dynamodb", "wire"},
     "testkit": {"catalogue", "chat", "model", "ports", "wire"},
     "website": {"model", "text", "wire"},
+    "pages": {"wire"},
+    "pages-build": set(),
     # Joins the use cases of chats with the words of their one platform.
     "chats-frontstage": {"app", "chat", "model", "platform-frontstage", "ports"},
 }
@@ -49,6 +51,9 @@ CALL_THEIR_PLATFORM = {"ctrader", "frontstage", "iadvize", "vcita"}
 
 #: The functions that hand files to and from browsers.
 KEEP_FILES = {"ctrader"}
+
+#: The functions that serve pages.
+SERVE_PAGES = {"ctrader", "iadvize"}
 
 #: The functions that move chats.
 MOVE_CHATS = {"ctrader", "frontstage", "operator", "outbound", "vcita", "website"}
@@ -111,6 +116,7 @@ def allowed(where: str) -> set[str]:
         chats = {"chats-frontstage"} if name in MOVE_CHATS else set()
         own |= {"outbound-http"} if name in CALL_THEIR_PLATFORM else set()
         own |= {"objects-s3"} if name in KEEP_FILES else set()
+        own |= {"pages", "pages-build", "text"} if name in SERVE_PAGES else set()
         return FUNCTION | own | chats | ({"website"} if name in KNOW_WEB_SITES else set())
     return set()
 
@@ -182,7 +188,9 @@ def test_key_attributes_of_the_table_are_spelt_in_one_module():
 
 def test_environment_is_read_in_one_module():
     readers = lines_with(r"\benv::vars?(_os)?\(", "shared/*/src/**/*.rs", "functions/*/src/**/*.rs")
-    assert {reader for reader in readers if not reader.startswith("shared/testkit/")} == {"shared/lambda/src/config.rs"}
+    # Tests, and build scripts.
+    others = ("shared/testkit/", "shared/pages-build/")
+    assert {reader for reader in readers if not reader.startswith(others)} == {"shared/lambda/src/config.rs"}
 
 
 def test_time_and_chance_are_injected():

@@ -339,6 +339,9 @@ class Code:
         if match := re.fullmatch(r"(?:Option|Box)<(.*)>", type):
             return self.json_type(file, match[1])
         outer = re.match(r"\w+", type)
+        if type == "Value":
+            # What a type reads by hand: texts, one for all languages or one for each.
+            return {"object", "string"}
         if type == "bool":
             return {"boolean"}
         if type == "Words":

@@ -328,6 +328,10 @@ def test_routes():
         ("IadvizeBotConversation", "/iadvize/bot/conversations"),
         ("IadvizeBotConversation", "/iadvize/bot/conversations/{idConversation}"),
         ("IadvizeBotConversation", "/iadvize/bot/conversations/{idConversation}/messages"),
+        ("IadvizePanel", "/iadvize/panel"),
+        ("IadvizePanel", "/iadvize/panel/assets/{file}"),
+        ("IadvizePanelApi", "/iadvize/panel/api/{call}"),
+        ("IadvizePanelMessages", "/iadvize/panel/messages"),
     }
 
 

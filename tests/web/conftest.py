@@ -149,8 +149,8 @@ class NodeFile(pytest.File):
         chosen = [item.name for item in self.session.items if item.parent is self]
         patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
         counterparts = {"stack": whole_stack, "staff": vcita}
-        # The screens have a stand-in of their own in node, one for each test.
-        own = {"inapp": contextlib.nullcontext}.get(self.path.name.split(".")[0])
+        # Screens and panel have stand-ins of their own in node, one for each test.
+        own = {"inapp": contextlib.nullcontext, "panel": contextlib.nullcontext}.get(self.path.name.split(".")[0])
         starting = own({}) if own else counterparts.get(self.path.name.split(".")[-3], simulator)()
         with starting as addresses:
             done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 INAPP = PROJECT / "web" / "inapp"
-MODULES = sorted((INAPP / "src").glob("*.js"))
+MODULES = sorted([*(INAPP / "src").glob("*.js"), *(PROJECT / "web/common").glob("*.js")])
 STYLE = INAPP / "src" / "inapp.css"
 PAGES = sorted(INAPP.glob("*.html"))
 LANGUAGES = ["ar", "de", "en", "es", "fr", "ja", "pt", "zh"]

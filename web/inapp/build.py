@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+SHARED = HERE.parent / "common"
 sys.path.insert(0, str(HERE.parent))
 
 import join  # noqa: E402
@@ -29,13 +30,14 @@ SCREENS = {
 def outputs() -> dict[str, str]:
     """File name to text, for everything that is made."""
     used = {name for names in SCREENS.values() for name in names} | {STYLE}
-    present = {path.name for path in (HERE / "src").iterdir()}
+    present = {path.name for folder in (HERE / "src", SHARED) for path in folder.iterdir()}
     if used != present:
         raise SystemExit(f"SCREENS and src differ: {sorted(used ^ present)}")
     made = {STYLE: HEADER + join.style((HERE / "src" / STYLE).read_text(encoding="utf-8"))}
     for screen, names in SCREENS.items():
-        join.one_scope(HERE / "src" / name for name in names)
-        parts = [join.module(HERE / "src" / name, set(names[:place])) for place, name in enumerate(names)]
+        paths = [join.find(name, HERE / "src", SHARED) for name in names]
+        join.one_scope(paths)
+        parts = [join.module(path, set(names[:place])) for place, path in enumerate(paths)]
         # A module script has a scope of its own and is strict.
         made[f"{screen}.js"] = HEADER + "".join(parts)
     return made

@@ -7,20 +7,15 @@
 use std::collections::HashMap;
 
 use app::AppError;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use lambda::Config;
+use pages::{File, filled, page};
 use percent_encoding::percent_decode_str;
 use platform_ctrader::Brand;
-use wire::{RawRequest, Reply, escaped};
+use wire::{RawRequest, Reply};
 
 use crate::{Code, Ctx, Problem, assets, find_brand};
-
-/// For a year, and for this host alone: the others of its domain are not ours.
-pub(crate) const HTTPS_ONLY: &str = "max-age=31536000";
 
 /// What a page may load and who may embed it (section 11, "Security summary").
 const POLICY: &str = include_str!("../../../web/inapp/policy.txt");
@@ -177,7 +172,7 @@ impl<'a> Page<'a> {
             _ => "system",
         };
         // The catalogues are ours, and a test reads them all.
-        let words = serde_json::from_str(file.text()).unwrap_or_default();
+        let words = serde_json::from_str(file.plain).unwrap_or_default();
         Self { lang: file.stem(), words, theme, close, policy }
     }
 
@@ -185,17 +180,17 @@ impl<'a> Page<'a> {
         self.words.get(key).map_or(key, String::as_str)
     }
 
-    fn screen(&self, screen: &str, script: &assets::File) -> Reply {
+    fn screen(&self, screen: &str, script: &File) -> Reply {
         let title = match screen {
             "action" => "TitleAction",
             "chat" => "TitleChat",
             _ => "TitleEducation",
         };
-        let words = assets::words(self.lang).address();
+        let words = assets::address(assets::words(self.lang));
         let values = [
             ("title", self.say(title)),
             ("words", &words),
-            ("script", &script.address()),
+            ("script", &assets::address(script)),
             ("screen", screen),
             ("back", self.say("Back")),
             ("loading", self.say("Loading")),
@@ -233,7 +228,7 @@ impl<'a> Page<'a> {
     }
 
     fn reply(&self, status: StatusCode, template: &str, values: &[(&str, &str)]) -> Reply {
-        let style = assets::style().address();
+        let style = assets::address(assets::style());
         let own = [
             ("lang", self.lang),
             ("dir", if self.lang == "ar" { "rtl" } else { "ltr" }),
@@ -244,17 +239,7 @@ impl<'a> Page<'a> {
             ("closeLabel", self.say("Close")),
         ];
         let values: HashMap<&str, &str> = own.into_iter().chain(values.iter().copied()).collect();
-        let mut reply = Reply::empty(status)
-            .with_header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
-            .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-            .with_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
-            .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
-            .with_header(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
-        // Made of our own words and of origins that were read as such: always a header. Without it there is no page.
-        let Ok(policy) = HeaderValue::from_str(&self.policy) else { return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR) };
-        reply = reply.with_header(CONTENT_SECURITY_POLICY, policy);
-        reply.body = filled(template, &values).into();
-        reply
+        page(status, &self.policy, filled(template, &values))
     }
 }
 
@@ -266,18 +251,4 @@ fn policy(ancestors: &[String], media: &[String], storage: Option<&str>) -> Stri
         .replace("{{media}}", &listed(media))
         .replace("{{storage}}", &storage.map(|origin| format!(" {origin}")).unwrap_or_default())
         .replace("{{ancestors}}", &ancestors)
-}
-
-/// The template with its `{{name}}` filled in, each value as text. What is filled in is not looked through again.
-fn filled(template: &str, values: &HashMap<&str, &str>) -> String {
-    let mut out = String::with_capacity(template.len() * 2);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
-        let (name, behind) = after.split_once("}}").unwrap_or((after, ""));
-        out.push_str(&escaped(values.get(name).copied().unwrap_or_default()));
-        rest = behind;
-    }
-    out.push_str(rest);
-    out
 }

@@ -93,7 +93,7 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
 }
 
 /// All sites. What cannot be read of one was refused when it was configured; it is as if it were not there.
-fn known(snapshot: &Snapshot) -> impl Iterator<Item = Found> {
+pub(crate) fn known(snapshot: &Snapshot) -> impl Iterator<Item = Found> {
     let accounts = snapshot.directory.accounts.values().filter(|account| account.id.platform() == Platform::Iadvize);
     accounts.filter_map(|account| {
         let (account, secrets) = snapshot.account(&account.id)?;

@@ -12,6 +12,7 @@ pub mod customer_action;
 pub mod health;
 pub mod operator;
 pub mod options;
+pub mod panel;
 mod problem;
 pub mod products;
 mod visitors;

@@ -1,11 +1,12 @@
 //! `operator-configure`: a tenant, its accounts and its routing rules.
 
 use app::{AccountDocument, AccountRules, AppError, ConfigureError, Ctx, Document};
-use model::{Account, AccountId, Directory, Platform};
+use model::{Account, AccountId, Directory, Platform, TenantId};
 use outbound_http::TargetPolicy;
 use platform_ctrader::Brand;
 use platform_frontstage::{AccountSettings, Settings};
 use platform_iadvize::Site;
+use platform_iadvize::panel::PanelUrl;
 use ports::DirectoryStore;
 use serde_json::{Value, json};
 use url::Url;
@@ -73,6 +74,8 @@ impl AccountRules for Rules {
                 let site = Site::of(account).map_err(|e| e.to_string())?;
                 site.customer.webhooks().try_for_each(|url| self.check_target("customer: url", Some(&url)))?;
                 self.check_target("api.base_url", site.api.as_ref().map(|api| &api.base_url))?;
+                self.check_target("panel.url", site.panel.as_ref().map(|panel| &panel.url))?;
+                self.check_target("panel.library", site.panel.as_ref().map(|panel| &panel.library))?;
                 site.bot.map_or(Ok(()), |bot| bot.check_patterns().map_err(|e| e.to_string()))
             }
             Platform::Vcita => {
@@ -115,16 +118,25 @@ fn check_screens(directory: &Directory, account: &Account) -> Result<(), String>
     Ok(())
 }
 
-/// Checks that no two accounts are the same site of iAdvize: its calls name the site and not the account.
+/// Checks that no two accounts are the same site of iAdvize: its calls name the site and not the account. And that no two tenants
+/// have one panel: its tokens do not say for whom an operator works.
 fn check_site(directory: &Directory, account: &Account) -> Result<(), String> {
     if account.id.platform() != Platform::Iadvize {
         return Ok(());
     }
     let website = |account: &Account| Site::of(account).ok().map(|site| site.website);
+    let panel = |account: &Account| Site::of(account).ok().and_then(|site| site.panel).map(|panel| panel.audience);
     let own = website(account);
     let others = directory.accounts.values().filter(|other| other.id.platform() == Platform::Iadvize && other.id != account.id);
-    let same = others.into_iter().any(|other| website(other) == own);
-    if same { Err("website: another account is this site".to_owned()) } else { Ok(()) }
+    let mut others = others.map(|other| (website(other), panel(other), &other.tenant));
+    let own_panel = panel(account);
+    let shares_panel =
+        |panel: &Option<PanelUrl>, tenant: &TenantId| own_panel.is_some() && *panel == own_panel && *tenant != account.tenant;
+    match others.find(|(website, panel, tenant)| *website == own || shares_panel(panel, *tenant)) {
+        None => Ok(()),
+        Some((website, ..)) if website == own => Err("website: another account is this site".to_owned()),
+        Some(_) => Err("panel.url: another tenant has this panel".to_owned()),
+    }
 }
 
 /// What is read by those only who serve it: forms, registers, and a web site.

@@ -13,6 +13,7 @@ mod customer;
 mod ids;
 mod language;
 mod outbound;
+pub mod panel;
 pub mod products;
 mod query;
 mod secrets;

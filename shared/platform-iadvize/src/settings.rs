@@ -8,6 +8,7 @@ use wire::client_address::AddressList;
 
 use crate::api::{Api, ApiText};
 use crate::bot::{Bot, BotText};
+use crate::panel::{Panel, RawPanel};
 use crate::{ClosingField, Customer, Website, closing_form, customer};
 
 /// The configuration cannot be used. The text names the field and never repeats a secret.
@@ -44,6 +45,7 @@ struct Raw {
     ids_as_strings: bool,
     bot: Option<BotText>,
     api: Option<ApiText>,
+    panel: Option<RawPanel>,
 }
 
 fn default_lang() -> String {
@@ -81,6 +83,8 @@ pub struct Site {
     pub bot: Option<Bot>,
     /// How iAdvize is called (section 12).
     pub api: Option<Api>,
+    /// The panel app; `None` for a site that has none.
+    pub panel: Option<Panel>,
 }
 
 impl Site {
@@ -114,6 +118,7 @@ impl Site {
         let sources = raw.inbound_cidrs.as_deref().map(sources).transpose()?;
         let bot = raw.bot.map(Bot::of).transpose()?;
         let api = raw.api.map(Api::of).transpose()?;
+        let panel = raw.panel.map(Panel::of).transpose()?;
         Ok(Self {
             website,
             default_lang: raw.default_lang,
@@ -124,6 +129,7 @@ impl Site {
             customer: raw.customer,
             bot,
             api,
+            panel,
         })
     }
 }
@@ -191,6 +197,7 @@ mod tests {
             (json!({"api": {"username": "a", "base_url": "ftp://a.example"}}), "api: base_url"),
             (json!({"api": {"username": "a", "base_url": "https://a.example/?b"}}), "api: base_url"),
             (json!({"api": {}}), "username"),
+            (json!({"panel": {"url": "panel"}}), "panel: url"),
             (json!({"nonsense": 1}), "nonsense"),
         ] {
             let mut settings = json!({"website": "ha-4821"});

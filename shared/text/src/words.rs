@@ -35,9 +35,11 @@ impl Words {
         self.by_lang.iter().map(|(lang, text)| (lang.as_str(), text.as_str()))
     }
 
-    /// The text in all languages there are.
-    pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.entries().map(|(_, text)| text)
+    /// The same for somebody who would rather have `other` than English or any text at all.
+    #[must_use]
+    pub fn in_lang_or(&self, lang: &str, other: &str) -> &str {
+        let has = |lang: &str| lang.get(..2).is_some_and(|base| self.by_lang.contains_key(base));
+        self.in_lang(if has(lang) { lang } else { other })
     }
 }
 
@@ -97,6 +99,10 @@ mod tests {
             assert_eq!(in_lang(&Value::from(words.clone()), lang), text, "{lang}");
         }
         assert_eq!(Words::try_from(json!({"de": "Hallo"})).unwrap().in_lang("ja"), "Hallo");
+        for (lang, other, text) in [("pt-BR", "de", "Olá"), ("ja", "de", "Hallo"), ("ja", "fr", "Hello"), ("", "de", "Hallo")] {
+            assert_eq!(words.in_lang_or(lang, other), text, "{lang}");
+        }
+        assert_eq!(Words::try_from(json!("Hi")).unwrap().in_lang_or("ja", "de"), "Hi");
         assert_eq!(Words::try_from(json!("Hi")).unwrap().in_lang("ja"), "Hi");
     }
 

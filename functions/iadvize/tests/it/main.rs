@@ -6,6 +6,7 @@ mod bot;
 mod bot_answers;
 mod customers;
 mod events;
+mod panel;
 mod products;
 mod schemas;
 mod signed;

@@ -36,7 +36,11 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
     for (case, expected, message) in [
         ("malformed", "malformed", "missing field `tenant`"),
         ("unknown_member", "malformed", "unknown field `secrets`, expected `tenant` or `accounts`"),
-        ("unknown_platform", "malformed", "unknown variant `pigeon`, expected one of `ctrader`, `frontstage`, `vcita`"),
+        (
+            "unknown_platform",
+            "malformed",
+            "unknown variant `pigeon`, expected one of `ctrader`, `frontstage`, `iadvize`, `vcita`",
+        ),
         ("unknown_desk", "invalid", "the desk vcita/nobody of a route is not an account of this tenant"),
         ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `business_uid`"),
     ] {
@@ -73,7 +77,7 @@ async fn demo_tenant_of_the_local_stack_can_be_configured() {
     // Its connectors are simulators on the same machine.
     let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
     let answer = world.try_invoke_with("configure", demo).await.unwrap();
-    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(13), "{answer}");
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(14), "{answer}");
 }
 
 /// What is said against a document of which one member was changed; `None` if it is stored.
@@ -308,4 +312,55 @@ async fn gateways_of_a_chat_screen_have_to_be_there_and_for_screens() {
         answer["error"]["message"],
         "account ctrader/broker: chat: gateway: frontstage/gw-inapp is no gateway with \"screen\": true"
     );
+}
+
+#[tokio::test]
+async fn panel_is_of_one_tenant() {
+    let world = World::empty();
+    let document = |tenant: &str, key: &str, website: &str, url: &str| {
+        let settings = json!({"website": website, "panel": {"url": url}});
+        json!({"tenant": {"id": tenant, "routes": []}, "accounts": [{"platform": "iadvize", "key": key, "settings": settings}]})
+    };
+    for (tenant, key, website, url, told) in [
+        ("demo", "shop", "ha-4821", "https://bridge.example/iadvize/panel", None),
+        ("demo", "shop-fr", "ha-4822", "https://bridge.example/iadvize/panel", None),
+        ("rival", "rival", "sd-77", "https://Bridge.example/iadvize/panel/", Some("panel.url: another tenant has this panel")),
+        ("rival", "rival", "ha-4821", "https://rival.example/iadvize/panel", Some("website: another account is this site")),
+        ("rival", "rival", "sd-77", "https://rival.example/iadvize/panel", None),
+    ] {
+        let answer = world.try_invoke_with("configure", document(tenant, key, website, url)).await.unwrap();
+        let expected = told.map(|told| format!("account iadvize/{key}: {told}"));
+        assert_eq!(answer["error"]["message"].as_str(), expected.as_deref(), "{key} {url}");
+    }
+}
+
+#[tokio::test]
+async fn panel_and_its_library_are_on_this_machine_only_in_a_local_stack() {
+    const OF_PUBLIC: &str = "https://bridge.example/iadvize/panel";
+    const OF_LOCAL: &str = "http://localhost:9000/iadvize/panel";
+    const RULE: &str = "is not an https URL of a public address";
+    let configured = json!({"configured": ["iadvize/shop"]});
+    let library = "iAdvize configuration: panel: library is not at https://static.iadvize.com";
+    for (panel, public, local) in [
+        (json!({"url": OF_PUBLIC}), None, None),
+        (json!({"url": OF_LOCAL}), Some(format!("panel.url {RULE}")), None),
+        (json!({"url": OF_PUBLIC, "library": "http://127.0.0.1:9105/lib/"}), Some(format!("panel.library {RULE}")), None),
+        (json!({"url": OF_PUBLIC, "library": "https://cdn.example/lib/"}), Some(library.to_owned()), Some(library.to_owned())),
+    ] {
+        for (targets, rule) in [(TargetPolicy::PublicHttps, public), (TargetPolicy::LoopbackToo, local)] {
+            let world = World { targets, ..World::empty() };
+            let settings = json!({"website": "ha-4821", "panel": panel});
+            let account = json!({"platform": "iadvize", "key": "shop", "settings": settings});
+            let document = json!({"tenant": {"id": "demo", "routes": []}, "accounts": [account]});
+            let answer = world.try_invoke_with("configure", document).await.unwrap();
+            match rule {
+                None => assert_eq!(answer, configured, "{panel}"),
+                Some(rule) => {
+                    let told = format!("account iadvize/shop: {rule}");
+                    assert_eq!((code(&answer), &answer["error"]["message"]), ("invalid", &json!(told)), "{panel}");
+                    assert_eq!(world.store.counts().writes, 0);
+                }
+            }
+        }
+    }
 }

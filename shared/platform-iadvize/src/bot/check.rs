@@ -58,7 +58,7 @@ impl<'a> Place<'a> {
     }
 
     fn text(self, name: &str, words: &Words, longest: usize) -> Result<(), ConfigProblem> {
-        if words.all().any(|text| text.chars().count() > longest) {
+        if words.texts().any(|text| text.chars().count() > longest) {
             return Err(self.wrong(format_args!("{name} is longer than {longest} characters")));
         }
         Ok(())
@@ -139,7 +139,7 @@ impl<'a> Place<'a> {
         let mut seen = BTreeSet::new();
         for choice in choices {
             self.text("choices.value", &choice.value, LONGEST_TITLE)?;
-            if choice.value.all().any(|value| value.trim() != value) {
+            if choice.value.texts().any(|value| value.trim() != value) {
                 return Err(self.wrong("choices.value begins or ends with white space"));
             }
             if !choice.value.entries().all(|(lang, value)| seen.insert((lang, value.to_lowercase()))) {
@@ -337,7 +337,7 @@ impl Step {
 
     /// Characters of its texts and addresses, about.
     fn size(&self) -> usize {
-        let words = |words: &Words| words.all().map(|text| text.chars().count()).max().unwrap_or_default();
+        let words = |words: &Words| words.texts().map(|text| text.chars().count()).max().unwrap_or_default();
         let some = |text: &Option<Words>| text.as_ref().map_or(0, words);
         let image = |image: &Option<ImageText>| image.as_ref().map_or(0, |image| image.url.len() + words(&image.description));
         let links = |links: &[LinkText]| links.iter().map(|link| link.url.len() + words(&link.name)).sum::<usize>();

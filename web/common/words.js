@@ -24,7 +24,7 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(values, name) ? String(values[name]) : all));
 }
 
-const language = () => document.documentElement.lang;
+export const language = () => document.documentElement.lang;
 
 export const clockTime = (at) => at.toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit' });
 

@@ -1,0 +1,12 @@
+//! The conversation panel app (section 9): its page, what its page asks, and what messages mean.
+
+mod agent;
+pub mod api;
+mod assets;
+pub mod messages;
+pub mod page;
+mod products;
+mod timeline;
+
+pub use products::{Product, Products};
+pub use timeline::{Known, Line, PersonKey, Speaker, Spoken, Timeline};

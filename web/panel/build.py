@@ -1,0 +1,52 @@
+"""Joins the modules of the panel into one script: the page takes one request for its code.
+
+Run: ``python web/panel/build.py`` (``--check`` only tells whether the files are what the modules say).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parent / "common"
+sys.path.insert(0, str(HERE.parent))
+
+import join  # noqa: E402
+
+STYLE = "panel.css"
+HEADER = "/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src and web/common. */\n"
+
+#: What the page is made of. A module comes after those it imports.
+MODULES = (
+    "dom.js",
+    "words.js",
+    "desk.js",
+    "api.js",
+    "parts.js",
+    "tabs.js",
+    "customer.js",
+    "replies.js",
+    "products.js",
+    "payment.js",
+    "panel.js",
+)
+
+
+def outputs() -> dict[str, str]:
+    """File name to text, for everything that is made."""
+    own = {path.name for path in (HERE / "src").iterdir()} - {STYLE}
+    if not own <= set(MODULES):
+        raise SystemExit(f"MODULES has none of {sorted(own - set(MODULES))}")
+    paths = [join.find(name, HERE / "src", SHARED) for name in MODULES]
+    join.one_scope(paths)
+    parts = [join.module(path, set(MODULES[:place])) for place, path in enumerate(paths)]
+    return {
+        STYLE: HEADER + join.style((HERE / "src" / STYLE).read_text(encoding="utf-8")),
+        # A module script has a scope of its own and is strict.
+        "panel.js": HEADER + "".join(parts),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(join.write(HERE, outputs()))
