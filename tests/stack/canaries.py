@@ -37,6 +37,9 @@ TOKENS = frozenset(
 )
 """Members and parameters by what they hold, in lower case without separators."""
 
+VISITOR_IDS = frozenset({"idvisitorunique", "idvisitorexternal"})
+"""What iAdvize knows a visitor by."""
+
 EMAIL = re.compile(r"[^\s@<>\"]+@[\w-]+(?:\.[\w-]+)+")
 PHONE = re.compile(r"\+?\d{9,15}")
 WORD_OF_OURS = re.compile(r"[a-z_.-]+|[A-Z_]+")
@@ -124,6 +127,8 @@ def personal(document: Any) -> Iterator[Canary]:
             yield Canary("e-mail address", text)
         elif PHONE.fullmatch(text) and bare(name) not in ("id", "userid", "counter", "at"):
             yield Canary("phone number", text)
+        elif bare(name) in VISITOR_IDS and len(text) >= SHORTEST_NAME:
+            yield Canary("visitor id", text, is_word=True)
         elif bare(name) in NAMES and len(text) >= SHORTEST_NAME:
             yield Canary("display name", text, is_word=True)
         elif bare(name) in TEXTS and is_words:

@@ -70,6 +70,7 @@ class Ports:
     push: int = 9106
     staff_chat: int = 9107
     ctrader: int = 9108
+    iadvize: int = 9109
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -94,6 +95,7 @@ VARIABLES = {
     "push": "DESKBRIDGE_PUSH_PORT",
     "staff_chat": "DESKBRIDGE_STAFF_CHAT_PORT",
     "ctrader": "DESKBRIDGE_CTRADER_PORT",
+    "iadvize": "DESKBRIDGE_IADVIZE_PORT",
 }
 
 
@@ -271,6 +273,7 @@ class Stack:
             self._wait_for("vcs", self.ports.vcs)
             self._wait_for("frontstage_connector", self.ports.frontstage)
             self._wait_for("ctrader", self.ports.ctrader)
+            self._wait_for("iadvize", self.ports.iadvize)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
@@ -301,7 +304,7 @@ class Stack:
         return self.state_dir / "stack.json"
 
     def _check_ports(self) -> None:
-        wanted = ["origin", "aws"] + (["vcs", "frontstage", "ctrader"] if self._simulators else [])
+        wanted = ["origin", "aws"] + (["vcs", "frontstage", "ctrader", "iadvize"] if self._simulators else [])
         wanted += ["chat", "staff_chat", "agents", "shop", "push"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
@@ -328,7 +331,10 @@ class Stack:
         ctrader = ["--port", str(ports.ctrader), "--broker", self.origin, "--handoff-broker", self.handoff_origin]
         ctrader += ["--crm-password", keys["crm_password"], "--manager-password", keys["manager_password"]]
         ctrader += ["--manager-login", str(MANAGER_LOGIN)]
-        for name, arguments in (("vcs", vcs), ("frontstage_connector", connector), ("ctrader", ctrader)):
+        iadvize = ["--port", str(ports.iadvize), "--app", self.origin, "--secret", keys["iadvize"], "--website", WEBSITE]
+        iadvize += ["--api-password", keys["iadvize_api"]]
+        programs = (("vcs", vcs), ("frontstage_connector", connector), ("ctrader", ctrader), ("iadvize", iadvize))
+        for name, arguments in programs:
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
@@ -384,7 +390,7 @@ class Stack:
         """Made once per state directory, so that a command line stays valid over a restart."""
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
-        more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password", "iadvize")
+        more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password", "iadvize", "iadvize_api")
         made |= {name: secrets.token_hex(32) for name in more}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -427,7 +433,7 @@ class Stack:
         }
         documents[f"ctrader/{BRAND}"] = {"manager_password": keys["manager_password"], "crm_passwords": [keys["crm_password"]]}
         documents[f"ctrader/{HANDOFF_BRAND}"] = {"manager_password": keys["manager_password"]}
-        documents[f"iadvize/{SITE}"] = {"tokens": [keys["iadvize"]]}
+        documents[f"iadvize/{SITE}"] = {"tokens": [keys["iadvize"]], "api_password": keys["iadvize_api"]}
         for account, document in documents.items():
             self.put_secret(account, document)
 
@@ -441,7 +447,7 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for name in ("origin", "vcs", "frontstage", "shop", "push", "ctrader"):
+        for name in ("origin", "vcs", "frontstage", "shop", "push", "ctrader", "iadvize"):
             default, port = getattr(Ports, name), getattr(self.ports, name)
             text = re.sub(rf"\b(127\.0\.0\.1|localhost):{default}\b", rf"\1:{port}", text)
         return json.loads(text)
@@ -484,6 +490,7 @@ class Stack:
                 "vcita": f"http://127.0.0.1:{self.ports.vcs}",
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
                 "ctrader": f"http://127.0.0.1:{self.ports.ctrader}",
+                "iadvize": f"http://127.0.0.1:{self.ports.iadvize}",
                 **(
                     {
                         name: f"http://127.0.0.1:{getattr(self.ports, name)}"
@@ -547,7 +554,7 @@ class Stack:
             if item["pk"] != "DIRECTORY":
                 wanted.update(canaries.personal(item))
         if self._simulators:
-            for name in ("vcita", "ctrader"):
+            for name in ("vcita", "ctrader", "iadvize"):
                 control = self.info["simulators"][name] + "/_sim/"
                 wanted.update(canaries.personal(read_json(control + "state")))
                 for token in read_json(control + "given"):

@@ -119,6 +119,8 @@ def whole_stack() -> Iterator[dict[str, str]]:
             "SHOP": addresses["shop"],
             "AGENTS": addresses["agents"],
             "CTRADER": addresses["ctrader"],
+            "IADVIZE": addresses["iadvize"],
+            "CONNECTOR": addresses["frontstage"],
             "VCITA": addresses["vcita"],
         }
 
