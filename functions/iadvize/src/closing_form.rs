@@ -21,6 +21,6 @@ async fn run(ctx: &Ctx, request: RawRequest) -> Result<Reply, Problem> {
     let call = verify(ctx, request, READING).await?;
     let query = call.query();
     let site = &call.site(query.get("idWebsite"))?.site;
-    let form = closing_form(&site.closing_form, &site.language(query.get("operatorLocale")));
+    let form = closing_form(&site.closing_form, &site.tongue(query.get("operatorLocale")));
     Ok(answer(StatusCode::OK, &form))
 }

@@ -57,8 +57,7 @@ async fn run(ctx: &CustomerCtx, request: RawRequest) -> Result<Reply, Problem> {
     conversations.sort_by_key(|seen| std::cmp::Reverse(seen.at));
     let visitor =
         Visitor { external_id: names.external_id.as_deref(), email: names.email.as_deref(), unique, conversations, cases };
-    let lang = found.site.language(query.get("operatorLocale"));
-    Ok(answer(StatusCode::OK, &card(&found.site.customer, &visitor, &lang)))
+    Ok(answer(StatusCode::OK, &card(&found.site.customer, &visitor, &found.site.tongue(query.get("operatorLocale")))))
 }
 
 fn said(query: &Query) -> Names {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use text::{Words, utf16_len};
 
+use crate::Tongue;
 use crate::settings::{ConfigProblem, problem};
 
 /// Most characters that iAdvize stores of a field, in UTF-16 units: the careful way to count them (sections 8.1 and 15).
@@ -117,19 +118,19 @@ pub(crate) struct ClosingChoice<'a> {
     value: &'a str,
 }
 
-/// The form in a language.
+/// The form as somebody is told it.
 #[must_use]
-pub fn closing_form<'a>(form: &'a [ClosingField], lang: &str) -> Vec<ClosingInput<'a>> {
+pub fn closing_form<'a>(form: &'a [ClosingField], tongue: &Tongue<'_>) -> Vec<ClosingInput<'a>> {
     let input = |field: &'a ClosingField| ClosingInput {
         id: &field.id,
         id_parent: field.parent.as_deref(),
-        label: field.label.in_lang(lang),
+        label: tongue.of(&field.label),
         field_type: field.field_type,
         is_required: field.required,
         options: field
             .options
             .iter()
-            .map(|option| ClosingChoice { label: option.label.in_lang(lang), value: &option.value })
+            .map(|option| ClosingChoice { label: tongue.of(&option.label), value: &option.value })
             .collect(),
     };
     form.iter().map(input).collect()
@@ -166,9 +167,9 @@ mod tests {
             {"id": "refund", "idParent": "make_case", "label": "Montant remboursé", "fieldType": "DECIMAL", "isRequired": false}
         ]);
         let form = form(example()).unwrap();
-        assert_eq!(json!(closing_form(&form, "fr")), expected);
-        assert_eq!(json!(closing_form(&form, "en"))[1]["options"][0]["label"], "Delay");
-        assert_eq!(json!(closing_form(&form, "ja"))[0]["label"], "Open a case");
+        assert_eq!(json!(closing_form(&form, &Tongue::new("fr", "en"))), expected);
+        assert_eq!(json!(closing_form(&form, &Tongue::new("en", "fr")))[1]["options"][0]["label"], "Delay");
+        assert_eq!(json!(closing_form(&form, &Tongue::new("ja", "fr")))[0]["label"], "Créer un dossier");
     }
 
     #[test]
@@ -176,7 +177,7 @@ mod tests {
         for kind in ["TEXT", "CHECKBOX", "TEXTAREA", "INTEGER", "DECIMAL"] {
             let form = form(json!([{"id": "a", "label": "A\nB", "type": kind}])).unwrap();
             let expected = json!([{"id": "a", "label": "A\nB", "fieldType": kind, "isRequired": false}]);
-            assert_eq!(json!(closing_form(&form, "en")), expected);
+            assert_eq!(json!(closing_form(&form, &Tongue::new("en", "en"))), expected);
         }
     }
 

@@ -8,6 +8,7 @@ use text::Words;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use crate::Tongue;
 use crate::settings::{ConfigProblem, problem};
 
 /// Most fields of a card as it is written.
@@ -243,9 +244,9 @@ enum LineType {
     Url,
 }
 
-/// The card of a visitor in a language. Empty for somebody of whom nothing is known.
+/// The card of a visitor. Empty for somebody of whom nothing is known.
 #[must_use]
-pub fn card(customer: &Customer, visitor: &Visitor<'_>, lang: &str) -> Vec<CardLine> {
+pub fn card(customer: &Customer, visitor: &Visitor<'_>, tongue: &Tongue<'_>) -> Vec<CardLine> {
     if visitor.conversations.is_empty() && visitor.cases.is_empty() {
         return Vec::new();
     }
@@ -254,7 +255,7 @@ pub fn card(customer: &Customer, visitor: &Visitor<'_>, lang: &str) -> Vec<CardL
         // Ids are unique, whatever was written twice.
         let taken = |id: &str| lines.iter().any(|line: &CardLine| line.id == id);
         let free = (1..).map(|n| if n == 1 { id.to_owned() } else { format!("{id}-{n}") }).find(|id| !taken(id));
-        let label = label.in_lang(lang).to_owned();
+        let label = tongue.of(label).to_owned();
         lines.extend(free.map(|id| CardLine { id, label, value, field_type }));
     };
     for field in &customer.fields {
@@ -271,12 +272,12 @@ pub fn card(customer: &Customer, visitor: &Visitor<'_>, lang: &str) -> Vec<CardL
             }
             CardField::Conversations { label, limit } => {
                 for seen in visitor.conversations.iter().take(*limit) {
-                    add("conversation", label, shown(customer, seen, lang), LineType::Text);
+                    add("conversation", label, shown(customer, seen, tongue), LineType::Text);
                 }
             }
             CardField::Cases { label } => {
                 for case in &visitor.cases {
-                    let what = customer.actions.get(&case.code).map_or(case.code.as_str(), |action| action.label.in_lang(lang));
+                    let what = customer.actions.get(&case.code).map_or(case.code.as_str(), |action| tongue.of(&action.label));
                     add("case", label, format!("{} · {what} · {}", case.number, minute(case.at)), LineType::Text);
                 }
             }
@@ -298,15 +299,15 @@ fn minute(at: EpochMillis) -> String {
     format!("{} UTC", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
 
-fn shown(customer: &Customer, seen: &Seen, lang: &str) -> String {
-    let [open, closed] = match lang {
+fn shown(customer: &Customer, seen: &Seen, tongue: &Tongue<'_>) -> String {
+    let [open, closed] = match tongue.code() {
         "de" => ["offen", "geschlossen"],
         "es" => ["abierta", "cerrada"],
         "fr" => ["ouverte", "fermée"],
         _ => ["open", "closed"],
     };
     let name =
-        customer.names.get(&seen.account).map_or_else(|| seen.account.key().to_string(), |name| name.in_lang(lang).to_owned());
+        customer.names.get(&seen.account).map_or_else(|| seen.account.key().to_string(), |name| tongue.of(name).to_owned());
     let state = seen.is_open.map(|is_open| if is_open { open } else { closed }.to_owned());
     let parts: Vec<_> = [Some(minute(seen.at)), Some(name), state, seen.by.clone()].into_iter().flatten().collect();
     parts.join(" · ")
@@ -379,7 +380,7 @@ mod tests {
             {"id": "crm", "label": "Fiche client", "value": "https://crm.example/c/a%2F7%20b?m=ada%40example.org", "fieldType": "URL"},
             {"id": "OPEN_CASE", "label": "Ouvrir un dossier", "value": "OPEN_CASE", "fieldType": "ACTION"}
         ]);
-        assert_eq!(json!(card(&whole(), &visitor, "fr")), expected);
+        assert_eq!(json!(card(&whole(), &visitor, &Tongue::new("fr", "en"))), expected);
     }
 
     #[test]
@@ -389,9 +390,12 @@ mod tests {
             conversations: vec![seen("frontstage/gw-web", Some(false), None)],
             ..Visitor::default()
         };
-        let ids: Vec<_> = card(&whole(), &visitor, "en").into_iter().map(|line| line.id).collect();
+        let ids: Vec<_> = card(&whole(), &visitor, &Tongue::new("en", "fr")).into_iter().map(|line| line.id).collect();
         assert_eq!(ids, ["email", "last_contact", "conversation", "OPEN_CASE"]);
-        assert_eq!(card(&whole(), &Visitor { email: Some("ada@example.org"), ..Visitor::default() }, "en"), []);
+        assert_eq!(
+            card(&whole(), &Visitor { email: Some("ada@example.org"), ..Visitor::default() }, &Tongue::new("en", "fr")),
+            []
+        );
     }
 
     #[test]
@@ -401,7 +405,7 @@ mod tests {
         ]}));
         let visitor =
             Visitor { email: Some("a@b.example"), conversations: vec![seen("frontstage/gw", None, None)], ..Visitor::default() };
-        let ids: Vec<_> = card(&twice.unwrap(), &visitor, "en").into_iter().map(|line| line.id).collect();
+        let ids: Vec<_> = card(&twice.unwrap(), &visitor, &Tongue::new("en", "fr")).into_iter().map(|line| line.id).collect();
         assert_eq!(ids, ["email", "email-2", "email-3"]);
     }
 

@@ -29,6 +29,6 @@ pub use language::language;
 pub use outbound::{CHATBOT, Iadvize};
 pub use query::Query;
 pub use secrets::Secrets;
-pub use settings::{Choice, ConfigProblem, Site};
+pub use settings::{Choice, ConfigProblem, Site, Tongue};
 pub use signature::verify;
 pub use webhook::{BadEvent, Event};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Account;
 use serde::{Deserialize, Serialize};
+use text::Words;
 use wire::client_address::AddressList;
 
 use crate::api::{Api, ApiText};
@@ -135,10 +136,37 @@ impl Site {
 }
 
 impl Site {
-    /// The language in which somebody is told something who wishes this one: `fr`, `fr_FR` or `fr-FR`.
+    /// The languages in which somebody is told something who wishes this one: `fr`, `fr_FR` or `fr-FR`.
     #[must_use]
-    pub fn language(&self, wished: Option<&str>) -> String {
-        wished.and_then(crate::language).unwrap_or_else(|| self.default_lang.clone())
+    pub fn tongue(&self, wished: Option<&str>) -> Tongue<'_> {
+        Tongue::new(wished.unwrap_or_default(), &self.default_lang)
+    }
+}
+
+/// The language that somebody wishes, and that of the site for texts which are not there in it (section 3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tongue<'a> {
+    wished: Option<String>,
+    default: &'a str,
+}
+
+impl<'a> Tongue<'a> {
+    /// What somebody wishes, at a site of this language.
+    #[must_use]
+    pub fn new(wished: &str, default: &'a str) -> Self {
+        Self { wished: crate::language(wished), default }
+    }
+
+    /// A text in it.
+    #[must_use]
+    pub fn of<'w>(&self, words: &'w Words) -> &'w str {
+        words.in_lang_or(self.wished.as_deref().unwrap_or_default(), self.default)
+    }
+
+    /// The language of our own words.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.wished.as_deref().unwrap_or(self.default)
     }
 }
 
