@@ -235,7 +235,19 @@ def forgotten_ctrader(data: Data) -> list[str]:
     return differences("settings", sorted(members), sorted(listed)) + disagreements(data, "10", of_ctrader=True)
 
 
-FORGOTTEN = {"FrontStage": forgotten_frontstage, "cTrader": forgotten_ctrader, "vcita": forgotten_vcita}
+def forgotten_iadvize(data: Data) -> list[str]:
+    """The endpoints of section 2 that the items do not name."""
+    endpoints = "A1 A2 A3 B1 B2 B3 B4 B5 B6 B7 B8 C1 C2 F1 H1 O1 P1 P2 W1".split()
+    named = {word for row in data["items"] for word in re.findall(r"\b[ABCFHOPW]\d\b", row["item"])}
+    return differences("endpoints", endpoints, sorted(named & set(endpoints)))
+
+
+FORGOTTEN = {
+    "FrontStage": forgotten_frontstage,
+    "cTrader": forgotten_ctrader,
+    "iAdvize": forgotten_iadvize,
+    "vcita": forgotten_vcita,
+}
 """By contract: what its sources are compared with."""
 
 
