@@ -20,7 +20,7 @@ SHARED: dict[str, set[str]] = {
     "model": set(),
     "chat": {"model"},
     "text": set(),
-    "catalogue": set(),
+    "catalogue": {"text"},
     "seal": set(),
     "wire": {"model"},
     "ports": {"catalogue", "chat", "model", "wire"},

@@ -98,6 +98,26 @@ pub async fn connect_webhook(config: &Config) -> webhook::WebhookCtx {
     webhook::WebhookCtx { base, records: services.records(), kept: config.retention }
 }
 
+/// Connects what the panel's API needs, during INIT.
+pub async fn connect_panel_api(config: &Config) -> panel::api::Api {
+    let (ctx, services) = connected(config).await;
+    let timeline = panel::Remembered {
+        roster: ctx.roster.clone(),
+        records: services.records(),
+        people: services.people(),
+        clock: ctx.clock.clone(),
+        kept: config.retention,
+    };
+    let products = panel::Published(services.catalogue());
+    panel::api::Api { ctx, timeline: Some(Arc::new(timeline)), products: Some(Arc::new(products)) }
+}
+
+/// Connects what tells what messages mean, during INIT.
+pub async fn connect_panel_messages(config: &Config) -> panel::messages::Messages {
+    let (ctx, services) = connected(config).await;
+    panel::messages::Messages { ctx, products: Some(Arc::new(panel::Published(services.catalogue()))) }
+}
+
 /// Connects what the product list needs, during INIT.
 pub async fn connect_products(config: &Config) -> ProductsCtx {
     let (ctx, services) = connected(config).await;

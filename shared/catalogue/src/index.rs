@@ -5,7 +5,7 @@
 //! | `{word}` | the products with the word, by the best of their fields that has it |
 //! | `{beginning}*` | the products with any word that begins so; only where those words fill more than a block |
 //! | `#{category}` | the products in the category or below it |
-//! | `={reference}` | the products with exactly this reference |
+//! | `={reference}` | the products with exactly this reference, or id |
 //!
 //! An entry names products by their places in the catalogue. Because of the entries with `*`, all words that begin in some way stand in
 //! two neighbouring blocks at most, or in one entry: a question needs two blocks for a word, however many products there are.
@@ -73,7 +73,11 @@ impl IndexBuilder {
         for category in product.categories.iter().flat_map(|category| tree.line(*category)) {
             self.note(format!("{CATEGORY}{category}"), place);
         }
-        self.note(format!("{REFERENCE}{}", words::reference(&product.reference)), place);
+        let (reference, id) = (words::reference(&product.reference), product.id.to_string());
+        if reference != id {
+            self.note(format!("{REFERENCE}{id}"), place);
+        }
+        self.note(format!("{REFERENCE}{reference}"), place);
     }
 
     fn note(&mut self, key: String, place: u32) {

@@ -1,7 +1,6 @@
 //! Words: what of a text is found, and how well.
 
-use icu_normalizer::DecomposingNormalizerBorrowed;
-use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+use text::fold;
 
 use crate::Product;
 
@@ -52,11 +51,11 @@ impl Query {
     }
 }
 
-/// How well a product matches: the lower, the better. `None` if it does not. 0 is the very reference; behind it, what has all words
+/// How well a product matches: the lower, the better. `None` if it does not. 0 is the very reference or id; behind it, what has all words
 /// in its title, in title or brand, in these or the reference, and in any text.
 #[must_use]
 pub fn rank(product: &Product, query: &Query) -> Option<usize> {
-    if reference(&product.reference) == query.reference {
+    if reference(&product.reference) == query.reference || product.id.to_string() == query.reference {
         return Some(0);
     }
     let fields = fields(product).map(|(_, texts)| texts.map(words).collect::<Vec<_>>());
@@ -93,32 +92,6 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 
 fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default()
-}
-
-/// Without case and accents: decomposed by Unicode's compatibility, without what combines, in lower case.
-fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    let classes = CanonicalCombiningClassMapBorrowed::new();
-    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
-    let mut folded = String::with_capacity(decomposed.len());
-    for c in decomposed.chars().filter(|c| classes.get_u8(*c) == 0).flat_map(char::to_lowercase) {
-        // Letters that have no decomposition, and that keyboards of their neighbours lack.
-        match c {
-            'œ' => folded.push_str("oe"),
-            'æ' => folded.push_str("ae"),
-            'ß' => folded.push_str("ss"),
-            'ø' => folded.push('o'),
-            'ł' => folded.push('l'),
-            'đ' => folded.push('d'),
-            'ı' => folded.push('i'),
-            // Lower case may bring a combining mark of its own.
-            c if classes.get_u8(c) != 0 => {}
-            c => folded.push(c),
-        }
-    }
-    folded
 }
 
 #[cfg(test)]
