@@ -196,6 +196,7 @@ async fn best_matches_come_first(case: Case) {
     assert_eq!(case.ids(None, "ELEC", Page { offset: 1, limit: 2 }).await, [5, 3]);
     assert_eq!(case.ids(None, "bouilloire  électr", ALL).await, [5, 3, 1]);
     assert_eq!(case.ids(None, "REF-9", ALL).await, [9]);
+    assert_eq!(case.ids(None, "7", ALL).await, [7], "an id is as good as a reference");
     assert_eq!(case.ids(None, "lectrique", ALL).await, NOTHING);
     assert_eq!(case.ids(None, "bouilloire tapis", ALL).await, NOTHING);
     assert_eq!(case.ids(None, "€", ALL).await, NOTHING);

@@ -7,6 +7,7 @@ mod bot_answers;
 mod customers;
 mod events;
 mod panel;
+mod panel_adapters;
 mod products;
 mod schemas;
 mod signed;
