@@ -1,8 +1,8 @@
 """Many conversations with vcita's staff at once while vcita fails: nothing lost, nothing doubled, order kept (VC 8.2, 8.3, 10).
 
 Three businesses of one tenant, each with a vcita account and a message gateway that is routed to it. vcita and the three
-connectors are the simulators, in this process, so that their state need not be fetched; vcita on a thread of its own. Of what we ask vcita for, one
-request in ten is answered 429, one in twenty 500, one in twenty takes effect and is not answered, and one in fifty is
+connectors are the simulators: the connectors in this process, vcita in one of its own, as when a request came must not depend on
+what a thousand coroutines do meanwhile. Of what we ask vcita for, one request in ten is answered 429, one in twenty 500, one in twenty takes effect and is not answered, and one in fifty is
 answered after we have given up waiting. `make load` plays five hundred conversations; what runs with all tests is small.
 """
 
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
+import multiprocessing
 import os
 import secrets
-import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from multiprocessing.connection import Connection
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -58,8 +58,6 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"delay_ms": TOO_LATE_MS, "chance": 0.02},
 )
 """What vcita does instead of answering, each with dice of its own."""
-
-T = TypeVar("T")
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
 
@@ -115,11 +113,27 @@ class Conversation:
 
 
 @dataclass
+class Judged:
+    """What vcita's simulator has seen, as it was at the end."""
+
+    asked: int
+    """Requests, those for tokens left out."""
+    fired: dict[str, int]
+    """How often each kind of failure came."""
+    messages: list[dict[str, Any]]
+    staff_messages: list[dict[str, Any]]
+    statuses: list[dict[str, Any]]
+    sessions: dict[str, dict[str, Any]]
+    contacts: int
+    rates: dict[str, dict[str, int]]
+
+
+@dataclass
 class Ended:
     """What is left to judge."""
 
     conversations: list[Conversation]
-    vcita: vcs.Vcs
+    vcita: Judged
     connectors: dict[str, frontstage_connector.Connector]
     wall_seconds: float
 
@@ -136,49 +150,130 @@ async def serving(app: web.Application, port: int) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
+class Vcita:
+    """vcita in a process of its own: what it can be asked over a pipe."""
+
+    def __init__(self, port: int, origin: str, businesses: list[Business]) -> None:
+        unused = vcs.parse_arguments(["--port", str(port), "--target-base", f"{origin}/vcita/nobody/none"])
+        self.vcs = vcs.Vcs(unused)
+        for one in businesses:
+            app = App(one.app, one.client_secret, f"{origin}/vcita/{one.app}/{one.url_secret}", business=one.uid)
+            self.vcs.add_business(one.uid, one.channel, app, f"Load {one.number}")
+        for seed, fault in enumerate(FAULTS):
+            data = {"path": "^/business/|^/platform/", "times": None, "seed": seed, **fault}
+            self.vcs.faults.faults.append(Fault.from_control(data, vcs.ENVELOPES))
+
+    async def answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Staff write, see `Vcs.write_as_staff`."""
+        return await self.vcs.write_as_staff(body)
+
+    async def news(self, noted: int) -> list[tuple[str, dict[str, Any]]]:
+        """The texts that came after so many, each with its session."""
+        return [(one["message"], self.vcs.sessions[one["session_uid"]]) for one in self.vcs.messages[noted:]]
+
+    async def counts(self) -> tuple[int, int, bool]:
+        """How much came, how much staff wrote, and whether all of that is said to be sent."""
+        staff = self.vcs.staff_messages
+        return len(self.vcs.messages), len(staff), all(one["status"] == "sent" for one in staff)
+
+    async def judged(self) -> Judged:
+        """All that there is to say."""
+        fired = {
+            f"{fault.status or ('lost' if fault.drop else 'late')}{' Retry-After' if fault.headers else ''}": fault.fired
+            for fault in self.vcs.faults.faults
+        }
+        asked = sum(not one.path.startswith("/oauth/") for one in self.vcs.log.entries)
+        told = (self.vcs.messages, self.vcs.staff_messages, self.vcs.statuses, self.vcs.sessions, len(self.vcs.contacts))
+        return Judged(asked, fired, *told, self.vcs.rates())
+
+
+def vcita_process(pipe: Connection, port: int, origin: str, businesses: list[Business]) -> None:
+    """Serves vcita, and answers what the pipe asks, until the pipe is shut."""
+
+    async def serve() -> None:
+        vcita, loop, over = Vcita(port, origin, businesses), asyncio.get_running_loop(), asyncio.Event()
+
+        async def answer(number: int, what: str, *about: Any) -> None:
+            pipe.send((number, await getattr(vcita, what)(*about)))
+
+        def on_question() -> None:
+            try:
+                group.create_task(answer(*pipe.recv()))
+            except EOFError:
+                loop.remove_reader(pipe.fileno())
+                over.set()
+
+        async with serving(vcita.vcs.app(), port), asyncio.TaskGroup() as group:
+            loop.add_reader(pipe.fileno(), on_question)
+            pipe.send((0, None))
+            await over.wait()
+
+    asyncio.run(serve())
+
+
+class Apart:
+    """The other end of the pipe."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.waiting: dict[int, asyncio.Future[Any]] = {}
+        self.number = 0
+
+    def on_answer(self) -> None:
+        """Gives an answer to who waits for it."""
+        try:
+            number, told = self.pipe.recv()
+        except EOFError:
+            asyncio.get_running_loop().remove_reader(self.pipe.fileno())
+            for answer in self.waiting.values():
+                answer.set_exception(RuntimeError("vcita's process has ended"))
+            return
+        answer = self.waiting.pop(number)
+        if not answer.done():
+            answer.set_result(told)
+
+    async def ask(self, what: str, *about: Any) -> Any:
+        """What a method of `Vcita` returns."""
+        self.number += 1
+        self.waiting[self.number] = answer = asyncio.get_running_loop().create_future()
+        self.pipe.send((self.number, what, *about))
+        return await answer
+
+
 @contextlib.asynccontextmanager
-async def serving_apart(app: web.Application, port: int) -> AsyncIterator[asyncio.AbstractEventLoop]:
-    """A simulator in a loop and thread of its own: when a request came must not depend on what else this process does."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stack = contextlib.AsyncExitStack()
+async def vcita_apart(port: int, origin: str, businesses: list[Business]) -> AsyncIterator[Apart]:
+    """vcita in a process of its own, that serves."""
+    context, loop = multiprocessing.get_context("spawn"), asyncio.get_running_loop()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=vcita_process, args=(theirs, port, origin, businesses), daemon=True)
+    process.start()
+    theirs.close()
+    apart = Apart(ours)
     try:
-        await elsewhere(loop, stack.enter_async_context(serving(app, port)))
-        yield loop
+        await asyncio.to_thread(ours.recv)
+        loop.add_reader(ours.fileno(), apart.on_answer)
+        yield apart
     finally:
-        await elsewhere(loop, stack.aclose())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-async def elsewhere(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
-    """What comes of something that another thread's loop does."""
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        loop.remove_reader(ours.fileno())
+        ours.close()
+        await asyncio.to_thread(process.join, 30)
 
 
 class Load:
     """Plays the clients, the connectors, vcita and its staff."""
 
     def __init__(self, origin: str, businesses: list[Business], vcita_port: int, is_settled: Callable[[], bool]) -> None:
-        unused = vcs.parse_arguments(["--port", str(vcita_port), "--target-base", f"{origin}/vcita/nobody/none"])
-        self.vcita = vcs.Vcs(unused)
+        self.origin, self.businesses = origin, businesses
         self.vcita_port = vcita_port
         self.connectors: dict[str, frontstage_connector.Connector] = {}
         for one in businesses:
-            base = f"{origin}/vcita/{one.app}/{one.url_secret}"
-            app = App(one.app, one.client_secret, base, business=one.uid)
-            self.vcita.add_business(one.uid, one.channel, app, f"Load {one.number}")
             gateway = ["--gateway-url", f"{origin}/v1/frontstage/{one.gateway}", "--port", str(one.push_port), "--peer", PEER]
             options = frontstage_connector.parse_arguments([*gateway, "--key-id", KEY, "--secret", one.gateway_secret])
             self.connectors[one.gateway] = frontstage_connector.Connector(options)
-        for seed, fault in enumerate(FAULTS):
-            data = {"path": "^/business/|^/platform/", "times": None, "seed": seed, **fault}
-            self.vcita.faults.faults.append(Fault.from_control(data, vcs.ENVELOPES))
         self.conversations = [
             Conversation(businesses[number % len(businesses)], number) for number in range(CONVERSATIONS)
         ]
-        self.first_in: dict[str, str] = {}
+        self.first_in: dict[str, dict[str, Any]] = {}
         """The session of each text that vcita has."""
         self.room = asyncio.Semaphore(CALLERS)
         self.is_settled = is_settled
@@ -187,7 +282,7 @@ class Load:
         """Everything, until all of it has arrived or the time is over."""
         begun = time.monotonic()
         async with contextlib.AsyncExitStack() as servers:
-            self.vcita_loop = await servers.enter_async_context(serving_apart(self.vcita.app(), self.vcita_port))
+            self.vcita = await servers.enter_async_context(vcita_apart(self.vcita_port, self.origin, self.businesses))
             for one in self.connectors.values():
                 await servers.enter_async_context(serving(one.app(), one.options.port))
                 await one.gateway_id("I")  # as a connector asks, when it starts: once
@@ -199,7 +294,8 @@ class Load:
                     watch = group.create_task(self.watch())
                     await self.arrive()
                     watch.cancel()
-        return Ended(self.conversations, self.vcita, self.connectors, time.monotonic() - begun)
+            wall_seconds = time.monotonic() - begun
+            return Ended(self.conversations, await self.vcita.ask("judged"), self.connectors, wall_seconds)
 
     async def write(self, conversation: Conversation) -> None:
         """The client's side: one message after the other, each one taken before the next."""
@@ -223,21 +319,21 @@ class Load:
                 "channel_uid": session["channel_uid"],
                 "status": "pending",
             }
-            await self.taken(lambda b=body: elsewhere(self.vcita_loop, self.vcita.write_as_staff(b)), "status", 204)
+            await self.taken(lambda b=body: self.vcita.ask("answer", b), "status", 204)
 
     async def session(self, conversation: Conversation) -> dict[str, Any]:
         """The session of a client, once their first message is in it."""
         first = conversation.said("question")[0]
-        while (session_uid := self.first_in.get(first)) is None:
+        while (session := self.first_in.get(first)) is None:
             await asyncio.sleep(0.5)
-        return self.vcita.sessions[session_uid]
+        return session
 
     async def watch(self) -> None:
         """Notes where each text is, once."""
         noted = 0
         while True:
-            for message in self.vcita.messages[noted:]:
-                self.first_in.setdefault(message["message"], message["session_uid"])
+            for text, session in await self.vcita.ask("news", noted):
+                self.first_in.setdefault(text, session)
                 noted += 1
             await asyncio.sleep(0.2)
 
@@ -255,11 +351,7 @@ class Load:
     async def arrive(self) -> None:
         """Waits until both sides have everything, vcita knows of it, and so do we: an answer may have been lost."""
         total = CONVERSATIONS * MESSAGES
-        while (
-            len(self.vcita.messages) < total
-            or len(self.vcita.staff_messages) < total
-            or any(one["status"] != "sent" for one in self.vcita.staff_messages)
-        ):
+        while await self.vcita.ask("counts") != (total, total, True):
             await asyncio.sleep(0.5)
         while not await asyncio.to_thread(self.is_settled):
             await asyncio.sleep(2)
@@ -320,24 +412,13 @@ def ended(stack: Stack, pytestconfig: pytest.Config) -> Ended:
     async def play() -> Ended:
         return await Load(stack.origin, businesses, vcita_port, is_settled).play()
 
-    # A full collection stops vcita's thread for as long as it takes: what arrived meanwhile would seem to have come at once.
-    gc.collect()
-    gc.disable()
-    try:
-        played = asyncio.run(play())
-    finally:
-        gc.enable()
-    entries = played.vcita.log.entries
-    fired = {
-        f"{fault.status or ('lost' if fault.drop else 'late')}{' Retry-After' if fault.headers else ''}": fault.fired
-        for fault in played.vcita.faults.faults
-    }
+    played = asyncio.run(play())
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print(
             f"\n{CONVERSATIONS} conversations, {MESSAGES} messages each way, {BUSINESSES} businesses, in"
-            f" {played.wall_seconds:.0f} s; vcita was asked {len(entries)} times, failed {fired};"
-            f" busiest second {max((each['all'] for each in played.vcita.rates().values()), default=0)} of a business"
+            f" {played.wall_seconds:.0f} s; vcita was asked {played.vcita.asked} times, failed {played.vcita.fired};"
+            f" busiest second {max((each['all'] for each in played.vcita.rates.values()), default=0)} of a business"
         )
     return played
 
@@ -354,9 +435,8 @@ def items(stack: Stack, kind: str) -> list[dict[str, str]]:
 
 def test_vcita_failed_in_every_way(ended: Ended) -> None:
     """The load is what it says: each kind of failure, in about its share."""
-    asked = len([one for one in ended.vcita.log.entries if not one.path.startswith("/oauth/")])
+    asked, fired = ended.vcita.asked, list(ended.vcita.fired.values())
     assert asked >= 2 * CONVERSATIONS * MESSAGES
-    fired = [fault.fired for fault in ended.vcita.faults.faults]
     assert all(fired), fired
     assert 0.1 * asked < sum(fired) < 0.35 * asked
 
@@ -375,7 +455,7 @@ def test_every_message_is_at_vcita_once_and_in_order(ended: Ended) -> None:
 
 
 def test_no_business_is_called_too_often(ended: Ended) -> None:
-    rates = ended.vcita.rates()
+    rates = ended.vcita.rates
     busiest = {one.uid: rates[one.uid]["vcs"] for one in {each.business for each in ended.conversations}}
     assert len(busiest) == BUSINESSES
     assert all(0 < rate <= CALLS_PER_SECOND for rate in busiest.values()), busiest
@@ -385,7 +465,7 @@ def test_every_client_has_one_session_in_the_channel_of_their_business(ended: En
     channels = Counter(session["channel_uid"] for session in ended.vcita.sessions.values())
     assert channels == Counter(conversation.business.channel for conversation in ended.conversations)
     assert {session["status"] for session in ended.vcita.sessions.values()} == {"active"}
-    assert len(ended.vcita.contacts) == CONVERSATIONS
+    assert ended.vcita.contacts == CONVERSATIONS
 
 
 def test_every_answer_is_at_its_connector_once_and_in_order(ended: Ended) -> None:
