@@ -1,9 +1,11 @@
 //! What is needed to call iAdvize (section 12.1).
 
+use model::Account;
 use serde::Deserialize;
 use url::Url;
 
-use crate::settings::{ConfigProblem, problem};
+use crate::DeskPlatform;
+use crate::settings::{ConfigProblem, problem, website};
 
 /// The setting `api` as it is written.
 #[derive(Debug, Deserialize)]
@@ -27,7 +29,24 @@ pub struct Api {
     pub username: String,
 }
 
+/// What of a site's settings is needed to call iAdvize. What is wrong with the rest was refused when it was configured, and what
+/// reads the rest need not be where messages are delivered.
+#[derive(Deserialize)]
+struct Caller {
+    website: String,
+    api: Option<ApiText>,
+}
+
 impl Api {
+    /// How iAdvize is called for a site, and on which of its platforms that is. `None` if it is not called.
+    ///
+    /// # Errors
+    /// [`ConfigProblem`] naming what is missing or wrong.
+    pub(crate) fn of_account(account: &Account) -> Result<(DeskPlatform, Option<Self>), ConfigProblem> {
+        let caller = Caller::deserialize(&account.settings).map_err(|e| problem(e.to_string()))?;
+        Ok((website(&caller.website)?.platform(), caller.api.map(Self::of).transpose()?))
+    }
+
     pub(crate) fn of(written: ApiText) -> Result<Self, ConfigProblem> {
         let wrong = || problem("api: base_url is not an http or https address without a query");
         let base_url = Url::parse(&written.base_url).map_err(|_| wrong())?;

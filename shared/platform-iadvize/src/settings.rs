@@ -49,6 +49,10 @@ struct Raw {
     panel: Option<RawPanel>,
 }
 
+pub(crate) fn website(text: &str) -> Result<Website, ConfigProblem> {
+    Website::parse(text).ok_or_else(|| problem("website is not a project of iAdvize such as ha-4821"))
+}
+
 fn default_lang() -> String {
     "en".to_owned()
 }
@@ -96,8 +100,7 @@ impl Site {
     pub fn of(account: &Account) -> Result<Self, ConfigProblem> {
         // The message of a serde error names the member; settings hold no secrets.
         let raw = Raw::deserialize(&account.settings).map_err(|e| problem(e.to_string()))?;
-        let website = Website::parse(&raw.website);
-        let website = website.ok_or_else(|| problem("website is not a project of iAdvize such as ha-4821"))?;
+        let website = website(&raw.website)?;
         if crate::language(&raw.default_lang).as_deref() != Some(raw.default_lang.as_str()) {
             return Err(problem("default_lang must be two lower-case letters"));
         }

@@ -16,8 +16,9 @@ use serde_json::Value;
 use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 use self::access::{Access, Memory, Move};
+use crate::Secrets;
+use crate::api::Api;
 use crate::bot::MOST_TEXT;
-use crate::{Secrets, Site};
 
 /// The length at which texts are aimed when they are split (section 10.3).
 const AIM: usize = 250;
@@ -106,9 +107,9 @@ struct Attempt {
 impl Attempt {
     fn new(job: &Job, memory: Arc<Memory>) -> Result<Self, Outcome> {
         // An operator's mistake is not the message's fault: somebody may mend it while the visitor waits.
-        let site = Site::of(&job.account).map_err(|problem| unanswered(problem.to_string()))?;
+        let (platform, api) = Api::of_account(&job.account).map_err(|problem| unanswered(problem.to_string()))?;
         let secrets = Secrets::from_value(&job.secrets).map_err(|problem| unanswered(problem.to_string()))?;
-        let api = site.api.ok_or_else(|| unanswered("the setting api is missing"))?;
+        let api = api.ok_or_else(|| unanswered("the setting api is missing"))?;
         let password = secrets.api_password().ok_or_else(|| unanswered("the secret api_password is missing"))?;
         let visitor = &job.conversation.visitor;
         let chatbot = job.message.memo.get(CHATBOT).and_then(|number| number.parse().ok());
@@ -122,7 +123,6 @@ impl Attempt {
         let part = parts.get(at).ok_or_else(|| rejected("there is no text in it"))?;
         let note = (at + 1 < parts.len())
             .then(|| [(MESSAGE, id.clone()), (PARTS, (at + 1).to_string())].map(|(name, value)| (name.to_owned(), value)).into());
-        let platform = site.website.platform();
         let call = calls::send(&api, platform, &calls::Message { id: &id, conversation: &visitor.address, chatbot, text: part });
         let thread = visitor.address.clone();
         Ok(Self { access: Access::new(api, password.clone(), memory)?, call, waiting: Waiting::Start, thread, note })
