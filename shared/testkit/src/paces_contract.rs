@@ -27,7 +27,7 @@ pub async fn run(open: &dyn Fn() -> Arc<dyn Paces>) {
     }
     cases![
         idle_pace_is_free_at_once,
-        instants_are_182_ms_apart_at_8_a_second,
+        instants_are_157_ms_apart_at_8_a_second,
         slack_of_an_idle_pace_makes_the_next_instant_later,
         processes_share_the_instants,
         who_asks_while_all_is_taken_is_told_when_to_ask_again,
@@ -95,12 +95,12 @@ impl Case {
 
 async fn idle_pace_is_free_at_once(case: Case) {
     assert_eq!(case.reserve(0).await, case.well(0));
-    assert_eq!(case.reserve(182).await, case.well(182));
+    assert_eq!(case.reserve(157).await, case.well(157));
     assert_eq!(case.reserve(60_000).await, case.well(60_000));
 }
 
-async fn instants_are_182_ms_apart_at_8_a_second(case: Case) {
-    for expected in [0, 182, 364, 546] {
+async fn instants_are_157_ms_apart_at_8_a_second(case: Case) {
+    for expected in [0, 157, 314, 471] {
         assert_eq!(case.reserve(0).await, case.well(expected));
     }
     assert_eq!(case.reserve(472).await, case.well(628));
@@ -117,20 +117,20 @@ async fn slack_of_an_idle_pace_makes_the_next_instant_later(case: Case) {
 
 async fn processes_share_the_instants(case: Case) {
     assert_eq!(case.reserve(0).await, case.well(0));
-    assert_eq!(case.reserve_elsewhere(0).await, case.well(182));
+    assert_eq!(case.reserve_elsewhere(0).await, case.well(157));
     assert_eq!(case.reserve(10).await, case.well(314));
     assert_eq!(case.reserve_elsewhere(1000).await, case.well(1000));
-    assert_eq!(case.reserve(1001).await, case.well(1182));
+    assert_eq!(case.reserve(1001).await, case.well(1157));
 }
 
 async fn who_asks_while_all_is_taken_is_told_when_to_ask_again(case: Case) {
     for number in 0..=9 {
-        assert_eq!(case.reserve(0).await, case.well(number * 182));
+        assert_eq!(case.reserve(0).await, case.well(number * 157));
     }
-    // The next free instant is after 1820 ms.
+    // The next free instant is after 1570 ms.
     assert_eq!(case.reserve(0).await, case.busy(70));
     assert_eq!(case.reserve_elsewhere(69).await, case.busy(70));
-    assert_eq!(case.reserve_elsewhere(70).await, case.well(1820));
+    assert_eq!(case.reserve_elsewhere(70).await, case.well(1570));
 }
 
 async fn longer_horizon_goes_before_those_who_ask_again(case: Case) {
@@ -138,7 +138,7 @@ async fn longer_horizon_goes_before_those_who_ask_again(case: Case) {
         case.reserve(0).await;
     }
     let long = case.one.reserve(&case.key, 8, case.now, Duration::from_secs(10), Duration::ZERO).await.unwrap();
-    assert_eq!(long, case.well(1820));
+    assert_eq!(long, case.well(1570));
     assert_eq!(case.reserve_elsewhere(70).await, case.busy(227));
 }
 
@@ -165,7 +165,7 @@ async fn concurrent_reservations_have_different_instants(case: Case) {
     }
     instants.sort_unstable();
     assert!(instants.len() > 1 && instants[0] == case.now, "{instants:?}");
-    assert!(instants.windows(2).all(|two| two[1].since(two[0]) >= Duration::from_millis(182)), "{instants:?}");
+    assert!(instants.windows(2).all(|two| two[1].since(two[0]) >= Duration::from_millis(157)), "{instants:?}");
 }
 
 async fn refusal_makes_everybody_wait_as_long_as_wished(case: Case) {
