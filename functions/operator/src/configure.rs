@@ -132,7 +132,7 @@ fn check_site(directory: &Directory, account: &Account) -> Result<(), String> {
     let own_panel = panel(account);
     let shares_panel =
         |panel: &Option<PanelUrl>, tenant: &TenantId| own_panel.is_some() && *panel == own_panel && *tenant != account.tenant;
-    match others.find(|(website, panel, tenant)| *website == own || shares_panel(panel, *tenant)) {
+    match others.find(|(website, panel, tenant)| *website == own || shares_panel(panel, tenant)) {
         None => Ok(()),
         Some((website, ..)) if website == own => Err("website: another account is this site".to_owned()),
         Some(_) => Err("panel.url: another tenant has this panel".to_owned()),
