@@ -74,17 +74,10 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
     if request.body.len() > MAX_BODY {
         return Err(Problem::TooLarge(MAX_BODY));
     }
-    let signed = |snapshot: &Arc<Snapshot>| {
-        let sites = ctx.sites.of(snapshot);
+    let signed = |sites: &[Arc<Found>]| {
         platform_iadvize::verify(request.clone(), sites.iter().map(|found| (found.clone(), &found.secrets)))
     };
-    let mut snapshot = ctx.roster.current().await?;
-    let mut found = signed(&snapshot);
-    if found.is_none() {
-        // A token may be new; how often that is looked at is bounded.
-        snapshot = ctx.roster.satisfying(&|_| false).await?;
-        found = signed(&snapshot);
-    }
+    let (found, snapshot) = among_sites(ctx, signed).await?;
     let Some((verified, sites)) = found else {
         ctx.count(Metric::AuthFailures);
         return Err(Problem::Unauthorized);
@@ -92,8 +85,23 @@ pub async fn verify(ctx: &Ctx, request: RawRequest, methods: Methods) -> Result<
     Ok(Call { request: verified, sites, snapshot })
 }
 
+/// Looks for something among all sites; once more, if it is not there, after the accounts were read again. A site or token may be
+/// new; how often that is looked at is bounded.
+pub(crate) async fn among_sites<T>(
+    ctx: &Ctx,
+    look: impl Fn(&[Arc<Found>]) -> Option<T>,
+) -> Result<(Option<T>, Arc<Snapshot>), Problem> {
+    let snapshot = ctx.roster.current().await?;
+    let found = look(&ctx.sites.of(&snapshot));
+    if found.is_some() {
+        return Ok((found, snapshot));
+    }
+    let snapshot = ctx.roster.satisfying(&|_| false).await?;
+    Ok((look(&ctx.sites.of(&snapshot)), snapshot))
+}
+
 /// All sites. What cannot be read of one was refused when it was configured; it is as if it were not there.
-pub(crate) fn known(snapshot: &Snapshot) -> impl Iterator<Item = Found> {
+fn known(snapshot: &Snapshot) -> impl Iterator<Item = Found> {
     let accounts = snapshot.directory.accounts.values().filter(|account| account.id.platform() == Platform::Iadvize);
     accounts.filter_map(|account| {
         let (account, secrets) = snapshot.account(&account.id)?;

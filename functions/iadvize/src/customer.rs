@@ -86,14 +86,9 @@ async fn seen(ctx: &CustomerCtx, found: &Found, unique: Option<&str>, said: Name
 /// The conversations of whoever goes by the first of the names that leads to any.
 async fn conversations(ctx: &CustomerCtx, call: &Call, found: &Found, names: &Names) -> Result<Vec<Outline>, Problem> {
     let since = ctx.base.clock.now().minus(ctx.kept);
-    for name in names.in_order().filter_map(|name| Name::new(&name)) {
-        let (directory, names) = (call.directory(), [name]);
-        let outlines = conversations_of(&*ctx.people, directory, &found.account.tenant, &names, since, MAX_CONVERSATIONS).await?;
-        if !outlines.is_empty() {
-            return Ok(outlines);
-        }
-    }
-    Ok(Vec::new())
+    let names: Vec<_> = names.in_order().filter_map(|name| Name::new(&name)).collect();
+    let tenant = &found.account.tenant;
+    Ok(conversations_of(&*ctx.people, call.directory(), tenant, &names, since, MAX_CONVERSATIONS).await?)
 }
 
 async fn cases(ctx: &CustomerCtx, found: &Found, names: &Names, unique: Option<&str>) -> Result<Vec<Case>, Problem> {

@@ -22,24 +22,22 @@ pub struct OperatorCtx {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
-enum Input {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Input {
+    action: Action,
+    account: AccountId,
+    id_visitor_unique: Option<String>,
+    id_visitor_external: Option<String>,
+    email_visitor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
     /// The cases of somebody.
-    #[serde(rename_all = "camelCase")]
-    Cases {
-        account: AccountId,
-        id_visitor_unique: Option<String>,
-        id_visitor_external: Option<String>,
-        email_visitor: Option<String>,
-    },
+    Cases,
     /// Somebody is not to be known any more.
-    #[serde(rename_all = "camelCase")]
-    Forget {
-        account: AccountId,
-        id_visitor_unique: Option<String>,
-        id_visitor_external: Option<String>,
-        email_visitor: Option<String>,
-    },
+    Forget,
 }
 
 fn refused(code: &str, message: &str) -> Value {
@@ -68,9 +66,8 @@ pub async fn handle(ctx: OperatorCtx, event: Value) -> Result<Value, AppError> {
 }
 
 async fn run(ctx: &OperatorCtx, input: Input) -> Result<Value, Problem> {
-    let (Input::Cases { account, id_visitor_unique: unique, id_visitor_external: external_id, email_visitor: email }
-    | Input::Forget { account, id_visitor_unique: unique, id_visitor_external: external_id, email_visitor: email }) = &input;
-    let names = Names { external_id: external_id.clone(), email: email.clone() };
+    let Input { action, account, id_visitor_unique: unique, id_visitor_external: external_id, email_visitor: email } = input;
+    let names = Names { external_id, email };
     if unique.is_none() && names.are_none() {
         return Ok(refused("invalid", "none of idVisitorUnique, idVisitorExternal and emailVisitor is given"));
     }
@@ -78,13 +75,13 @@ async fn run(ctx: &OperatorCtx, input: Input) -> Result<Value, Problem> {
     let known = snapshot
         .directory
         .accounts
-        .get(account)
+        .get(&account)
         .filter(|found| account.platform() == Platform::Iadvize && Site::of(found).is_ok());
     let Some(account) = known else { return Ok(refused("unknown", "the account is not a configured site of iAdvize")) };
     let visitor = Somebody { ctx, account, unique: unique.as_deref(), names };
-    match input {
-        Input::Cases { .. } => visitor.cases().await,
-        Input::Forget { .. } => visitor.forget().await,
+    match action {
+        Action::Cases => visitor.cases().await,
+        Action::Forget => visitor.forget().await,
     }
 }
 

@@ -40,10 +40,14 @@ impl Names {
         Self { external_id: self.external_id.or(before.external_id), email: self.email.or(before.email) }
     }
 
+    /// The e-mail address as it is compared.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.email.as_deref().map(|email| email.trim().to_lowercase())
+    }
+
     /// In which order they are looked up: if two lead to different people, the first is right (section 7.1).
     pub(crate) fn in_order(&self) -> impl Iterator<Item = String> {
-        let email = self.email.as_deref().map(|email| email.trim().to_lowercase());
-        self.external_id.clone().into_iter().chain(email)
+        self.external_id.clone().into_iter().chain(self.address())
     }
 }
 

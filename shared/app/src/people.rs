@@ -46,8 +46,9 @@ pub fn thread_of_user(account: &Account, user: &str) -> String {
     sha256_hex(format!("{}/chat/{user}", account.salt).as_bytes())
 }
 
-/// The conversations of somebody with a tenant, the newest first, at most `limit`: on every account of the tenant the one in which
-/// they write from a name, and the chat whose thread it is. Reads once for every fifty that could be there.
+/// The conversations of somebody with a tenant, the newest first, at most `limit`: of the first of these names that leads to any,
+/// as a later one may lead to somebody else. On every account of the tenant that is the conversation in which they write from the
+/// name, and the chat whose thread it is. Reads once for every fifty that could be there.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when they cannot be read.
@@ -59,24 +60,33 @@ pub async fn conversations_of(
     kept_since: EpochMillis,
     limit: usize,
 ) -> Result<Vec<Outline>, AppError> {
-    let accounts: Vec<_> = directory.accounts.values().filter(|account| account.tenant == *tenant).collect();
-    let mut asked = BTreeSet::new();
     for name in names {
-        let users = accounts.iter().filter(|account| account.id.platform() == Platform::Ctrader && name.is_number());
-        let threads = users.map(|brand| thread_of_user(brand, name.as_str())).chain([name.as_str().to_owned()]);
-        let threads: Vec<_> = threads.filter_map(|thread| TrackingId::try_from(thread).ok()).collect();
-        // Staff's side has no conversations of its own.
-        for account in accounts.iter().filter(|account| account.id.platform() != Platform::Vcita) {
-            asked.insert(ConversationId::derive(&account.salt, &account.id, name.as_str()));
-            asked.extend(threads.iter().map(|thread| conversation_of(account, thread)));
+        let mut found = people.outlines(&possible(directory, tenant, name)).await?;
+        // The table's clean-up may be days late.
+        found.retain(|outline| outline.tenant == *tenant && outline.last_at > kept_since);
+        // Two threads may lead to one chat.
+        let mut seen = BTreeSet::new();
+        found.retain(|outline| seen.insert(outline.conversation));
+        found.truncate(limit);
+        if !found.is_empty() {
+            return Ok(found);
         }
     }
-    let mut found = people.outlines(&asked.into_iter().collect::<Vec<_>>()).await?;
-    // The table's clean-up may be days late.
-    found.retain(|outline| outline.tenant == *tenant && outline.last_at > kept_since);
-    // Two names may lead to one.
-    let mut seen = BTreeSet::new();
-    found.retain(|outline| seen.insert(outline.conversation));
-    found.truncate(limit);
-    Ok(found)
+    Ok(Vec::new())
+}
+
+/// The conversations that somebody of this name can have, each once.
+fn possible(directory: &Directory, tenant: &TenantId, name: &Name) -> Vec<ConversationId> {
+    let accounts: Vec<_> = directory.accounts.values().filter(|account| account.tenant == *tenant).collect();
+    let users = accounts.iter().filter(|account| account.id.platform() == Platform::Ctrader && name.is_number());
+    let threads = users.map(|brand| thread_of_user(brand, name.as_str())).chain([name.as_str().to_owned()]);
+    let threads: Vec<_> = threads.filter_map(|thread| TrackingId::try_from(thread).ok()).collect();
+    // Staff's side has no conversations of its own.
+    let theirs = accounts.iter().filter(|account| account.id.platform() != Platform::Vcita);
+    let of = |account: &&Account| {
+        let messages = ConversationId::derive(&account.salt, &account.id, name.as_str());
+        let chats: Vec<_> = threads.iter().map(|thread| conversation_of(account, thread)).collect();
+        chats.into_iter().chain([messages])
+    };
+    theirs.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -64,17 +64,13 @@ impl Timeline for Remembered {
     async fn conversations(&self, tenant: &TenantId, person: &Known, limit: usize) -> Result<Vec<Spoken>, PortError> {
         let snapshot = self.roster.current().await.map_err(failed)?;
         let since = self.clock.now().minus(self.kept);
-        // The first name that leads to somebody is right, as on the card.
-        for key in &person.keys {
+        let name = |key: &PersonKey| {
             let (PersonKey::External(name) | PersonKey::Email(name) | PersonKey::Visitor(name)) = key;
-            let Some(name) = Name::new(name) else { continue };
-            let found =
-                conversations_of(&*self.people, &snapshot.directory, tenant, &[name], since, limit).await.map_err(failed)?;
-            if !found.is_empty() {
-                return Ok(found.into_iter().map(spoken).collect());
-            }
-        }
-        Ok(Vec::new())
+            Name::new(name)
+        };
+        let names: Vec<_> = person.keys.iter().filter_map(name).collect();
+        let found = conversations_of(&*self.people, &snapshot.directory, tenant, &names, since, limit).await;
+        Ok(found.map_err(failed)?.into_iter().map(spoken).collect())
     }
 
     async fn lines(&self, tenant: &TenantId, conversation: &str, limit: usize) -> Result<Vec<Line>, PortError> {

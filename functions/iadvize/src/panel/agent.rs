@@ -1,18 +1,19 @@
 //! Who looks at the panel, and at which site.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use lambda::{Metric, Snapshot};
+use lambda::Metric;
 use model::EpochMillis;
 use platform_iadvize::panel::{Agent, Panel, verify_jwt};
 
-use crate::call::known;
+use crate::call::among_sites;
 use crate::{Ctx, Found, Problem};
 
 /// An operator, and the sites for whose panel their token is.
 pub(crate) struct Seat {
     pub(crate) agent: Agent,
-    sites: Vec<(Found, Panel)>,
+    sites: Vec<(Arc<Found>, Panel)>,
 }
 
 /// Proves whose a token is.
@@ -21,24 +22,23 @@ pub(crate) struct Seat {
 /// [`Problem::Unauthorized`] whatever is wrong with it, or accounts that cannot be read.
 pub(crate) async fn seated(ctx: &Ctx, token: Option<&str>) -> Result<Seat, Problem> {
     let now = ctx.clock.now();
-    let seat = |snapshot: &Snapshot| seat(snapshot, token?, now);
-    let snapshot = match token {
-        Some(_) => ctx.roster.satisfying(&|snapshot| seat(snapshot).is_some()).await?,
-        None => ctx.roster.current().await?,
+    let found = match token {
+        Some(token) => among_sites(ctx, |sites| seat(sites, token, now)).await?.0,
+        None => None,
     };
-    seat(&snapshot).ok_or_else(|| {
+    found.ok_or_else(|| {
         ctx.count(Metric::AuthFailures);
         Problem::Unauthorized
     })
 }
 
-fn seat(snapshot: &Snapshot, token: &str, now: EpochMillis) -> Option<Seat> {
-    let fits = |found: Found| {
+fn seat(sites: &[Arc<Found>], token: &str, now: EpochMillis) -> Option<Seat> {
+    let fits = |found: &Arc<Found>| {
         let panel = found.site.panel.clone()?;
         let agent = verify_jwt(token, found.secrets.tokens(), &panel.audience, now)?;
-        Some((agent, (found, panel)))
+        Some((agent, (found.clone(), panel)))
     };
-    let (agents, sites): (Vec<_>, Vec<_>) = known(snapshot).filter_map(fits).unzip();
+    let (agents, sites): (Vec<_>, Vec<_>) = sites.iter().filter_map(fits).unzip();
     // The token does not say which of two tenants its operator works for, and what the page says must not decide it.
     let tenants: BTreeSet<_> = sites.iter().map(|(found, _)| &found.account.tenant).collect();
     if tenants.len() > 1 {

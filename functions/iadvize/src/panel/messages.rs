@@ -10,7 +10,6 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
-use lambda::Snapshot;
 use platform_iadvize::Website;
 use platform_iadvize::panel::{MAX_MESSAGES_BODY, Mention, Panel, commands, read_messages, references};
 use tracing::warn;
@@ -18,7 +17,7 @@ use url::form_urlencoded;
 use wire::{RawRequest, Reply};
 
 use super::Products;
-use crate::call::known;
+use crate::call::among_sites;
 use crate::problem::{answer, answered};
 use crate::{Ctx, Found, Problem};
 
@@ -47,7 +46,7 @@ pub async fn handle(messages: Messages, request: RawRequest) -> Result<Reply, Ap
 
 async fn run(
     messages: &Messages,
-    (found, panel): &(Found, Panel),
+    (found, panel): &(Arc<Found>, Panel),
     is_desk: bool,
     request: &RawRequest,
 ) -> Result<Reply, Problem> {
@@ -84,16 +83,16 @@ async fn run(
 }
 
 /// The site that the address names, or the only one that has a panel.
-async fn site(ctx: &Ctx, request: &RawRequest) -> Result<(Found, Panel), Problem> {
+async fn site(ctx: &Ctx, request: &RawRequest) -> Result<(Arc<Found>, Panel), Problem> {
     let mut query = form_urlencoded::parse(request.query.as_bytes());
     let named = query.find(|(name, value)| name == "idWebsite" && !value.is_empty()).map(|(_, value)| value.into_owned());
     let website = named.as_deref().map(Website::parse);
-    let sites = |snapshot: &Snapshot| {
-        let all = known(snapshot).filter_map(|found| found.site.panel.clone().map(|panel| (found, panel)));
-        all.filter(|(found, _)| website.is_none_or(|website| website == Some(found.site.website))).collect::<Vec<_>>()
+    let fitting = |sites: &[Arc<Found>]| {
+        let all = sites.iter().filter_map(|found| found.site.panel.clone().map(|panel| (found.clone(), panel)));
+        let named = all.filter(|(found, _)| website.is_none_or(|website| website == Some(found.site.website)));
+        Some(named.collect::<Vec<_>>()).filter(|fitting| !fitting.is_empty())
     };
-    let snapshot = ctx.roster.satisfying(&|snapshot| !sites(snapshot).is_empty()).await?;
-    let mut fitting = sites(&snapshot).into_iter();
+    let mut fitting = among_sites(ctx, fitting).await?.0.into_iter().flatten();
     match (fitting.next(), fitting.next()) {
         (Some(site), None) => Ok(site),
         (Some(_), Some(_)) => Err(Problem::invalid("idWebsite", "is missing")),
