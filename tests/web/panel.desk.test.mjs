@@ -133,7 +133,8 @@ test('a reply goes into the compose box with what the agent fills in', panel(asy
   await body.getByRole('heading', { name: 'Léa Martin' }).waitFor();
   await body.getByRole('tab', { name: 'Replies' }).click();
   await body.getByText('Where is my order?').click();
-  assert.equal(await body.getByLabel("Customer's name").inputValue(), 'Léa Martin');
+  // The page is told after the reply has opened.
+  await until(async () => (await body.getByLabel("Customer's name").inputValue()) === 'Léa Martin', 'the name');
   const insert = body.getByRole('button', { name: 'Put into the message' }).first();
   await insert.click();
   assert.deepEqual(await did(desk, 'insertTextInComposeBox'), [], 'the order number is missing');
