@@ -33,6 +33,7 @@ test('a trader and an agent talk, and a network that is cut loses and doubles no
   await field(page).waitFor();
   await say(page, 'Where is my deposit?');
   await page.locator('.agent strong', { hasText: 'Jana' }).waitFor({ timeout: 30000 });
+  await until(() => page.locator('.agent img').evaluate((image) => image.naturalWidth > 0), 'her picture', 20000);
   await post(AGENTS, 'say', { workplace: '101', text: 'On its way.' });
   await showing(page, ['Where is my deposit?', 'On its way.']);
   await until(async () => (await states(page))[0] === 'Read', 'the first words are read', 20000);

@@ -60,7 +60,7 @@ impl Visitor {
         let too_long = LIMITS.into_iter().zip(texts).find(|((_, limit), text)| length(text) > *limit);
         match too_long.map(|(member, _)| member) {
             Some(member) => Err(member),
-            None => Ok(ChatVisitor { port: None, party_name, remote_address, user_token, culture }),
+            None => Ok(ChatVisitor { party_name, remote_address, user_token, culture, ..ChatVisitor::default() }),
         }
     }
 }

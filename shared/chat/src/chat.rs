@@ -35,12 +35,16 @@ pub struct ChatVisitor {
     pub user_token: Option<String>,
     /// The visitor's language.
     pub culture: Option<String>,
+    /// Whom the visitor of this chat would rather talk to; unlike the rest it is not known any longer when the next chat begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefers: Option<AgentId>,
 }
 
 impl ChatVisitor {
     /// Takes over what `newer` gives, and keeps what it leaves out.
     pub(crate) fn learn(&mut self, newer: &Self) {
-        let Self { port, party_name, remote_address, user_token, culture } = newer;
+        let Self { port, party_name, remote_address, user_token, culture, prefers } = newer;
+        self.prefers.clone_from(prefers);
         for (known, given) in [
             (&mut self.port, port),
             (&mut self.party_name, party_name),
@@ -450,7 +454,7 @@ impl Chat {
         let (State::Waiting { .. }, Some(Desk::Agents(skill)), Some(_)) = (&self.state, &self.desk, self.enqueued_at) else {
             return None;
         };
-        Some(WaitingChat { skill, barred: &self.barred })
+        Some(WaitingChat { skill, barred: &self.barred, prefers: self.visitor.prefers.as_ref() })
     }
 
     /// Whether `agent` is not to be offered it at `now`.

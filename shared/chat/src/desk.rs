@@ -100,16 +100,18 @@ pub struct WaitingChat<'a> {
     pub skill: &'a Skill,
     /// Who is not to be offered it.
     pub barred: &'a [Barred],
+    /// Whom its visitor would rather talk to.
+    pub prefers: Option<&'a AgentId>,
 }
 
-/// The agent who is offered the chat: of those who are free, have the skill and are not barred, the one who has been idle
-/// for longest. Of two equals the smaller id, so that everybody who looks comes to the same choice.
+/// The agent who is offered the chat: of those who are free, have the skill and are not barred, the one whom the visitor prefers,
+/// or else the one who has been idle for longest. Nobody waits for somebody who is busy. Of two equals the smaller id, so that everybody who looks comes to the same choice.
 #[must_use]
 pub fn choose(agents: &[AgentView], chat: &WaitingChat<'_>, now: EpochMillis) -> Option<Agent> {
     let fitting = agents.iter().filter(|view| view.has(chat.skill) && !is_barred(chat.barred, &view.id, now));
     let (view, workplace, _) = fitting
         .filter_map(|view| view.free().map(|(workplace, idle_since)| (view, workplace, idle_since)))
-        .min_by_key(|(view, _, idle_since)| (*idle_since, &view.id))?;
+        .min_by_key(|(view, _, idle_since)| (chat.prefers != Some(&view.id), *idle_since, &view.id))?;
     Some(Agent { id: view.id.clone(), workplace: workplace.clone(), name: view.name.clone() })
 }
 
@@ -149,7 +151,7 @@ mod tests {
     }
 
     fn chosen(agents: &[AgentView], wanted: &Skill, barred: &[Barred]) -> Option<String> {
-        choose(agents, &WaitingChat { skill: wanted, barred }, NOW).map(|agent| agent.id.to_string())
+        choose(agents, &WaitingChat { skill: wanted, barred, prefers: None }, NOW).map(|agent| agent.id.to_string())
     }
 
     #[test]
@@ -163,6 +165,26 @@ mod tests {
         assert_eq!(chosen(&agents, &sales, &[]).as_deref(), Some("long"));
         assert_eq!(chosen(&agents, &skill("other", None), &[]), None);
         assert_eq!(chosen(&[], &sales, &[]), None);
+    }
+
+    #[test]
+    fn preferred_agent_comes_first_and_is_not_waited_for() {
+        let sales = skill("sales", None);
+        let (short, long) = (agent("short", idle_for(5), &sales), agent("long", idle_for(60), &sales));
+        let chosen = |agents: &[AgentView], prefers: &str, barred: &[Barred]| {
+            let prefers = prefers.parse().unwrap();
+            let chat = WaitingChat { skill: &sales, barred, prefers: Some(&prefers) };
+            choose(agents, &chat, NOW).map(|agent| agent.id.to_string())
+        };
+        let both = [short.clone(), long.clone()];
+        assert_eq!(chosen(&both, "short", &[]).as_deref(), Some("short"));
+        assert_eq!(chosen(&both, "nobody", &[]).as_deref(), Some("long"));
+        let barred = Barred { agent: "short".parse().unwrap(), until: NOW.plus(Duration::from_secs(60)) };
+        assert_eq!(chosen(&both, "short", from_ref(&barred)).as_deref(), Some("long"));
+        let busy = AgentView { chats: 1, ..short.clone() };
+        assert_eq!(chosen(&[busy, long.clone()], "short", &[]).as_deref(), Some("long"));
+        let unskilled = AgentView { skills: vec![skill("help", None)], ..short };
+        assert_eq!(chosen(&[unskilled, long], "short", &[]).as_deref(), Some("long"));
     }
 
     #[test]

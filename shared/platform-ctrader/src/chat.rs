@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::{AccountId, Platform, Slug};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use url::Url;
 
 /// The longest message, in characters after trimming (section 11, "Message limits").
 const LONGEST_TEXT: usize = 4_000;
@@ -26,6 +27,12 @@ pub struct ChatSettings {
     /// By the screen's `chatReason`, where its `department` names none.
     #[serde(default, deserialize_with = "gateways")]
     pub reasons: BTreeMap<String, AccountId>,
+    /// Agents of the desk, by the names that links call them by in `agentId`.
+    #[serde(default, deserialize_with = "words")]
+    agents: BTreeMap<String, Slug>,
+    /// Pictures of whoever answers: of an agent by their id, of other platforms' staff by their account.
+    #[serde(default, deserialize_with = "addresses")]
+    pictures: BTreeMap<String, Url>,
 }
 
 fn account(key: Slug) -> AccountId {
@@ -37,13 +44,26 @@ fn gateway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccountId, D::E
 }
 
 fn gateways<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, AccountId>, D::Error> {
+    Ok(words(deserializer)?.into_iter().map(|(name, key)| (name, account(key))).collect())
+}
+
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Slug>, D::Error> {
     let written = BTreeMap::<String, Slug>::deserialize(deserializer)?;
     match written.keys().find(|name| !is_word(name)) {
-        Some(_) => {
-            Err(serde::de::Error::custom("chat: a department or reason is not a letter and up to 63 letters, digits, _ . -"))
-        }
-        None => Ok(written.into_iter().map(|(name, key)| (name, account(key))).collect()),
+        Some(_) => Err(serde::de::Error::custom(
+            "chat: a department, a reason or an agent's name is not a letter and up to 63 letters, digits, _ . -",
+        )),
+        None => Ok(written),
     }
+}
+
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Url>, D::Error> {
+    let written = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let read = |(of, address): (String, String)| match Url::parse(&address) {
+        Ok(url) => Ok((of, url)),
+        Err(_) => Err(serde::de::Error::custom("chat: a picture is no address")),
+    };
+    written.into_iter().map(read).collect()
 }
 
 /// Whether it is a name as the links of the app have them (section 7, `actionType`, `chatReason`).
@@ -64,6 +84,28 @@ impl ChatSettings {
     pub fn gateway_for(&self, params: &Map<String, Value>) -> &AccountId {
         let department = named(&self.departments, params, "department");
         department.or_else(|| named(&self.reasons, params, "chatReason")).unwrap_or(&self.gateway)
+    }
+
+    /// Whom the link asks for (section 7, `agentId`), by their id in the desk. Whether there is such an agent is not known here: a
+    /// preference is followed or not, and the visitor is told nothing of it.
+    #[must_use]
+    pub fn preferred_agent(&self, params: &Map<String, Value>) -> Option<&Slug> {
+        self.agents.get(params.get("agentId")?.as_str()?)
+    }
+
+    /// The picture of an agent by their id, or of other platforms' staff by their account.
+    #[must_use]
+    pub fn picture(&self, of: &str) -> Option<&Url> {
+        self.pictures.get(of)
+    }
+
+    /// What is wrong with the pictures: the screens' policy lets a browser ask only these origins for any.
+    pub(crate) fn check_pictures(&self, origins: &[&str]) -> Result<(), String> {
+        let is_shown = |url: &Url| origins.contains(&url.origin().ascii_serialization().as_str());
+        match self.pictures.iter().find(|(_, url)| !is_shown(url)) {
+            Some((of, _)) => Err(format!("chat: pictures: {of}: its origin is not among media_origins")),
+            None => Ok(()),
+        }
     }
 
     /// All gateways, each with the member that names it.
@@ -288,8 +330,42 @@ mod tests {
             json!({"gateway": "gw", "reasons": {"": "gw"}}),
             json!({"gateway": "gw", "reasons": {"1st": "gw"}}),
             json!({"gateway": "gw", "queues": {}}),
+            json!({"gateway": "gw", "agents": {"john doe": "a-1"}}),
+            json!({"gateway": "gw", "agents": {"john_doe": "A 1"}}),
+            json!({"gateway": "gw", "pictures": {"a-1": "jana.png"}}),
         ] {
             assert!(serde_json::from_value::<ChatSettings>(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn link_asks_for_an_agent_by_a_name_that_is_configured() {
+        let written = json!({"gateway": "gw", "agents": {"john_doe": "c0ffee00-0000-4000-8000-000000000007"}});
+        let settings: ChatSettings = serde_json::from_value(written).unwrap();
+        let asked = |params: Value| settings.preferred_agent(params.as_object().unwrap()).map(ToString::to_string);
+        assert_eq!(asked(json!({"agentId": "john_doe"})).as_deref(), Some("c0ffee00-0000-4000-8000-000000000007"));
+        for other in [json!({}), json!({"agentId": "jane"}), json!({"agentId": 7}), json!({"agentId": null})] {
+            assert_eq!(asked(other.clone()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn picture_is_of_an_origin_that_screens_may_ask() {
+        let of = |url: &str| {
+            let written = json!({"gateway": "gw", "pictures": {"vcita/salon": url}});
+            serde_json::from_value::<ChatSettings>(written).unwrap()
+        };
+        let origins = ["https://static.broker.example"];
+        let settings = of("https://static.broker.example/team/iris.png");
+        assert_eq!(settings.check_pictures(&origins), Ok(()));
+        let shown = settings.picture("vcita/salon").map(Url::as_str);
+        assert_eq!(shown, Some("https://static.broker.example/team/iris.png"));
+        assert_eq!(settings.picture("vcita/other"), None);
+        for elsewhere in
+            ["https://static.broker.example.evil.example/x.png", "http://static.broker.example/x.png", "data:image/png,x"]
+        {
+            let told = of(elsewhere).check_pictures(&origins);
+            assert_eq!(told, Err("chat: pictures: vcita/salon: its origin is not among media_origins".to_owned()), "{elsewhere}");
         }
     }
 

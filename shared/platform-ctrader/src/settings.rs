@@ -161,6 +161,12 @@ impl Brand {
             Some(listed) => origins("frame_ancestors", listed)?,
             None => default_ancestors(raw.broker_name.as_deref()),
         };
+        let media_origins = origins("media_origins", &raw.media_origins)?;
+        if let Some(chat) = &raw.chat {
+            let own = public_base_url.origin().ascii_serialization();
+            let shown: Vec<_> = media_origins.iter().chain([&own]).map(String::as_str).collect();
+            chat.check_pictures(&shown).map_err(problem)?;
+        }
         let languages = raw.languages.clone().unwrap_or_else(|| LANGUAGES.map(str::to_owned).to_vec());
         let is_language = |text: &String| text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase());
         if languages.is_empty() || !languages.iter().all(is_language) {
@@ -192,7 +198,7 @@ impl Brand {
             broker_name: raw.broker_name,
             disabled: raw.disabled,
             frame_ancestors,
-            media_origins: origins("media_origins", &raw.media_origins)?,
+            media_origins,
             default_lang: raw.default_lang,
             languages,
             education_enabled: raw.education_enabled,

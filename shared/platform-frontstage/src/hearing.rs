@@ -55,6 +55,7 @@ pub fn visitor(info: &ChatServiceInfo) -> ChatVisitor {
         remote_address: info.remote_address.clone(),
         user_token: info.user_token.clone(),
         culture: info.preferred_culture.clone(),
+        prefers: None,
     }
 }
 

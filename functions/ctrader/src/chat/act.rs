@@ -85,10 +85,12 @@ impl Caller<'_> {
 
     async fn enter(&self, enters: Enters) -> Result<Handled, Problem> {
         let session = &self.visit.session;
+        let prefers = self.settings().and_then(|settings| settings.preferred_agent(&session.params));
         let visitor = ChatVisitor {
             party_name: session.name.clone(),
             user_token: Some(session.person.to_string()),
             culture: Some(session.lang.clone()),
+            prefers: prefers.and_then(|agent| agent.as_str().parse().ok()),
             ..ChatVisitor::default()
         };
         self.happen(VisitorAct::Start { visitor, ext_response: None, form: None, enters }).await

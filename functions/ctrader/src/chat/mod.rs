@@ -18,6 +18,7 @@ use http::header::{ALLOW, CACHE_CONTROL};
 use http::{HeaderValue, Method};
 use lambda::{Config, Services, Snapshot};
 use model::{Account, AccountId, Platform};
+use platform_ctrader::ChatSettings;
 use platform_ctrader::chat::{PREPARED, PROACTIVE, prepared_in};
 use ports::{ChatRecord, RecordChange};
 use wire::{RawRequest, Reply};
@@ -80,6 +81,11 @@ impl<'a> Caller<'a> {
         let tracking = app::thread_of_user(&found.account, &session.person.to_string()).try_into();
         let tracking = tracking.map_err(|_| AppError::Internal("a thread that is no name"))?;
         Ok(Self { ctx, visit, gateway, home, tracking })
+    }
+
+    /// What the operator configured for the screen.
+    const fn settings(&self) -> Option<&ChatSettings> {
+        self.visit.found.brand.chat.as_ref()
     }
 
     /// The chat as it is stored: one read.

@@ -3,6 +3,7 @@
 use chat::{AttachedForm, Attendant, Chat, ChatId, CloseReason, Direction, Robot, Sentence, SentenceKind, State};
 use http::StatusCode;
 use model::{AccountId, EpochMillis};
+use platform_ctrader::ChatSettings;
 use platform_ctrader::attachment::{self, Attachment};
 use ports::ChatRecord;
 use serde::Serialize;
@@ -76,7 +77,6 @@ struct ChatView {
 #[derive(Serialize)]
 struct AgentView {
     name: String,
-    /// Nobody's picture is configured for screens.
     picture: Option<String>,
 }
 
@@ -190,16 +190,17 @@ fn resolution(record: &ChatRecord, stands: Stands, home: Option<&AccountId>) -> 
 }
 
 /// Whoever converses with the visitor, or did when it ended.
-fn agent(chat: &Chat) -> Option<AgentView> {
-    let name = match &chat.state {
-        State::Icr { robot: Robot { name, .. }, .. } => name.clone(),
+fn agent(chat: &Chat, settings: Option<&ChatSettings>) -> Option<AgentView> {
+    let (name, of) = match &chat.state {
+        State::Icr { robot: Robot { name, .. }, .. } => (name.clone(), None),
         State::Answered { by } | State::Closed { attended_by: Some(by), .. } => match by {
-            Attendant::Agent(agent) => agent.name.clone(),
-            Attendant::Staff(staff) => staff.name.clone()?,
+            Attendant::Agent(agent) => (agent.name.clone(), Some(agent.id.to_string())),
+            Attendant::Staff(staff) => (staff.name.clone()?, Some(staff.account.to_string())),
         },
         State::Pilot | State::Waiting { .. } | State::Alerting { .. } | State::Closed { attended_by: None, .. } => return None,
     };
-    Some(AgentView { name, picture: None })
+    let picture = settings.zip(of).and_then(|(settings, of)| settings.picture(&of)).map(Url::to_string);
+    Some(AgentView { name, picture })
 }
 
 /// Whether the visitor may be asked how it was: once, after somebody has conversed with them.
@@ -262,7 +263,7 @@ impl Caller<'_> {
                 // A screen that has not got everything goes on from where it is.
                 counter: offset(chat) + told.last().filter(|_| !is_all).map_or(chat.counter, |last| last.counter),
                 tag: if is_all { tag } else { String::new() },
-                agent: agent(chat),
+                agent: agent(chat, self.settings()),
                 typing,
                 resolution: resolution(record, stands, self.home.as_ref()),
                 survey: may_be_rated(chat, now),

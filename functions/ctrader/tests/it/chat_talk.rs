@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use app::chats::AgentAct;
-use chat::SentenceId;
-use serde_json::json;
+use chat::{SentenceId, State};
+use serde_json::{Value, json};
 
 use crate::chat_world::{ACT, READ, Screens, UPLOAD};
 
@@ -36,6 +36,36 @@ async fn first_message_begins_the_chat_and_rings_at_an_agent() {
         assert_eq!((&answer.chat()["state"], &answer.body["pollAfterMs"]), (&json!("waiting"), &json!(700)));
         assert_eq!(world.told_gateway(), 0, "nobody reads a stream of the gateway");
     }
+}
+
+#[tokio::test]
+async fn agent_whom_the_link_asks_for_is_rung_at_first_and_has_a_picture() {
+    const PETR: (&str, &str, &str) = ("aaaaaaaa-0000-4000-8000-000000000102", "102", "Petr");
+    let both = async |params: Value| {
+        let world = Screens::with_jana(params).await;
+        world.log_in(PETR.0, PETR.1).await;
+        world.send(ACT, "ok").await;
+        world.stored().await.state
+    };
+    let rung = |state: &State| match state {
+        State::Alerting { agent, .. } => agent.id.to_string(),
+        other => panic!("{other:?}"),
+    };
+    // Both have been idle for as long, and Jana's id is the smaller one.
+    assert_eq!(rung(&both(json!({})).await), "aaaaaaaa-0000-4000-8000-000000000101");
+    assert_eq!(rung(&both(json!({"agentId": "jane_roe"})).await), "aaaaaaaa-0000-4000-8000-000000000101");
+    assert_eq!(rung(&both(json!({"agentId": "john_doe"})).await), "aaaaaaaa-0000-4000-8000-000000000102");
+    // Whether there is such an agent is not told.
+    let world = Screens::with_jana(json!({"agentId": "john_doe"})).await;
+    assert_eq!(world.send(ACT, "ok").await.chat()["agent"], Value::Null);
+    assert_eq!(rung(&world.stored().await.state), "aaaaaaaa-0000-4000-8000-000000000101");
+
+    let world = Screens::with_jana(json!({"agentId": "john_doe"})).await;
+    world.log_in(PETR.0, PETR.1).await;
+    let chat = world.send(ACT, "ok").await.chat()["id"].as_str().unwrap().to_owned();
+    world.agent(PETR, &chat, AgentAct::Answers).await;
+    let shown = json!({"name": "Petr", "picture": "https://static.broker.example/team/petr.png"});
+    assert_eq!(world.send(READ, "ok").await.chat()["agent"], shown);
 }
 
 #[tokio::test]

@@ -102,9 +102,13 @@ impl Screens {
     /// The same, with Jana at her workplace.
     pub(crate) async fn with_jana(params: Value) -> Self {
         let world = Self::opened(params).await;
-        log_in(&world.ctx.chats, &desk(), &JANA.parse().unwrap(), &"101".parse().unwrap()).await.unwrap();
-        world.forget();
+        world.log_in(JANA, "101").await;
         world
+    }
+
+    pub(crate) async fn log_in(&self, agent: &str, workplace: &str) {
+        log_in(&self.ctx.chats, &desk(), &agent.parse().unwrap(), &workplace.parse().unwrap()).await.unwrap();
+        self.forget();
     }
 
     /// A chat that Jana has answered, after one message.
@@ -204,7 +208,12 @@ impl Screens {
 
     /// What Jana does in a chat.
     pub(crate) async fn jana(&self, chat: &str, act: AgentAct) -> Handled {
-        let agent = Agent { id: JANA.parse().unwrap(), workplace: "101".parse().unwrap(), name: "Jana".to_owned() };
+        self.agent((JANA, "101", "Jana"), chat, act).await
+    }
+
+    /// What an agent does in a chat: their id, workplace and name.
+    pub(crate) async fn agent(&self, (id, workplace, name): (&str, &str, &str), chat: &str, act: AgentAct) -> Handled {
+        let agent = Agent { id: id.parse().unwrap(), workplace: workplace.parse().unwrap(), name: name.to_owned() };
         let chat: ChatId = chat.parse().unwrap();
         match agent_event(&self.ctx.chats, &desk(), &agent, chat, act, &Asking::default()).await.unwrap() {
             ChatOutcome::Done(handled) => {
