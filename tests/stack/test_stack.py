@@ -31,7 +31,7 @@ def status(method: str, url: str) -> int:
 
 
 def test_sam_cli_deploys_the_template(tmp_path):
-    with Stack(state_dir=tmp_path, simulators=False, sam_cli=True, name="by-sam") as stack:
+    with Stack(state_dir=tmp_path, simulators=False, sam_cli=True, name="by-sam", watches_logs=True) as stack:
         assert stack.info["aws"]["stack"] == "by-sam"
         assert set(stack.info["functions"]) == {path.parent.name for path in ROOT.glob("target/lambda/*/bootstrap")}
         assert status("DELETE", f"{stack.origin}/vcita/demo/wrong/messages") in (404, 405)
@@ -116,7 +116,7 @@ def test_port_in_use_names_the_variable_to_set(tmp_path):
 
 
 def test_gate_counts_and_fails_what_functions_ask_of_aws(tmp_path):
-    with Stack(state_dir=tmp_path, simulators=False, gate=True) as stack:
+    with Stack(state_dir=tmp_path, simulators=False, gate=True, watches_logs=True) as stack:
         writes = [entry for entry in stack.gate.operations("operator-configure") if entry.service == "dynamodb"]
         assert writes and all(entry.status == 200 for entry in writes)
         stack.gate.forget()
