@@ -151,9 +151,9 @@ class NodeFile(pytest.File):
         chosen = [item.name for item in self.session.items if item.parent is self]
         patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
         counterparts = {"stack": whole_stack, "staff": vcita}
-        # Screens and panel have stand-ins of their own in node, one for each test.
-        own = {"inapp": contextlib.nullcontext, "panel": contextlib.nullcontext}.get(self.path.name.split(".")[0])
-        starting = own({}) if own else counterparts.get(self.path.name.split(".")[-3], simulator)()
+        # Screens, panel and host page have stand-ins of their own in node, one for each test.
+        has_own = self.path.name.split(".")[0] in ("inapp", "panel", "roxchat")
+        starting = contextlib.nullcontext({}) if has_own else counterparts.get(self.path.name.split(".")[-3], simulator)()
         with starting as addresses:
             done = subprocess.run(
                 [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],

@@ -1,0 +1,59 @@
+"""Joins the modules of the host page into one script: the page takes one request for its code.
+
+Run: ``python web/roxchat/build.py`` (``--check`` only tells whether the files are what the modules say).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parent / "common"
+sys.path.insert(0, str(HERE.parent))
+
+import join  # noqa: E402
+
+STYLE = "roxchat.css"
+HEADER = "/* Deskbridge host page. Apache-2.0. Made by web/roxchat/build.py from web/roxchat/src and web/common. */\n"
+
+#: What the page is made of. A module comes after those it imports.
+MODULES = (
+    "dom.js",
+    "words.js",
+    "text.js",
+    "settings.js",
+    "examine.js",
+    "wire.js",
+    "store.js",
+    "outbox.js",
+    "api.js",
+    "session.js",
+    "sender.js",
+    "commands.js",
+    "show.js",
+    "notices.js",
+    "card.js",
+    "checkup.js",
+    "leave.js",
+    "host.js",
+)
+
+
+def outputs() -> dict[str, str]:
+    """File name to text, for everything that is made."""
+    own = {path.name for path in (HERE / "src").iterdir()} - {STYLE}
+    if not own <= set(MODULES):
+        raise SystemExit(f"MODULES has none of {sorted(own - set(MODULES))}")
+    paths = [join.find(name, HERE / "src", SHARED) for name in MODULES]
+    join.one_scope(paths)
+    parts = [join.module(path, set(MODULES[:place])) for place, path in enumerate(paths)]
+    return {
+        STYLE: HEADER + join.style((HERE / "src" / STYLE).read_text(encoding="utf-8")),
+        # A module script has a scope of its own and is strict.
+        "roxchat.js": HEADER + "".join(parts),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(join.write(HERE, outputs()))

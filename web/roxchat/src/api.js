@@ -1,0 +1,49 @@
+// Calls of our own functions, beside the page's own address.
+
+const ANSWER_WITHIN = 15000;
+
+// Why a call did not succeed: the function's own code, `offline` without an answer, else what the status says.
+export class Problem extends Error {
+  constructor(code, status = 0, retryAfter = 0) {
+    super(code);
+    this.status = status;
+    // In milliseconds.
+    this.retryAfter = retryAfter;
+  }
+}
+
+function retryAfterOf(response) {
+  const said = response.headers.get('Retry-After');
+  if (!said) return 0;
+  const seconds = Number(said);
+  const wait = Number.isNaN(seconds) ? Date.parse(said) - Date.now() : seconds * 1000;
+  return wait > 0 ? wait : 0;
+}
+
+async function bodyOf(response) {
+  try {
+    return await response.json();
+  } catch {
+    return {};
+  }
+}
+
+// `body` is JSON already, or nothing. Only what has no token yet is known by its cookie.
+export async function request(method, path, { token, body, keepalive = false, credentials = token ? 'omit' : 'same-origin' } = {}) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), ANSWER_WITHIN);
+  try {
+    const headers = {};
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const response = await fetch(path, { method, headers, body, keepalive, credentials, signal: stop.signal, cache: 'no-store' });
+    const answer = response.status === 204 ? {} : await bodyOf(response);
+    if (response.ok) return answer;
+    const code = answer.error && typeof answer.error.code === 'string' ? answer.error.code : String(response.status);
+    throw new Problem(code, response.status, retryAfterOf(response));
+  } catch (problem) {
+    throw problem instanceof Problem ? problem : new Problem('offline');
+  } finally {
+    clearTimeout(timer);
+  }
+}
