@@ -97,6 +97,8 @@ export class StandIn {
     // By name: {status, times, headers, body}.
     this.faults = {};
     this.rejecting = () => null;
+    // Whose events are not taken at the moment.
+    this.refusing = () => false;
     this.seconds = 900;
     this.commands = [];
     this.results = [];
@@ -107,6 +109,8 @@ export class StandIn {
     this.more = {};
     this.frames = [];
     this.allowed = null;
+    // A text that makes its whole batch unreadable.
+    this.unreadable = null;
   }
 
   static async start() {
@@ -159,7 +163,9 @@ export class StandIn {
       response.end(JSON.stringify({ allowed: this.allowed || [this.origin], feed: null }));
       return;
     }
-    if (name === 'blank') {
+    if (name === 'blank' || name === 'sandboxed') {
+      // A sandbox makes the origin `null`.
+      if (name === 'sandboxed') response.setHeader('Content-Security-Policy', 'sandbox allow-scripts');
       response.setHeader('Content-Type', TYPES.html);
       response.end('<!doctype html><html lang="en"><title>blank</title>');
       return;
@@ -275,7 +281,9 @@ export class StandIn {
   }
 
   take(text, holder, send) {
+    if (this.refusing(holder)) return send(503, { error: { code: 'unavailable' } });
     const { events } = JSON.parse(text);
+    if (this.unreadable && text.includes(`"messageText":"${this.unreadable}"`)) return send(400, { error: { code: 'malformed' } });
     assert.ok(events.length <= 100, `${events.length} events in a batch`);
     if (Buffer.byteLength(text) > 1048576) return send(413, { error: { code: 'too_large' } });
     this.batches.push(events.map(({ eventId }) => eventId));
@@ -333,9 +341,11 @@ export function withHost(visitor, run, options) {
       const isOurs = origin === standIn.origin || port === String(standIn.port) || protocol === 'blob:';
       if (!isOurs) violations.push(`asked for ${request.url()}`);
     });
-    // The page with the workspace in it, signed in.
-    const open = async ({ ready = true, ...more } = {}) => {
-      const page = await guest.open(`${standIn.origin}/roxchat/acme/host`, { settle: false, ...more });
+    // The page with the workspace in it, signed in. Unwatched where the browser itself complains, of a policy for instance.
+    const open = async ({ ready = true, watched = true, ...more } = {}) => {
+      const address = `${standIn.origin}/roxchat/acme/host`;
+      const page = watched ? await guest.open(address, { settle: false, ...more }) : await guest.context.newPage();
+      if (!watched) await page.goto(address);
       const inner = () => page.frames().find((one) => one !== page.mainFrame());
       const workspace = {
         frame: inner,
@@ -358,7 +368,7 @@ export function withHost(visitor, run, options) {
       return { page, workspace };
     };
     try {
-      await run({ ...guest, open, standIn });
+      await run({ ...guest, open, standIn, violations });
       await guest.close();
     } finally {
       await standIn.close();
@@ -368,3 +378,10 @@ export function withHost(visitor, run, options) {
 }
 
 export const reached = (standIn, count) => until(() => standIn.events.length >= count, `${count} events at the function`);
+
+// A value of the open self-check.
+export const checked = (page, label) =>
+  page.evaluate((wanted) => {
+    const term = Array.from(document.querySelectorAll('details dt')).find((node) => node.textContent === wanted);
+    return term ? term.nextElementSibling.textContent : null;
+  }, label);

@@ -202,7 +202,8 @@ const bytes = bytesOf(json);
 if (bytes + 100 > settings.limits.batchBytes) return null;
 seq += 1;
 const { eventId } = head;
-return { pageId, seq, eventId, at, json, bytes, rank: rankOf(name), urgent: name === 'newMessageAdded', visitor: visitorOf(name, params) };
+const urgent = name === 'newMessageAdded';
+return { pageId, seq, eventId, at, json, bytes, rank: rankOf(name), urgent, visitor: visitorOf(name, params) };
 }
 const batchOf = (rows) => `{"events":[${rows.map((row) => row.json).join(',')}]}`;
 const done = (request) =>
@@ -866,6 +867,7 @@ this.session = session;
 this.commands = commands;
 this.states = new Map();
 this.turn = null;
+this.timer = null;
 this.data = null;
 this.chat = null;
 this.heading = make('h2', {}, say('Customer'));
@@ -886,15 +888,19 @@ this.chat = null;
 this.data = null;
 replace(this.start);
 this.said.textContent = '';
-replace(this.body, make('p', { class: 'loading', role: 'status' }, say('Loading')), make('p', { class: 'quiet' }, theirs(visitor || '')));
+const loading = make('p', { class: 'loading', role: 'status' }, say('Loading'));
+replace(this.body, loading, make('p', { class: 'quiet' }, theirs(visitor || '')));
 this.load(SETTLE);
 }
 load(wait) {
 clearTimeout(this.timer);
-this.timer = setTimeout(() => this.ask(), wait);
+this.timer = setTimeout(() => {
+this.timer = null;
+this.ask();
+}, wait);
 }
 reached(visitor) {
-if (this.wanted && this.isShown(visitor)) this.load(REFRESH_AFTER);
+if (this.wanted && !this.timer && this.isShown(visitor)) this.load(REFRESH_AFTER);
 }
 isShown(visitor) {
 const resolved = this.commands.resolve(visitor);
@@ -1052,8 +1058,10 @@ const byTime = (page) => array(page.messages).toSorted((one, other) => new Date(
 const seen = new Set();
 const all = pages.flatMap(byTime).filter(({ eventId }) => !seen.has(eventId) && seen.add(eventId));
 const heading = make('h3', {}, say('Chat', { id: chat.id }), ' ', badge(own(chat.newest.chat, 'state') || ''));
-const lines = make('ul', { class: 'lines' }, once(all).map(lineOf));
-this.keepFocus(() => replace(this.body, back, heading, earlier, all.length ? lines : make('p', { class: 'empty' }, say('NothingSaid'))));
+const lines = all.length
+? make('ul', { class: 'lines' }, once(all).map(lineOf))
+: make('p', { class: 'empty' }, say('NothingSaid'));
+this.keepFocus(() => replace(this.body, back, heading, earlier, lines));
 if (isOpened) focusOn(heading);
 }
 }
@@ -1076,7 +1084,8 @@ tell(say('NotCopied'));
 }
 });
 const origin = make('p', { class: 'origin' }, make('code', { dir: 'ltr' }, settings.origin), ' ', copy);
-const wrong = settings.origin === location.origin ? null : make('p', { class: 'warning' }, say('OtherOrigin', { origin: location.origin }));
+const { origin: actual } = location;
+const wrong = settings.origin === actual ? null : make('p', { class: 'warning' }, say('OtherOrigin', { origin: actual }));
 this.node = make(
 'details',
 { class: 'part' },
@@ -1318,7 +1327,7 @@ function build() {
 const header = make(
 'header',
 {},
-make('a', { href: '#card', class: 'skip' }, say('SkipToCustomer')),
+button(say('SkipToCustomer'), () => focusOn(card.node), 'skip'),
 make('h1', {}, say('Title')),
 make('p', { class: 'agent' }, theirs(settings.agent.name)),
 waiting,
@@ -1357,6 +1366,7 @@ session.end('signed_out');
 }
 function changedConnection() {
 draw();
+outbox.adopt();
 sender.nudge();
 commands.poll();
 }

@@ -61,7 +61,7 @@ const parentIs = window.parent === window ? null : parentOrigin();
 const isAllowed = settings.allowed.includes(parentIs);
 let notifications = 0;
 
-const visitor = () => VISITORS[find('visitor').value];
+const visitor = () => ({ ...VISITORS[find('visitor').value] });
 const picked = (from, names) => Object.fromEntries(names.map((name) => [name, from[name]]));
 const IDS = ['roxchatVisitorId', 'providedVisitorId', 'chatId', 'siebelId'];
 
@@ -103,7 +103,10 @@ const ODD = {
     data.params.self = data;
     return data;
   },
-  'a prototype': () => JSON.parse('{"source":"roxchat","event":"visitorSelected","params":{"__proto__":{"polluted":"yes"}},"__proto__":{"x":1}}'),
+  'a prototype': () => {
+    const params = '{"__proto__":{"polluted":"yes"}}';
+    return JSON.parse(`{"source":"roxchat","event":"visitorSelected","params":${params},"__proto__":{"x":1}}`);
+  },
   'only in a prototype': () => JSON.parse('{"__proto__":{"source":"roxchat","event":"visitorSelected","params":{}}}'),
   'an unknown event': () => envelope('visitorSneezed', { ...visitor(), loudness: 3 }),
   'a script': () => envelope('newMessageAdded', { ...visitor(), kind: 'visitor', messageText: '<img src=x onerror=alert(1)>' }),
@@ -178,9 +181,10 @@ buttons('events', Object.keys(PARAMS), (name) => {
   for (let time = 0; time < Number(find('times').value); time += 1) workspace.emit(name);
 });
 buttons('odd', Object.keys(ODD), workspace.odd);
+const allowed = settings.allowed.join(', ') || 'none';
 find('parent').textContent = isAllowed
   ? `Events go to ${parentIs}.`
-  : `Nothing is posted: ${parentIs || 'no page around this one'} is not among the allowed origins (${settings.allowed.join(', ') || 'none'}).`;
+  : `Nothing is posted: ${parentIs || 'no page around this one'} is not among the allowed origins (${allowed}).`;
 
 // What visitors do elsewhere in the simulator.
 async function follow() {

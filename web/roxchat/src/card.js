@@ -43,6 +43,7 @@ export class Card {
     this.commands = commands;
     this.states = new Map();
     this.turn = null;
+    this.timer = null;
     this.data = null;
     this.chat = null;
     this.heading = make('h2', {}, say('Customer'));
@@ -65,18 +66,22 @@ export class Card {
     this.data = null;
     replace(this.start);
     this.said.textContent = '';
-    replace(this.body, make('p', { class: 'loading', role: 'status' }, say('Loading')), make('p', { class: 'quiet' }, theirs(visitor || '')));
+    const loading = make('p', { class: 'loading', role: 'status' }, say('Loading'));
+    replace(this.body, loading, make('p', { class: 'quiet' }, theirs(visitor || '')));
     this.load(SETTLE);
   }
 
   load(wait) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), wait);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.ask();
+    }, wait);
   }
 
-  // Something about a person has reached the server.
+  // Something about a person has reached the server. A look that is planned already will find it.
   reached(visitor) {
-    if (this.wanted && this.isShown(visitor)) this.load(REFRESH_AFTER);
+    if (this.wanted && !this.timer && this.isShown(visitor)) this.load(REFRESH_AFTER);
   }
 
   isShown(visitor) {
@@ -251,8 +256,10 @@ export class Card {
     const seen = new Set();
     const all = pages.flatMap(byTime).filter(({ eventId }) => !seen.has(eventId) && seen.add(eventId));
     const heading = make('h3', {}, say('Chat', { id: chat.id }), ' ', badge(own(chat.newest.chat, 'state') || ''));
-    const lines = make('ul', { class: 'lines' }, once(all).map(lineOf));
-    this.keepFocus(() => replace(this.body, back, heading, earlier, all.length ? lines : make('p', { class: 'empty' }, say('NothingSaid'))));
+    const lines = all.length
+      ? make('ul', { class: 'lines' }, once(all).map(lineOf))
+      : make('p', { class: 'empty' }, say('NothingSaid'));
+    this.keepFocus(() => replace(this.body, back, heading, earlier, lines));
     if (isOpened) focusOn(heading);
   }
 }

@@ -27,7 +27,8 @@ export class Checkup {
       }
     });
     const origin = make('p', { class: 'origin' }, make('code', { dir: 'ltr' }, settings.origin), ' ', copy);
-    const wrong = settings.origin === location.origin ? null : make('p', { class: 'warning' }, say('OtherOrigin', { origin: location.origin }));
+    const { origin: actual } = location;
+    const wrong = settings.origin === actual ? null : make('p', { class: 'warning' }, say('OtherOrigin', { origin: actual }));
     this.node = make(
       'details',
       { class: 'part' },

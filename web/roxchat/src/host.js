@@ -1,6 +1,6 @@
 // The page around the workspace: makes the frame, listens to it, and puts together what the agent sees beside it.
 
-import { button, make, replace } from './dom.js';
+import { button, focusOn, make, replace } from './dom.js';
 import { loadWords, number, say } from './words.js';
 import { idOf, own } from './text.js';
 import { settings } from './settings.js';
@@ -183,7 +183,7 @@ function build() {
   const header = make(
     'header',
     {},
-    make('a', { href: '#card', class: 'skip' }, say('SkipToCustomer')),
+    button(say('SkipToCustomer'), () => focusOn(card.node), 'skip'),
     make('h1', {}, say('Title')),
     make('p', { class: 'agent' }, theirs(settings.agent.name)),
     waiting,
@@ -224,6 +224,7 @@ function open() {
 
 function changedConnection() {
   draw();
+  outbox.adopt();
   sender.nudge();
   commands.poll();
 }

@@ -40,7 +40,8 @@ export function eventOf({ data, name, params }, origin) {
   if (bytes + 100 > settings.limits.batchBytes) return null;
   seq += 1;
   const { eventId } = head;
-  return { pageId, seq, eventId, at, json, bytes, rank: rankOf(name), urgent: name === 'newMessageAdded', visitor: visitorOf(name, params) };
+  const urgent = name === 'newMessageAdded';
+  return { pageId, seq, eventId, at, json, bytes, rank: rankOf(name), urgent, visitor: visitorOf(name, params) };
 }
 
 export const batchOf = (rows) => `{"events":[${rows.map((row) => row.json).join(',')}]}`;
