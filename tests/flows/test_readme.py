@@ -26,6 +26,7 @@ PORTS = {
     "DESKBRIDGE_PUSH_PORT": 9106,
     "DESKBRIDGE_CTRADER_PORT": 9108,
     "DESKBRIDGE_IADVIZE_PORT": 9109,
+    "DESKBRIDGE_ROXCHAT_PORT": 9110,
 }
 # `make test` is what runs this, and `make deploy` takes an AWS account: for these it is checked that make knows them.
 # Deploying with the SAM CLI itself is a test of its own.

@@ -41,6 +41,7 @@ def sheet(stack: Stack) -> str:
         f"    vcita's staff            {info['simulators']['vcita']}/_sim/staff",
         f"    cTrader's app            {info['simulators']['ctrader']}/_sim/app",
         f"    iAdvize's Desk           {info['simulators']['iadvize']}/_sim/desk",
+        f"    Rox.Chat's visitors      {info['simulators']['roxchat']}/_sim/page",
         f"    FrontStage's agents      {info['simulators']['agents']}/",
         f"    a shop with the chat     {info['simulators']['shop']}/",
         "",

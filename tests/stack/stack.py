@@ -71,6 +71,7 @@ class Ports:
     staff_chat: int = 9107
     ctrader: int = 9108
     iadvize: int = 9109
+    roxchat: int = 9110
 
     @classmethod
     def from_environment(cls) -> Ports:
@@ -96,6 +97,7 @@ VARIABLES = {
     "staff_chat": "DESKBRIDGE_STAFF_CHAT_PORT",
     "ctrader": "DESKBRIDGE_CTRADER_PORT",
     "iadvize": "DESKBRIDGE_IADVIZE_PORT",
+    "roxchat": "DESKBRIDGE_ROXCHAT_PORT",
 }
 
 
@@ -274,6 +276,7 @@ class Stack:
             self._wait_for("frontstage_connector", self.ports.frontstage)
             self._wait_for("ctrader", self.ports.ctrader)
             self._wait_for("iadvize", self.ports.iadvize)
+            self._wait_for("roxchat", self.ports.roxchat)
         self.info = self._describe(keys)
         if self._demo:
             self._say("loading the demo tenant")
@@ -304,7 +307,7 @@ class Stack:
         return self.state_dir / "stack.json"
 
     def _check_ports(self) -> None:
-        wanted = ["origin", "aws"] + (["vcs", "frontstage", "ctrader", "iadvize"] if self._simulators else [])
+        wanted = ["origin", "aws"] + (["vcs", "frontstage", "ctrader", "iadvize", "roxchat"] if self._simulators else [])
         wanted += ["chat", "staff_chat", "agents", "shop", "push"] if self._chats else []
         for name in wanted:
             port = getattr(self.ports, name)
@@ -333,8 +336,10 @@ class Stack:
         ctrader += ["--manager-login", str(MANAGER_LOGIN)]
         iadvize = ["--port", str(ports.iadvize), "--app", self.origin, "--secret", keys["iadvize"], "--website", WEBSITE]
         iadvize += ["--api-password", keys["iadvize_api"]]
-        programs = (("vcs", vcs), ("frontstage_connector", connector), ("ctrader", ctrader), ("iadvize", iadvize))
-        for name, arguments in programs:
+        roxchat = ["--port", str(ports.roxchat), "--app", self.origin, "--private-key", keys["roxchat"]]
+        roxchat += ["--admin-password", keys["roxchat_admin"], "--bot-token", keys["roxchat_bot"]]
+        programs = {"vcs": vcs, "frontstage_connector": connector, "ctrader": ctrader, "iadvize": iadvize, "roxchat": roxchat}
+        for name, arguments in programs.items():
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
             self._children.start(name, argv, self._own_environment())
 
@@ -391,6 +396,7 @@ class Stack:
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
         more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password", "iadvize", "iadvize_api")
+        more += ("roxchat", "roxchat_admin", "roxchat_bot")
         made |= {name: secrets.token_hex(32) for name in more}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -447,7 +453,7 @@ class Stack:
     def demo_document(self) -> dict[str, Any]:
         """`demo.json`, with the ports of this stack's simulators."""
         text = DEMO.read_text()
-        for name in ("origin", "vcs", "frontstage", "shop", "push", "ctrader", "iadvize"):
+        for name in ("origin", "vcs", "frontstage", "shop", "push", "ctrader", "iadvize", "roxchat"):
             default, port = getattr(Ports, name), getattr(self.ports, name)
             text = re.sub(rf"\b(127\.0\.0\.1|localhost):{default}\b", rf"\1:{port}", text)
         return json.loads(text)
@@ -491,6 +497,7 @@ class Stack:
                 "frontstage": f"http://127.0.0.1:{self.ports.frontstage}",
                 "ctrader": f"http://127.0.0.1:{self.ports.ctrader}",
                 "iadvize": f"http://127.0.0.1:{self.ports.iadvize}",
+                "roxchat": f"http://127.0.0.1:{self.ports.roxchat}",
                 **(
                     {
                         name: f"http://127.0.0.1:{getattr(self.ports, name)}"
@@ -554,7 +561,7 @@ class Stack:
             if item["pk"] != "DIRECTORY":
                 wanted.update(canaries.personal(item))
         if self._simulators:
-            for name in ("vcita", "ctrader", "iadvize"):
+            for name in ("vcita", "ctrader", "iadvize", "roxchat"):
                 control = self.info["simulators"][name] + "/_sim/"
                 wanted.update(canaries.personal(read_json(control + "state")))
                 for token in read_json(control + "given"):

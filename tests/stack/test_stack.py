@@ -48,6 +48,7 @@ def test_foreground_run_ends_all_processes_on_sigterm(tmp_path):
         "DESKBRIDGE_FRONTSTAGE_PORT": str(ports.frontstage),
         "DESKBRIDGE_CTRADER_PORT": str(ports.ctrader),
         "DESKBRIDGE_IADVIZE_PORT": str(ports.iadvize),
+        "DESKBRIDGE_ROXCHAT_PORT": str(ports.roxchat),
     }
     stack_file = tmp_path / "stack.json"
     run = subprocess.Popen([sys.executable, "-m", "tests.stack"], cwd=ROOT, env=environment, stdout=subprocess.PIPE)

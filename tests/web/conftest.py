@@ -120,6 +120,7 @@ def whole_stack() -> Iterator[dict[str, str]]:
             "AGENTS": addresses["agents"],
             "CTRADER": addresses["ctrader"],
             "IADVIZE": addresses["iadvize"],
+            "ROXCHAT": addresses["roxchat"],
             "CONNECTOR": addresses["frontstage"],
             "VCITA": addresses["vcita"],
         }
@@ -158,7 +159,7 @@ class NodeFile(pytest.File):
             done = subprocess.run(
                 [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],
                 cwd=HERE,
-                env={**os.environ, **addresses},
+                env={**os.environ, "PYTHON": sys.executable, **addresses},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -261,6 +261,17 @@ test('a visitor whose session is not known has a button that says why it is off'
   assert.equal(await start.getAttribute('aria-describedby'), 'why');
 }));
 
+test('a command that nobody takes within a minute has expired', host(async ({ open, standIn }) => {
+  const { page, start, said } = await card(open, standIn, { prepare: (one) => one.clock.install() });
+  // The function gives it to nobody.
+  standIn.queue = () => 'command-x';
+  await start.click();
+  await said('The chat has been asked for.');
+  await until(() => standIn.calls.some(({ what, rest }) => what === 'POST commands' && !rest.length), 'asked');
+  await page.clock.runFor(61000);
+  await said('It took too long. Try again.');
+}));
+
 test('what the function refuses is said', host(async ({ open, standIn, context }) => {
   const { start, said } = await card(open, standIn);
   standIn.faults['POST commands'] = { status: 409, body: { error: { code: 'session_unknown' } } };

@@ -574,7 +574,7 @@ this.outbox.remove(rows);
 rows.forEach((row) => this.onResults(row, resultOf(row)));
 }
 pauseAfter(problem, rows) {
-this.problem = problem.message;
+this.problem = problem instanceof Problem ? problem.message : 'unexpected_answer';
 const isSize = problem.status === 413 || problem.status === 400;
 if (isSize && rows.length > 1) {
 this.most = Math.floor(rows.length / 2);
@@ -598,7 +598,7 @@ if (problem.retryAfter) this.notBefore = Date.now() + problem.retryAfter;
 return Math.max(pause, problem.retryAfter || 0);
 }
 flush() {
-if (!this.session.current || !this.outbox.isKept) return;
+if (!this.session.current) return;
 const rows = [];
 let sum = 20;
 for (const row of this.outbox.all().slice(0, MOST_AT_ONCE)) {
@@ -632,7 +632,7 @@ this.session = session;
 this.frame = frame;
 this.onState = onState;
 this.running = null;
-this.asked = new Set();
+this.asked = new Map();
 this.aliases = new Map();
 }
 alias(old, now) {
@@ -646,18 +646,20 @@ return found;
 async ask(visitorId) {
 if (this.running || this.asked.size) return this.onState(visitorId, 'failed', 'command_in_flight');
 if (!this.frame.ready) return this.onState(visitorId, 'failed', 'workspace_not_ready');
-this.asked.add(visitorId);
+const expire = () => this.forget(visitorId) && this.onState(visitorId, 'failed', 'expired');
+this.asked.set(visitorId, setTimeout(expire, 60000));
 this.onState(visitorId, 'queued');
 try {
 await this.session.call('POST', 'commands', { visitorId });
 } catch (problem) {
-this.asked.delete(visitorId);
+this.forget(visitorId);
 return this.onState(visitorId, 'failed', REFUSALS.includes(problem.message) ? problem.message : 'unavailable');
 }
-setTimeout(() => {
-if (this.asked.delete(visitorId)) this.onState(visitorId, 'failed', 'expired');
-}, 60000);
 return this.poll();
+}
+forget(visitorId) {
+clearTimeout(this.asked.get(visitorId));
+return this.asked.delete(visitorId);
 }
 watch() {
 setInterval(() => this.poll(), POLL);
@@ -678,7 +680,7 @@ run(command) {
 const visitor = idOf(command.roxchatVisitorId);
 const session = idOf(command.sessionId);
 this.running = { command, visitor, session, reports: Promise.resolve() };
-this.asked.delete(command.visitorId);
+this.forget(command.visitorId);
 if (command.action !== 'start_outgoing_chat' || !visitor || !session) return this.finish('failed', 'invalid_params');
 if (!this.frame.ready) return this.finish('failed', 'workspace_not_ready');
 this.timer = setTimeout(() => this.finish('unconfirmed'), settings.limits.commandSeconds * 1000);
@@ -871,10 +873,11 @@ this.timer = null;
 this.data = null;
 this.chat = null;
 this.heading = make('h2', {}, say('Customer'));
+this.who = make('div', {});
 this.body = make('div', {}, make('p', { class: 'empty' }, say('NobodySelected')));
 this.said = make('p', { class: 'said-here', role: 'status' });
 this.start = make('div', { class: 'start' });
-this.node = make('section', { class: 'part', id: 'card', tabindex: '-1' }, this.heading, this.start, this.said, this.body);
+this.node = make('section', { class: 'part', id: 'card', tabindex: '-1' }, this.heading, this.who, this.start, this.said, this.body);
 }
 select(params) {
 const ids = [
@@ -886,6 +889,7 @@ const visitor = idOf(own(params, settings.visitorIdName));
 this.wanted = { ids, visitor };
 this.chat = null;
 this.data = null;
+replace(this.who);
 replace(this.start);
 this.said.textContent = '';
 const loading = make('p', { class: 'loading', role: 'status' }, say('Loading'));
@@ -988,8 +992,8 @@ pair(say('Channel'), channel && [theirs(channel.type || ''), ' ', name ? theirs(
 pair(say('MergedFrom'), aliases.length > 0 && aliases.map((id) => make('div', {}, theirs(id)))),
 pair(say('SwitchedUsers'), array(visitor.switches).length > 0 && number(visitor.switches.length)),
 );
-const heading = make('h3', { class: 'name' }, theirs(name || visitor.providedVisitorId || visitor.id));
-this.keepFocus(() => replace(this.body, heading, details, this.liveOnes(), this.chats(), this.timeline()));
+replace(this.who, make('h3', { class: 'name' }, theirs(name || visitor.providedVisitorId || visitor.id)));
+this.keepFocus(() => replace(this.body, details, this.liveOnes(), this.chats(), this.timeline()));
 }
 liveOnes() {
 const texts = array(this.data.notifications).filter((one) => typeof own(one, 'text') === 'string');
@@ -1207,7 +1211,7 @@ if (settings.workspaceOrigins.includes(this.origin)) this.frame.contentWindow.po
 }
 }
 const known = new Map(document.body.dataset.catalogues.split(' ').map((entry) => entry.split('=')));
-await loadWords(known.get(document.documentElement.lang));
+await loadWords(known.get(document.documentElement.lang) || known.get('en'));
 const workspace = new Workspace();
 const counts = { rejected: 0, large: 0, codes: new Set() };
 let wasOffline = false;
@@ -1357,6 +1361,9 @@ setInterval(() => outbox.adopt(), ADOPT_EVERY);
 addEventListener('online', changedConnection);
 addEventListener('offline', draw);
 addEventListener('pagehide', () => sender.flush());
+addEventListener('beforeunload', (event) => {
+if (!outbox.isKept && outbox.size) event.preventDefault();
+});
 document.addEventListener('visibilitychange', changedConnection);
 siblings.onmessage = async ({ data }) => {
 if (data !== 'left') return;

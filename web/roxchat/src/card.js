@@ -47,10 +47,11 @@ export class Card {
     this.data = null;
     this.chat = null;
     this.heading = make('h2', {}, say('Customer'));
+    this.who = make('div', {});
     this.body = make('div', {}, make('p', { class: 'empty' }, say('NobodySelected')));
     this.said = make('p', { class: 'said-here', role: 'status' });
     this.start = make('div', { class: 'start' });
-    this.node = make('section', { class: 'part', id: 'card', tabindex: '-1' }, this.heading, this.start, this.said, this.body);
+    this.node = make('section', { class: 'part', id: 'card', tabindex: '-1' }, this.heading, this.who, this.start, this.said, this.body);
   }
 
   // The last one wins: an agent clicks through chats faster than cards can be had.
@@ -64,6 +65,7 @@ export class Card {
     this.wanted = { ids, visitor };
     this.chat = null;
     this.data = null;
+    replace(this.who);
     replace(this.start);
     this.said.textContent = '';
     const loading = make('p', { class: 'loading', role: 'status' }, say('Loading'));
@@ -180,8 +182,8 @@ export class Card {
       pair(say('MergedFrom'), aliases.length > 0 && aliases.map((id) => make('div', {}, theirs(id)))),
       pair(say('SwitchedUsers'), array(visitor.switches).length > 0 && number(visitor.switches.length)),
     );
-    const heading = make('h3', { class: 'name' }, theirs(name || visitor.providedVisitorId || visitor.id));
-    this.keepFocus(() => replace(this.body, heading, details, this.liveOnes(), this.chats(), this.timeline()));
+    replace(this.who, make('h3', { class: 'name' }, theirs(name || visitor.providedVisitorId || visitor.id)));
+    this.keepFocus(() => replace(this.body, details, this.liveOnes(), this.chats(), this.timeline()));
   }
 
   liveOnes() {

@@ -37,8 +37,8 @@ export class Commands {
     this.frame = frame;
     this.onState = onState;
     this.running = null;
-    // Visitors whose chat the agent has asked for and that no page has taken yet.
-    this.asked = new Set();
+    // Whose chat the agent has asked for here, until a page has taken the command.
+    this.asked = new Map();
     this.aliases = new Map();
   }
 
@@ -57,19 +57,22 @@ export class Commands {
   async ask(visitorId) {
     if (this.running || this.asked.size) return this.onState(visitorId, 'failed', 'command_in_flight');
     if (!this.frame.ready) return this.onState(visitorId, 'failed', 'workspace_not_ready');
-    this.asked.add(visitorId);
+    // A minute is as long as the server lets it wait.
+    const expire = () => this.forget(visitorId) && this.onState(visitorId, 'failed', 'expired');
+    this.asked.set(visitorId, setTimeout(expire, 60000));
     this.onState(visitorId, 'queued');
     try {
       await this.session.call('POST', 'commands', { visitorId });
     } catch (problem) {
-      this.asked.delete(visitorId);
+      this.forget(visitorId);
       return this.onState(visitorId, 'failed', REFUSALS.includes(problem.message) ? problem.message : 'unavailable');
     }
-    // A minute is as long as the server lets it wait.
-    setTimeout(() => {
-      if (this.asked.delete(visitorId)) this.onState(visitorId, 'failed', 'expired');
-    }, 60000);
     return this.poll();
+  }
+
+  forget(visitorId) {
+    clearTimeout(this.asked.get(visitorId));
+    return this.asked.delete(visitorId);
   }
 
   watch() {
@@ -94,7 +97,7 @@ export class Commands {
     const visitor = idOf(command.roxchatVisitorId);
     const session = idOf(command.sessionId);
     this.running = { command, visitor, session, reports: Promise.resolve() };
-    this.asked.delete(command.visitorId);
+    this.forget(command.visitorId);
     if (command.action !== 'start_outgoing_chat' || !visitor || !session) return this.finish('failed', 'invalid_params');
     if (!this.frame.ready) return this.finish('failed', 'workspace_not_ready');
     this.timer = setTimeout(() => this.finish('unconfirmed'), settings.limits.commandSeconds * 1000);

@@ -51,7 +51,7 @@ class Workspace {
 }
 
 const known = new Map(document.body.dataset.catalogues.split(' ').map((entry) => entry.split('=')));
-await loadWords(known.get(document.documentElement.lang));
+await loadWords(known.get(document.documentElement.lang) || known.get('en'));
 
 const workspace = new Workspace();
 const counts = { rejected: 0, large: 0, codes: new Set() };
@@ -214,6 +214,10 @@ function open() {
   addEventListener('online', changedConnection);
   addEventListener('offline', draw);
   addEventListener('pagehide', () => sender.flush());
+  // What is in memory only is lost with the page: the browser asks the agent first.
+  addEventListener('beforeunload', (event) => {
+    if (!outbox.isKept && outbox.size) event.preventDefault();
+  });
   document.addEventListener('visibilitychange', changedConnection);
   siblings.onmessage = async ({ data }) => {
     if (data !== 'left') return;

@@ -1,6 +1,6 @@
 // Sends what waits (sections 7.3 and 8): one request at a time, in order, the same event ids until there is a result for each.
 
-import { request } from './api.js';
+import { Problem, request } from './api.js';
 import { batchOf } from './wire.js';
 import { settings } from './settings.js';
 
@@ -86,7 +86,7 @@ export class Sender {
 
   // Milliseconds until the next attempt; 0 is at once.
   pauseAfter(problem, rows) {
-    this.problem = problem.message;
+    this.problem = problem instanceof Problem ? problem.message : 'unexpected_answer';
     const isSize = problem.status === 413 || problem.status === 400;
     if (isSize && rows.length > 1) {
       this.most = Math.floor(rows.length / 2);
@@ -112,9 +112,9 @@ export class Sender {
   }
 
   // The page closes: what there is room for goes out again or ahead of its turn. It stays in the store until some page has its
-  // results, and the server knows the ids.
+  // results; the server knows the ids.
   flush() {
-    if (!this.session.current || !this.outbox.isKept) return;
+    if (!this.session.current) return;
     const rows = [];
     let sum = 20;
     for (const row of this.outbox.all().slice(0, MOST_AT_ONCE)) {
