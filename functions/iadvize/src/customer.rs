@@ -88,7 +88,7 @@ async fn conversations(ctx: &CustomerCtx, call: &Call, found: &Found, names: &Na
     let since = ctx.base.clock.now().minus(ctx.kept);
     let names: Vec<_> = names.in_order().filter_map(|name| Name::new(&name)).collect();
     let tenant = &found.account.tenant;
-    Ok(conversations_of(&*ctx.people, call.directory(), tenant, &names, since, MAX_CONVERSATIONS).await?)
+    Ok(conversations_of(&*ctx.people, &*ctx.records, call.directory(), tenant, &names, since, MAX_CONVERSATIONS).await?)
 }
 
 async fn cases(ctx: &CustomerCtx, found: &Found, names: &Names, unique: Option<&str>) -> Result<Vec<Case>, Problem> {

@@ -78,6 +78,8 @@ impl AccountRules for Rules {
                 self.check_target("panel.library", site.panel.as_ref().map(|panel| &panel.library))?;
                 site.bot.map_or(Ok(()), |bot| bot.check_patterns().map_err(|e| e.to_string()))
             }
+            // Browsers alone go to the addresses in its settings.
+            Platform::Roxchat => platform_roxchat::Workspace::of(account).map(drop).map_err(|e| e.to_string()),
             Platform::Vcita => {
                 let settings = platform_vcita::Settings::of(account).map_err(|e| e.to_string())?;
                 self.check_target("api_base", Some(&settings.api_base))
@@ -110,7 +112,7 @@ impl Rules {
 fn check_screens(directory: &Directory, account: &Account) -> Result<(), String> {
     let chat = match account.id.platform() {
         Platform::Ctrader => platform_ctrader::Brand::of(account).ok().and_then(|brand| brand.chat),
-        Platform::Frontstage | Platform::Iadvize | Platform::Vcita => None,
+        Platform::Frontstage | Platform::Iadvize | Platform::Roxchat | Platform::Vcita => None,
     };
     for (member, gateway) in chat.iter().flat_map(platform_ctrader::ChatSettings::gateways) {
         chats_frontstage::check_screen(directory, &account.tenant, gateway).map_err(|why| format!("chat: {member}: {why}"))?;
@@ -176,6 +178,6 @@ fn gateway(account: &Account) -> Option<Settings> {
             AccountSettings::Gateway(settings) => Some(*settings),
             AccountSettings::Desk(_) => None,
         },
-        Platform::Ctrader | Platform::Iadvize | Platform::Vcita => None,
+        Platform::Ctrader | Platform::Iadvize | Platform::Roxchat | Platform::Vcita => None,
     }
 }

@@ -54,6 +54,7 @@ fn events(directory: &Directory, input: &Input) -> Vec<(AccountId, EventKey)> {
     for account in directory.accounts.values().filter(|a| input.account.as_ref().is_none_or(|wanted| a.id == *wanted)) {
         let keys = match account.id.platform() {
             Platform::Ctrader | Platform::Iadvize => Vec::new(),
+            Platform::Roxchat => platform_roxchat::event_keys(&input.id),
             Platform::Frontstage => platform_frontstage::event_keys(account, &input.id),
             Platform::Vcita => platform_vcita::event_keys(account, &input.id),
         };

@@ -17,6 +17,7 @@ use outbound_http::{HttpSender, TargetPolicy};
 use platform_ctrader::Ctrader;
 use platform_frontstage::{Frontstage, FrontstagePolicy};
 use platform_iadvize::Iadvize;
+use platform_roxchat::Roxchat;
 use platform_vcita::Vcita;
 use ports::{DeliveryStore, DirectoryStore, Offers, OutboundStore};
 use serde::Deserialize;
@@ -57,6 +58,7 @@ impl TermsRegistry for Platforms {
             Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
             Platform::Iadvize => &self.iadvize,
+            Platform::Roxchat => &Roxchat,
             Platform::Vcita => &self.vcita,
         }
     }
@@ -68,6 +70,7 @@ impl Registry for Platforms {
             Platform::Ctrader => &self.ctrader,
             Platform::Frontstage => &self.frontstage,
             Platform::Iadvize => &self.iadvize,
+            Platform::Roxchat => &Roxchat,
             Platform::Vcita => &self.vcita,
         }
     }

@@ -45,7 +45,12 @@ pub async fn accept_visitor(
     message: VisitorMessage,
     guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
 ) -> Result<Accepted, AppError> {
-    accept_to(ctx, directory.desk_for(&account.tenant, &account.id), account, message, guards).await
+    let desk = directory.desk_for(&account.tenant, &account.id);
+    let (accepted, has_desk) = accept_to(ctx, Author::Visitor, desk, account, message, guards).await?;
+    if let (Accepted::Stored(id), false) = (&accepted, has_desk) {
+        warn!(message.id = %id, account.id = %account.id, "message {id} has no desk");
+    }
+    Ok(accepted)
 }
 
 /// Stores what a user of the account said to the account itself, and enqueues its delivery there: it goes where the account's
@@ -54,16 +59,32 @@ pub async fn accept_visitor(
 /// # Errors
 /// [`AppError::Unavailable`] when it is not known to be stored and enqueued: the same once more is recognised.
 pub async fn accept_own(ctx: &Ctx<dyn InboundStore>, account: &Account, message: VisitorMessage) -> Result<Accepted, AppError> {
-    accept_to(ctx, Some(&account.id), account, message, &|_| Vec::new()).await
+    Ok(accept_to(ctx, Author::Visitor, Some(&account.id), account, message, &|_| Vec::new()).await?.0)
 }
 
+/// Stores what was said between others and is told to us, by either side: it is theirs already, so it goes nowhere. `message` says
+/// what and when, whoever wrote it.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known to be stored: the same once more is recognised.
+pub async fn accept_heard(
+    ctx: &Ctx<dyn InboundStore>,
+    account: &Account,
+    author: Author,
+    message: VisitorMessage,
+) -> Result<Accepted, AppError> {
+    Ok(accept_to(ctx, author, None, account, message, &|_| Vec::new()).await?.0)
+}
+
+/// What became of a message, and whether it has a desk.
 async fn accept_to(
     ctx: &Ctx<dyn InboundStore>,
+    author: Author,
     recipient: Option<&AccountId>,
     account: &Account,
     message: VisitorMessage,
     guards: &(dyn Fn(MessageId) -> Vec<Guard> + Sync),
-) -> Result<Accepted, AppError> {
+) -> Result<(Accepted, bool), AppError> {
     let derived = ConversationId::derive(&account.salt, &account.id, &message.address);
     let mut target = match message.answers {
         Some(answered) => answered.conversation(),
@@ -89,7 +110,7 @@ async fn accept_to(
             is_chat: false,
         };
         let draft = Draft {
-            author: Author::Visitor,
+            author,
             origin: account,
             origin_id: &message.origin_id,
             sent_at: message.sent_at,
@@ -100,13 +121,7 @@ async fn accept_to(
         let events = message.event_keys.iter().map(|(key, keep)| (key.clone(), keep.map(|k| now.plus(k)))).collect();
         let acceptance = draft.accept_into(conversation, target == derived, now, events, recipients, guards)?;
         match finish(ctx, &acceptance).await? {
-            Finished::Done(outcome) => {
-                if acceptance.deliveries.is_empty() {
-                    let id = acceptance.message.id;
-                    warn!(message.id = %id, account.id = %account.id, "message {id} has no desk");
-                }
-                return Ok(outcome);
-            }
+            Finished::Done(outcome) => return Ok((outcome, !acceptance.deliveries.is_empty())),
             Finished::Stale(Some(other)) if other.visitor.account == account.id && !other.is_chat => found = Some(*other),
             // What the message answers is gone, another account's, or a chat, where nobody sends messages.
             Finished::Stale(_) => target = derived,

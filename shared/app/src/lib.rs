@@ -28,14 +28,14 @@ use ports::{AckStore, Clock, DeliveryStore, Dice, Grants, Offers, OutboundStore,
 use serde_json::Value;
 use wire::{Outbound, Terms};
 
-pub use accept::{Accepted, accept_desk, accept_own, accept_visitor};
+pub use accept::{Accepted, accept_desk, accept_heard, accept_own, accept_visitor};
 pub use acknowledge::{Acknowledged, acknowledge};
 pub use configure::{AccountDocument, AccountRules, ConfigureError, Document, configure};
 pub use deliver::{Progress, check_ack, deliver, tell_typing};
 pub use erase::{EraseCtx, EraseProgress, ErasedSoFar, Whom, erase};
 pub use error::AppError;
 pub use hand_out::{HandOutCtx, hand_out};
-pub use people::{Name, conversations_of, thread_of_user};
+pub use people::{Name, Named, conversations_of, named_key, thread_of_user};
 pub use records::erase_record;
 pub use replay::{Replayed, replay};
 pub use status::{PARK_STATUS, find_delivery, has_delivery, has_event, note_installation, note_part, note_receipt, note_thread};

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use chat::TrackingId;
+use futures_util::future::try_join_all;
 use model::{Account, ConversationId, Directory, EpochMillis, Platform, TenantId};
-use ports::{Outline, People};
+use ports::{Outline, People, RecordKey, Records};
+use serde::{Deserialize, Serialize};
 use wire::signature::sha256_hex;
 
 use crate::AppError;
@@ -46,14 +48,41 @@ pub fn thread_of_user(account: &Account, user: &str) -> String {
     sha256_hex(format!("{}/chat/{user}", account.salt).as_bytes())
 }
 
+/// Which conversations somebody of a name has on an account whose platform names them otherwise: its crate keeps this under
+/// [`named_key`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Named {
+    /// The conversations, in the order in which they were heard of.
+    pub conversations: Vec<ConversationId>,
+    /// The platform's own ids of them. Personal data.
+    pub ids: Vec<String>,
+}
+
+/// Where [`Named`] stands.
+#[must_use]
+pub fn named_key(account: &Account, name: &Name) -> RecordKey {
+    let group = sha256_hex(format!("{}/named/{}", account.salt, name.as_str()).as_bytes());
+    RecordKey { account: account.id.clone(), group, kind: "named", id: String::new() }
+}
+
+/// Whether the account's platform names conversations otherwise than their visitors are named elsewhere.
+fn keeps_names(account: &Account) -> bool {
+    match account.id.platform() {
+        Platform::Roxchat => true,
+        Platform::Ctrader | Platform::Frontstage | Platform::Iadvize | Platform::Vcita => false,
+    }
+}
+
 /// The conversations of somebody with a tenant, the newest first, at most `limit`: of the first of these names that leads to any,
 /// as a later one may lead to somebody else. On every account of the tenant that is the conversation in which they write from the
-/// name, and the chat whose thread it is. Reads once for every fifty that could be there.
+/// name, and the chat whose thread it is, and what a platform that names conversations itself has noted under the name. Reads once
+/// for every fifty that could be there, and once before for each account of such a platform.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when they cannot be read.
 pub async fn conversations_of(
     people: &dyn People,
+    records: &dyn Records,
     directory: &Directory,
     tenant: &TenantId,
     names: &[Name],
@@ -61,7 +90,9 @@ pub async fn conversations_of(
     limit: usize,
 ) -> Result<Vec<Outline>, AppError> {
     for name in names {
-        let mut found = people.outlines(&possible(directory, tenant, name)).await?;
+        let mut asked = possible(directory, tenant, name);
+        asked.extend(noted(records, directory, tenant, name).await?);
+        let mut found = people.outlines(&asked).await?;
         // The table's clean-up may be days late.
         found.retain(|outline| outline.tenant == *tenant && outline.last_at > kept_since);
         // Two threads may lead to one chat.
@@ -73,6 +104,22 @@ pub async fn conversations_of(
         }
     }
     Ok(Vec::new())
+}
+
+/// What platforms that name conversations themselves have noted under the name.
+async fn noted(
+    records: &dyn Records,
+    directory: &Directory,
+    tenant: &TenantId,
+    name: &Name,
+) -> Result<Vec<ConversationId>, AppError> {
+    let accounts = directory.accounts.values().filter(|account| account.tenant == *tenant && keeps_names(account));
+    let keys: Vec<_> = accounts.map(|account| named_key(account, name)).collect();
+    let found = try_join_all(keys.iter().map(|key| records.record(key))).await?;
+    let read = |body: String| serde_json::from_str::<Named>(&body).map_err(|_| AppError::Internal("a stored record cannot be read"));
+    // One whose end has passed leads to conversations that are over as long.
+    let named = found.into_iter().flatten().map(|record| read(record.body)).collect::<Result<Vec<_>, _>>()?;
+    Ok(named.into_iter().flat_map(|named| named.conversations).collect())
 }
 
 /// The conversations that somebody of this name can have, each once.

@@ -79,7 +79,7 @@ fn is_desk(account: &Account) -> bool {
     match account.id.platform() {
         Platform::Frontstage => desk_settings(account).is_some(),
         Platform::Vcita => true,
-        Platform::Ctrader | Platform::Iadvize => false,
+        Platform::Ctrader | Platform::Iadvize | Platform::Roxchat => false,
     }
 }
 
@@ -156,7 +156,7 @@ fn desk_settings(account: &Account) -> Option<DeskSettings> {
 fn settings(account: &Account) -> Option<AccountSettings> {
     match account.id.platform() {
         Platform::Frontstage => AccountSettings::of(account).ok(),
-        Platform::Ctrader | Platform::Iadvize | Platform::Vcita => None,
+        Platform::Ctrader | Platform::Iadvize | Platform::Roxchat | Platform::Vcita => None,
     }
 }
 

@@ -87,7 +87,7 @@ impl Account {
     pub fn lacks_installation(&self) -> bool {
         match self.id.platform() {
             Platform::Vcita => self.installation().is_none(),
-            Platform::Ctrader | Platform::Frontstage | Platform::Iadvize => false,
+            Platform::Ctrader | Platform::Frontstage | Platform::Iadvize | Platform::Roxchat => false,
         }
     }
 }

@@ -41,13 +41,15 @@ pub enum Platform {
     Frontstage,
     /// iAdvize: we are the connector app behind its plugins.
     Iadvize,
+    /// Rox.Chat: we are the CRM that embeds its Agent Workspace.
+    Roxchat,
     /// vcita: we are the Main App of a communication app.
     Vcita,
 }
 
 impl Platform {
     /// Every platform, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Ctrader, Self::Frontstage, Self::Iadvize, Self::Vcita];
+    pub const ALL: [Self; 5] = [Self::Ctrader, Self::Frontstage, Self::Iadvize, Self::Roxchat, Self::Vcita];
 
     /// The word used in paths, keys, metrics and logs.
     #[must_use]
@@ -56,6 +58,7 @@ impl Platform {
             Self::Ctrader => "ctrader",
             Self::Frontstage => "frontstage",
             Self::Iadvize => "iadvize",
+            Self::Roxchat => "roxchat",
             Self::Vcita => "vcita",
         }
     }

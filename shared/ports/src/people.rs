@@ -126,4 +126,11 @@ pub trait People: Send + Sync {
     /// # Errors
     /// [`PortError`] when they cannot be read.
     async fn said(&self, conversation: ConversationId, limit: usize) -> Result<Vec<Line>, PortError>;
+
+    /// The last `limit` messages of a conversation of messages at places below `before`, the oldest first, with all that is kept of
+    /// them.
+    ///
+    /// # Errors
+    /// [`PortError`] when they cannot be read.
+    async fn messages(&self, conversation: ConversationId, before: Option<u64>, limit: usize) -> Result<Vec<Message>, PortError>;
 }

@@ -420,6 +420,13 @@ impl Range {
         Self::all("MSG", partition(conversation))
     }
 
+    /// The same at places below `before`.
+    pub(crate) fn messages_before(conversation: ConversationId, before: u64) -> Self {
+        let last = join("MSG", [number(before.saturating_sub(1))]);
+        // `$` follows `#`, behind which the parts are.
+        Self { last: format!("{last}$"), ..Self::messages(conversation) }
+    }
+
     /// Sentences of a chat by their counters.
     pub(crate) fn sentences(chat: ChatId, first: u64, last: u64) -> Self {
         Self { pk: chat_partition(chat.conversation()), first: transcript(chat, first), last: transcript(chat, last) }
@@ -719,6 +726,7 @@ mod tests {
         insta::assert_snapshot!(shown(&Key::closed(&gateway, at, conversation())), @"CHATS#frontstage/gw | CLOSED#1767225600000#00112233445566778899");
         insta::assert_snapshot!(shown(&Key::waiting(&desk, at, conversation())), @"DESK#frontstage/desk | WAIT#1767225600000#00112233445566778899");
         insta::assert_snapshot!(shown(&Key::agent(&desk, &"jan".parse().unwrap())), @"DESK#frontstage/desk | AGENT#jan");
+        insta::assert_snapshot!(spread(Range::messages_before(conversation(), 8)), @"CONV#00112233445566778899 | MSG# .. MSG#0000000000007$");
         insta::assert_snapshot!(spread(Range::sentences(chat(), 1, 9)), @"CHAT#00112233445566778899 | SENT#0000000000002#0000000000001 .. SENT#0000000000002#0000000000009");
         insta::assert_snapshot!(spread(Range::stream(&stream, 8)), @"STREAM#frontstage/gw | EVT#0000000000008 .. HEAD");
         insta::assert_snapshot!(spread(Range::entries(&stream, 8, 9)), @"STREAM#frontstage/gw | EVT#0000000000008 .. EVT#0000000000009");

@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use chat::{Chat, ChatId};
-use model::ConversationId;
+use model::{ConversationId, Message};
 use ports::{ChatRecord, Chats as _, Line, Outline, People, PortError};
 
 use crate::DynamoChats;
 use crate::chat_items::LeadItem;
 use crate::chats::{is_lead, record_of};
 use crate::items::{self, Entity as _, MessageItem, MessagePartItem, from_item};
-use crate::keys::{Key, Range};
+use crate::keys::{Item, Key, Range};
 use crate::store::conversation_of;
 
 #[async_trait]
@@ -34,6 +34,37 @@ impl People for DynamoChats {
         lines.drain(..lines.len().saturating_sub(limit));
         Ok(lines)
     }
+
+    async fn messages(&self, conversation: ConversationId, before: Option<u64>, limit: usize) -> Result<Vec<Message>, PortError> {
+        let range = match before {
+            Some(before) => Range::messages_before(conversation, before),
+            None => Range::messages(conversation),
+        };
+        let (mut messages, mut parts) = (Vec::<MessageItem>::new(), Vec::<MessagePartItem>::new());
+        let mut from = None;
+        while messages.len() < limit {
+            let (items, next) = self.table.page_from_end(&range, limit - messages.len(), from).await?;
+            sorted(items, &mut messages, &mut parts)?;
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        // From the end, a message's parts come before it.
+        messages.into_iter().rev().map(|message| message.join(&parts)).collect()
+    }
+}
+
+/// Messages, and the parts of long ones.
+fn sorted(items: Vec<Item>, messages: &mut Vec<MessageItem>, parts: &mut Vec<MessagePartItem>) -> Result<(), PortError> {
+    for item in items {
+        if items::entity_type(&item) == Some(MessageItem::TYPE) {
+            messages.push(from_item(item)?);
+        } else {
+            parts.push(from_item(item)?);
+        }
+    }
+    Ok(())
 }
 
 impl DynamoChats {
@@ -63,13 +94,7 @@ impl DynamoChats {
 
     async fn messages_of(&self, conversation: ConversationId) -> Result<Vec<Line>, PortError> {
         let (mut messages, mut parts) = (Vec::<MessageItem>::new(), Vec::<MessagePartItem>::new());
-        for item in self.table.range(&Range::messages(conversation), None).await? {
-            if items::entity_type(&item) == Some(MessageItem::TYPE) {
-                messages.push(from_item(item)?);
-            } else {
-                parts.push(from_item(item)?);
-            }
-        }
+        sorted(self.table.range(&Range::messages(conversation), None).await?, &mut messages, &mut parts)?;
         messages.into_iter().map(|message| message.join(&parts).map(Line::of_message)).collect()
     }
 }

@@ -263,6 +263,26 @@ impl Table {
         limit: Option<usize>,
         from: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), PortError> {
+        self.page_in_order(range, limit, from, true).await
+    }
+
+    /// The same from the end of the range.
+    pub(crate) async fn page_from_end(
+        &self,
+        range: &Range,
+        limit: usize,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), PortError> {
+        self.page_in_order(range, Some(limit), from, false).await
+    }
+
+    async fn page_in_order(
+        &self,
+        range: &Range,
+        limit: Option<usize>,
+        from: Option<Item>,
+        is_forward: bool,
+    ) -> Result<(Vec<Item>, Option<Item>), PortError> {
         let query = QueryInput::builder()
             .consistent_read(true)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
@@ -271,6 +291,7 @@ impl Table {
             .expression_attribute_values(":pk", AttributeValue::S(range.pk.clone()))
             .expression_attribute_values(":first", AttributeValue::S(range.first.clone()))
             .expression_attribute_values(":last", AttributeValue::S(range.last.clone()))
+            .scan_index_forward(is_forward)
             .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(from);
         let page = self.query(query).await?;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat::desk::Presence;
 use chat::{AgentId, ChatId, Direction, ResultId, Sentence, SentenceId, Workplace};
-use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, PushTask, TypingTask};
+use model::{AccountId, ChatTask, ConversationId, DeliverTask, DeliveryState, EpochMillis, Message, PushTask, TypingTask};
 use ports::{
     AgentChange, AgentSeen, Asker, Askers, Bind, BoundBefore, ChatChange, ChatRecord, ChatSaved, ChatTimers, Chats, Clock,
     Erased, Erasing, Erasure, Guard, GuardRefusal, HandOut, HandOuts, HandedOut, Identity, Line, ListedResult, Offer, Offers,
@@ -469,6 +469,16 @@ impl People for InMemoryChats {
             };
             lines.drain(..lines.len().saturating_sub(limit));
             lines
+        })
+        .await
+    }
+
+    async fn messages(&self, conversation: ConversationId, before: Option<u64>, limit: usize) -> Result<Vec<Message>, PortError> {
+        self.look("messages", |_| {
+            let mut messages = self.messages.peek(conversation).messages;
+            messages.retain(|message| before.is_none_or(|before| message.id.seq() < before));
+            messages.drain(..messages.len().saturating_sub(limit));
+            messages
         })
         .await
     }

@@ -37,6 +37,7 @@ pub async fn run(parts: &Parts) {
         bound_thread_shows_the_chat_it_leads_to,
         texts_of_a_chat_are_told_and_notes_are_not,
         texts_of_messages_are_told,
+        messages_are_paged_from_the_newest,
         more_conversations_than_one_call_takes_are_outlined,
     ];
 }
@@ -117,6 +118,22 @@ async fn texts_of_messages_are_told(parts: &Parts) {
     let all = all.map(|text| (Author::Visitor, text.to_owned()));
     assert_eq!(parts.lines(case.id, 10).await, all);
     assert_eq!(parts.lines(case.id, 2).await, all[1..]);
+}
+
+async fn messages_are_paged_from_the_newest(parts: &Parts) {
+    let case = store_case::Case::with_messages(parts.store.clone(), 5).await;
+    let page = async |before, limit| {
+        let messages = parts.people.messages(case.id, before, limit).await.unwrap();
+        messages.into_iter().map(|message| (message.id.seq(), message.content.text)).collect::<Vec<_>>()
+    };
+    let message = |seq: u64| (seq, format!("Dobrý den, zpráva {seq} 👋"));
+    assert_eq!(page(None, 2).await, [message(4), message(5)]);
+    assert_eq!(page(Some(4), 2).await, [message(2), message(3)]);
+    assert_eq!(page(Some(2), 2).await, [message(1)]);
+    assert_eq!(page(Some(1), 2).await, []);
+    assert_eq!(page(None, 0).await, []);
+    assert_eq!(page(None, 100).await.len(), 5);
+    assert_eq!(parts.people.messages(chats_case::conversation(), None, 2).await.unwrap(), []);
 }
 
 async fn more_conversations_than_one_call_takes_are_outlined(parts: &Parts) {

@@ -6,6 +6,7 @@
 mod call;
 pub mod client_address;
 mod html;
+pub mod jwt;
 mod outbound;
 mod request;
 mod secret;

@@ -69,7 +69,7 @@ impl Timeline for Remembered {
             Name::new(name)
         };
         let names: Vec<_> = person.keys.iter().filter_map(name).collect();
-        let found = conversations_of(&*self.people, &snapshot.directory, tenant, &names, since, limit).await;
+        let found = conversations_of(&*self.people, &*self.records, &snapshot.directory, tenant, &names, since, limit).await;
         Ok(found.map_err(failed)?.into_iter().map(spoken).collect())
     }
 

@@ -51,6 +51,7 @@ fn subject_of(platform: Platform) -> (u64, Value, Vec<&'static str>, Vec<(u16, V
                 (429, json!({"error": "too_many_requests"})),
             ],
         ),
+        Platform::Roxchat => unreachable!("it takes no messages"),
         Platform::Vcita => (
             1,
             json!({"url_secrets": ["7a1e0c94d25b4f63b8e95d107c3fa286"], "client_id": "invented-app", "client_secret": "invented-client-secret"}),
@@ -97,7 +98,8 @@ fn talk_of_a_bot(conversation: &mut Conversation, message: &mut Message) -> Acco
 #[test]
 fn every_platform_conforms() {
     // vcita's once more with a token that is shared.
-    let subjects = Platform::ALL.into_iter().map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
+    let takes_messages = |platform: &Platform| *platform != Platform::Roxchat;
+    let subjects = Platform::ALL.into_iter().filter(takes_messages).map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
     for (platform, is_shared) in subjects {
         let (seq, mut secrets, private, answers) = subject_of(platform);
         if is_shared {
@@ -112,6 +114,7 @@ fn every_platform_conforms() {
         let account = match platform {
             Platform::Ctrader => result_of_an_action(&mut message),
             Platform::Iadvize => talk_of_a_bot(&mut conversation, &mut message),
+            Platform::Roxchat => unreachable!("it takes no messages"),
             Platform::Frontstage | Platform::Vcita => events::configured().accounts[&key.recipient].clone(),
         };
         key.recipient = account.id.clone();
@@ -120,4 +123,17 @@ fn every_platform_conforms() {
         let job = Job { account, secrets, conversation, message, delivery, thread: None, installation: None };
         conformance::run(&Subject { outbound, job, answers, secrets: private });
     }
+}
+
+#[test]
+fn platform_that_takes_no_messages_refuses_them_at_once() {
+    let (registry, conversation, message) = (registry(), events::conversation(1), events::message(1));
+    let account = Account { id: "roxchat/acme".parse().unwrap(), ..events::configured().accounts[&message.origin].clone() };
+    let mut key = events::delivery_key(1);
+    key.recipient = account.id.clone();
+    let delivery = Delivery::queued(key, message.tenant.clone(), message.accepted_at);
+    let job = Job { account, secrets: json!({}), conversation, message, delivery, thread: None, installation: None };
+    let step = registry.outbound(Platform::Roxchat).exchange(job).resume(wire::Input::Start, EpochMillis::new(0));
+    let wire::Step::Finish(wire::Outcome::Rejected { detail }) = step else { panic!("{step:?}") };
+    assert_eq!(detail, "Rox.Chat takes no messages from here: agents answer in its workspace");
 }

@@ -212,7 +212,7 @@ impl Registry for Platforms {
         match platform {
             Platform::Frontstage => &self.frontstage,
             Platform::Vcita => &self.vcita,
-            Platform::Ctrader | Platform::Iadvize => unreachable!("no test has it as a recipient"),
+            Platform::Ctrader | Platform::Iadvize | Platform::Roxchat => unreachable!("no test has it as a recipient"),
         }
     }
 }

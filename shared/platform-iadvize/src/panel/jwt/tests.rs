@@ -1,3 +1,7 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use wire::signature::hmac_sha256;
+
 use super::*;
 
 /// The vector of section 9.3.

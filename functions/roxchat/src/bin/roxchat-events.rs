@@ -1,0 +1,10 @@
+//! The deployed function: wiring only.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::block_on(Box::pin(async {
+        let config = lambda::Config::from_process_env()?;
+        let ctx = roxchat_functions::connect_events(&config).await;
+        let render = roxchat_functions::render;
+        lambda::serve_http(move |request| roxchat_functions::events::handle(ctx.clone(), request), render).await
+    }))
+}
