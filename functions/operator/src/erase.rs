@@ -78,7 +78,13 @@ pub async fn handle(ctx: Ctx<dyn DirectoryStore>, erase: EraseCtx, event: Value)
     let Some(found) = directory.accounts.get(&account) else {
         return Ok(refused("unknown", format_args!("{account} is not configured")));
     };
-    if !is_brand && !matches!(AccountSettings::of(found), Ok(AccountSettings::Gateway(_))) {
+    // Chats of Rox.Chat have addresses too; nobody is known by one on the others.
+    let has_addresses = match account.platform() {
+        Platform::Ctrader | Platform::Roxchat => true,
+        Platform::Frontstage => matches!(AccountSettings::of(found), Ok(AccountSettings::Gateway(_))),
+        Platform::Iadvize | Platform::Vcita => false,
+    };
+    if !has_addresses {
         return Ok(refused("invalid", format_args!("{account} is no gateway: its visitors are known elsewhere")));
     }
     let whom = Whom { account: found, identity: &identity, written: text_in_stream, is_dry: dry_run };

@@ -116,7 +116,8 @@ async fn noted(
     let accounts = directory.accounts.values().filter(|account| account.tenant == *tenant && keeps_names(account));
     let keys: Vec<_> = accounts.map(|account| named_key(account, name)).collect();
     let found = try_join_all(keys.iter().map(|key| records.record(key))).await?;
-    let read = |body: String| serde_json::from_str::<Named>(&body).map_err(|_| AppError::Internal("a stored record cannot be read"));
+    let read =
+        |body: String| serde_json::from_str::<Named>(&body).map_err(|_| AppError::Internal("a stored record cannot be read"));
     // One whose end has passed leads to conversations that are over as long.
     let named = found.into_iter().flatten().map(|record| read(record.body)).collect::<Result<Vec<_>, _>>()?;
     Ok(named.into_iter().flat_map(|named| named.conversations).collect())

@@ -100,11 +100,20 @@ pub struct Sent {
     pub message: Map<String, Value>,
 }
 
-/// The events of a batch in their order: each, or the id it gives itself, if any, and why it is rejected.
+/// An event that is not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The id it gives itself, if it does.
+    pub id: Option<String>,
+    /// Why it is rejected.
+    pub why: Rejection,
+}
+
+/// The events of a batch in their order.
 ///
 /// # Errors
 /// [`BadBatch`].
-pub fn batch(body: &[u8]) -> Result<Vec<Result<Sent, (Option<String>, Rejection)>>, BadBatch> {
+pub fn batch(body: &[u8]) -> Result<Vec<Result<Sent, Torn>>, BadBatch> {
     let mut body: Value = serde_json::from_slice(body).map_err(|_| BadBatch::NotJson)?;
     let Some(Value::Array(events)) = body.get_mut("events").map(Value::take) else { return Err(BadBatch::Shape) };
     if events.is_empty() {
@@ -116,7 +125,7 @@ pub fn batch(body: &[u8]) -> Result<Vec<Result<Sent, (Option<String>, Rejection)
     Ok(events.into_iter().map(sent).collect())
 }
 
-fn sent(mut event: Value) -> Result<Sent, (Option<String>, Rejection)> {
+fn sent(mut event: Value) -> Result<Sent, Torn> {
     let given = event.get("eventId").and_then(Value::as_str).map(|id| id.chars().take(LONGEST_ID).collect());
     let read = |event: &mut Value| {
         Some(Sent {
@@ -131,7 +140,7 @@ fn sent(mut event: Value) -> Result<Sent, (Option<String>, Rejection)> {
             },
         })
     };
-    read(&mut event).ok_or((given, Rejection::InvalidParams))
+    read(&mut event).ok_or(Torn { id: given, why: Rejection::InvalidParams })
 }
 
 /// A UUID of any version, in lower case.
@@ -344,9 +353,7 @@ impl Params<'_> {
                     text: long_text(self.of, "messageText", LONGEST_TEXT)?,
                 }
             }
-            "chatClosedByOperator" => {
-                Event::Closed { visitor: self.identity()?, chat: self.chat()?, channel: self.channel()? }
-            }
+            "chatClosedByOperator" => Event::Closed { visitor: self.identity()?, chat: self.chat()?, channel: self.channel()? },
             "visitorAuthorized" => {
                 let (old, new) = (self.of.get("old")?.as_object()?, self.of.get("new")?.as_object()?);
                 Event::Authorized { old: self.identity_in(old)?, new: self.identity_in(new)? }

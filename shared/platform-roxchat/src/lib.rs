@@ -19,12 +19,17 @@ mod visitor;
 
 pub use chat::{Chat, ChatState, Said, Telling};
 pub use command::{Command, CommandState, Queue, Queued, Reported};
-pub use event::{BadBatch, Channel, Event, Flag, Identity, MAX_EVENTS, Notification, Read, Rejection, Sent, Text, batch, event_key, event_keys, read};
+pub use event::{
+    BadBatch, Channel, Event, Flag, Identity, MAX_EVENTS, Notification, Read, Rejection, Sent, Text, Torn, batch, event_key,
+    event_keys, read,
+};
 pub use kind::Side;
 pub use notices::{Notice, Notices};
 pub use outbound::Roxchat;
 pub use secrets::Secrets;
 pub use settings::{ConfigProblem, Workspace};
 pub use signing::{VisitorFields, is_crc, is_signature};
-pub use tokens::{Agent, BadSession, COOKIE_LIFE, Purpose, SESSION_LIFE, Session, Ticket, cookie, cookie_agent, new_session, session, ticket};
+pub use tokens::{
+    Agent, BadSession, COOKIE_LIFE, Purpose, SESSION_LIFE, Session, Ticket, cookie, cookie_agent, new_session, session, ticket,
+};
 pub use visitor::{Authorized, Seen, Switch, Visitor, Visitors};

@@ -33,6 +33,8 @@ struct Refusal;
 
 impl Exchange for Refusal {
     fn resume(&mut self, _input: Input, _now: EpochMillis) -> Step {
-        Step::Finish(Outcome::Rejected { detail: "Rox.Chat takes no messages from here: agents answer in its workspace".to_owned() })
+        Step::Finish(Outcome::Rejected {
+            detail: "Rox.Chat takes no messages from here: agents answer in its workspace".to_owned(),
+        })
     }
 }

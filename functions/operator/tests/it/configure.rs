@@ -77,7 +77,25 @@ async fn demo_tenant_of_the_local_stack_can_be_configured() {
     // Its connectors are simulators on the same machine.
     let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
     let answer = world.try_invoke_with("configure", demo).await.unwrap();
-    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(14), "{answer}");
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(15), "{answer}");
+}
+
+#[tokio::test]
+async fn account_of_rox_chat_says_where_the_page_and_the_workspace_are() {
+    let world = World::empty();
+    let document = |change: &Value| {
+        let mut settings = json!({"host_origin": "https://crm.acme.example", "workspace_url": "https://acme.rox.chat/"});
+        for (name, value) in change.as_object().unwrap() {
+            settings[name] = value.clone();
+        }
+        json!({"tenant": {"id": "demo"}, "accounts": [{"platform": "roxchat", "key": "acme", "settings": settings}]})
+    };
+    let answer =
+        world.try_invoke_with("configure", document(&json!({"host_origin": "https://crm.acme.example/host"}))).await.unwrap();
+    let why = "account roxchat/acme: Rox.Chat configuration: host_origin is not an origin such as https://crm.acme.example";
+    assert_eq!((code(&answer), &answer["error"]["message"]), ("invalid", &json!(why)));
+    let answer = world.try_invoke_with("configure", document(&json!({}))).await.unwrap();
+    assert_eq!(answer, json!({"configured": ["roxchat/acme"]}));
 }
 
 /// What is said against a document of which one member was changed; `None` if it is stored.

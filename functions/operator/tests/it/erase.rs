@@ -3,6 +3,7 @@
 use app::chats::{Asking, ChatOutcome, Enters, VisitorAct, conversation_of, log_in, visitor_event};
 use chat::{ChatVisitor, Draft, SentenceKind, TrackingId};
 use model::{Account, ConversationId};
+use ports::{DirectoryStore as _, InboundStore as _};
 use serde_json::{Value, json};
 use testkit::events;
 
@@ -75,6 +76,28 @@ async fn person_is_erased_by_address() {
     let holds = |text: &str| told.iter().any(|entry| entry.body.windows(text.len()).any(|part| part == text.as_bytes()));
     assert!(holds("t-erased") && !holds("t-kept"));
     assert!(world.chats.peek(conversation("t-erased")).is_some());
+}
+
+#[tokio::test]
+async fn chat_of_rox_chat_is_erased_by_its_address() {
+    let world = World::with_chats();
+    let tenant = events::configured().tenants.into_values().next().unwrap();
+    let settings = json!({"host_origin": "https://crm.acme.example", "workspace_url": "https://acme.rox.chat/"});
+    let acme = Account { id: "roxchat/acme".parse().unwrap(), settings, ..account() };
+    world.store.configure(&tenant, std::slice::from_ref(&acme)).await.unwrap();
+    let addresses = ["chat 55102", "chat 55103"];
+    for address in addresses {
+        let mut talk = testkit::fixtures::sample_conversation(1);
+        talk.id = ConversationId::derive(&acme.salt, &acme.id, address);
+        (talk.tenant, talk.desk) = (tenant.id.clone(), None);
+        (talk.visitor.account, talk.visitor.address) = (acme.id.clone(), address.to_owned());
+        world.store.accept(&testkit::fixtures::sample_acceptance(&talk)).await.unwrap();
+    }
+    let event = json!({"account": "roxchat/acme", "remote_address": "chat 55102"});
+    let answer = world.try_invoke_with("erase", event).await.unwrap();
+    assert_eq!((&answer["erased"]["conversations"], &answer["erased"]["messages"]), (&json!(1), &json!(1)), "{answer}");
+    let left = |address: &str| world.store.peek(ConversationId::derive(&acme.salt, &acme.id, address)).messages.len();
+    assert_eq!(addresses.map(left), [0, 1]);
 }
 
 #[tokio::test]

@@ -99,7 +99,8 @@ fn talk_of_a_bot(conversation: &mut Conversation, message: &mut Message) -> Acco
 fn every_platform_conforms() {
     // vcita's once more with a token that is shared.
     let takes_messages = |platform: &Platform| *platform != Platform::Roxchat;
-    let subjects = Platform::ALL.into_iter().filter(takes_messages).map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
+    let subjects =
+        Platform::ALL.into_iter().filter(takes_messages).map(|platform| (platform, false)).chain([(Platform::Vcita, true)]);
     for (platform, is_shared) in subjects {
         let (seq, mut secrets, private, answers) = subject_of(platform);
         if is_shared {
@@ -133,7 +134,7 @@ fn platform_that_takes_no_messages_refuses_them_at_once() {
     key.recipient = account.id.clone();
     let delivery = Delivery::queued(key, message.tenant.clone(), message.accepted_at);
     let job = Job { account, secrets: json!({}), conversation, message, delivery, thread: None, installation: None };
-    let step = registry.outbound(Platform::Roxchat).exchange(job).resume(wire::Input::Start, EpochMillis::new(0));
+    let step = registry.outbound(Platform::Roxchat).exchange(job).resume(wire::Input::Start, model::EpochMillis::new(0));
     let wire::Step::Finish(wire::Outcome::Rejected { detail }) = step else { panic!("{step:?}") };
     assert_eq!(detail, "Rox.Chat takes no messages from here: agents answer in its workspace");
 }

@@ -7,7 +7,8 @@ use super::*;
 const KEY: &str = "invented-sign-in-secret-of-acme-0001";
 const NOW: i64 = 1_767_225_600;
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-const CLAIMS: &str = r#"{"iss":"crm","aud":"deskbridge-roxchat","sub":"agent-7","name":"Marta","iat":1767225600,"exp":1767225660,"jti":"t-1"}"#;
+const CLAIMS: &str =
+    r#"{"iss":"crm","aud":"deskbridge-roxchat","sub":"agent-7","name":"Marta","iat":1767225600,"exp":1767225660,"jti":"t-1"}"#;
 
 fn secrets() -> Secrets {
     Secrets::from_value(&json!({"sign_in_secret": ["invented-sign-in-secret-of-acme-0002", KEY]})).unwrap()
@@ -103,7 +104,17 @@ fn hostile_tickets_open_nothing() {
         hostile.push(token(&HEADER.replace("HS256", alg), CLAIMS));
         hostile.push(format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(HEADER.replace("HS256", alg))));
     }
-    for header in [r"{}", "[]", "null", "7", r#"{"alg":null}"#, r#"{"alg":["HS256"]}"#, r#"{"typ":"JWT"}"#, "{", r#"{"alg":"HS256","typ":"JWE"}"#] {
+    for header in [
+        r"{}",
+        "[]",
+        "null",
+        "7",
+        r#"{"alg":null}"#,
+        r#"{"alg":["HS256"]}"#,
+        r#"{"typ":"JWT"}"#,
+        "{",
+        r#"{"alg":"HS256","typ":"JWE"}"#,
+    ] {
         hostile.push(token(header, CLAIMS));
     }
     for more in [
@@ -161,7 +172,10 @@ fn hostile_tickets_open_nothing() {
     assert!(hostile.len() >= 90, "{}", hostile.len());
     for token in &hostile {
         assert_eq!(ticket(token, &secrets(), at(0)), None, "{token}");
-        assert_eq!(cookie_agent(token, &acme(), &secrets(), at(0)).is_some(), token == &cookie(&agent(), &acme(), &secrets(), at(0)));
+        assert_eq!(
+            cookie_agent(token, &acme(), &secrets(), at(0)).is_some(),
+            token == &cookie(&agent(), &acme(), &secrets(), at(0))
+        );
         let is_own = token == &new_session(&page(), &acme(), &secrets(), at(0), "j");
         let opened = session(token, &acme(), &secrets(), Purpose::Events, at(0));
         assert_eq!(opened.is_ok(), is_own, "{token}");
@@ -184,7 +198,12 @@ fn cookie_is_good_for_twelve_hours_at_its_own_account() {
 }
 
 fn page() -> Session {
-    Session { agent: agent(), page: "e6a3f2de-8a0b-4f0e-9a59-1d6f4c1f0b77".into(), origin: "https://crm.acme.example".into(), ends_at: at(900) }
+    Session {
+        agent: agent(),
+        page: "e6a3f2de-8a0b-4f0e-9a59-1d6f4c1f0b77".into(),
+        origin: "https://crm.acme.example".into(),
+        ends_at: at(900),
+    }
 }
 
 #[test]
