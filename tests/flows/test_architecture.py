@@ -53,7 +53,7 @@ CALL_THEIR_PLATFORM = {"ctrader", "frontstage", "iadvize", "vcita"}
 KEEP_FILES = {"ctrader"}
 
 #: The functions that serve pages.
-SERVE_PAGES = {"ctrader", "iadvize"}
+SERVE_PAGES = {"ctrader", "iadvize", "roxchat"}
 
 #: The functions that move chats.
 MOVE_CHATS = {"ctrader", "frontstage", "operator", "outbound", "vcita", "website"}

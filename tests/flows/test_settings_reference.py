@@ -28,6 +28,7 @@ WEBSITE = "shared/website/src/settings.rs"
 VCITA = "shared/platform-vcita/src/settings.rs"
 CTRADER = "shared/platform-ctrader/src"
 IADVIZE = "shared/platform-iadvize/src"
+ROXCHAT = "shared/platform-roxchat/src"
 FORMS = "shared/platform-frontstage/src/forms.rs"
 CONFIGURE = "shared/app/src/configure.rs"
 
@@ -39,6 +40,7 @@ FIRST = [
     f"{VCITA} Secrets",
     f"{CTRADER}/secrets.rs Secrets",
     f"{IADVIZE}/secrets.rs Secrets",
+    f"{ROXCHAT}/secrets.rs Secrets",
 ]
 
 #: Members that are kept as JSON and read by somebody else -> who reads them; of several, one of them.
@@ -49,6 +51,7 @@ READ_BY = {
         f"{VCITA} Written",
         f"{CTRADER}/settings.rs Raw",
         f"{IADVIZE}/settings.rs Raw",
+        f"{ROXCHAT}/settings.rs Raw",
     ],
     f"{CTRADER}/settings.rs Raw actions": [f"{CTRADER}/action.rs RawAction"],
     f"{FRONTSTAGE} SettingsText website": [f"{WEBSITE} WebsiteText"],
@@ -63,6 +66,7 @@ BY_HAND = {
     f"{VCITA} Secrets": r'\b(?:field|get)\("(\w+)"\)',
     f"{CTRADER}/secrets.rs Secrets": r'\b(?:field|get)\("(\w+)"\)',
     f"{IADVIZE}/secrets.rs Secrets": r'\b(?:field|get)\("(\w+)"\)',
+    f"{ROXCHAT}/secrets.rs Secrets": r'\blisted\(value, "(\w+)"\)',
     # What is in an action is a notation of its own.
     f"{CTRADER}/action.rs RawAction": r"(?m)^    (?:r#)?(\w+): ",
     # Of the contract's structures, what the server tells is what an operator writes.
@@ -558,7 +562,7 @@ def test_there_is_an_example_of_every_kind_of_account_and_secret() -> None:
     document = DOCUMENT.read_text()
     shown = [(id.split()[1], json.loads(text)) for id, _, text in MARKED.findall(document) if text]
     accounts = [(each["platform"], set(each["settings"])) for name, each in shown if name == "AccountDocument"]
-    assert {platform for platform, _ in accounts} == {"ctrader", "frontstage", "iadvize", "vcita"}
+    assert {platform for platform, _ in accounts} == {"ctrader", "frontstage", "iadvize", "roxchat", "vcita"}
     for member in ("message_gateways", "chat", "website", "desk"):
         assert any(member in settings for _, settings in accounts), member
     assert {id for id in FIRST} <= {id for id, _, text in MARKED.findall(document) if text}

@@ -237,10 +237,10 @@ def test_role_reads_only_its_own_queue_and_its_own_platforms_secrets(logical_id)
     }
     # The web sites are those of FrontStage's gateways.
     owner = logical_id.replace("Website", "Frontstage")
-    own = {platform for platform in ("ctrader", "frontstage", "iadvize", "vcita") if owner.startswith(platform.capitalize())}
+    own = {platform for platform in ("ctrader", "frontstage", "iadvize", "roxchat", "vcita") if owner.startswith(platform.capitalize())}
     others = {
         "IadvizeHealth": set(),
-        "OutboundDeliver": {"ctrader", "frontstage", "iadvize", "vcita"},
+        "OutboundDeliver": {"ctrader", "frontstage", "iadvize", "roxchat", "vcita"},
         "OperatorCtrader": {"ctrader"},
         "OperatorVcita": {"vcita"},
     }
@@ -332,6 +332,15 @@ def test_routes():
         ("IadvizePanel", "/iadvize/panel/assets/{file}"),
         ("IadvizePanelApi", "/iadvize/panel/api/{call}"),
         ("IadvizePanelMessages", "/iadvize/panel/messages"),
+        ("RoxchatHost", "/roxchat/{account}/host"),
+        ("RoxchatHost", "/roxchat/{account}/{file}"),
+        ("RoxchatSession", "/roxchat/{account}/session"),
+        ("RoxchatEvents", "/roxchat/{account}/events"),
+        ("RoxchatCommands", "/roxchat/{account}/commands"),
+        ("RoxchatCommands", "/roxchat/{account}/commands/{id}"),
+        ("RoxchatCommands", "/roxchat/{account}/commands/{id}/result"),
+        ("RoxchatViews", "/roxchat/{account}/visitors/{id}"),
+        ("RoxchatViews", "/roxchat/{account}/chats/{chatId}"),
     }
 
 

@@ -32,6 +32,8 @@ def sheet(stack: Stack) -> str:
         f"    vcita base URL           {account['vcita']['base']}",
         f"    iAdvize's site           {account['iadvize']['site']}",
         f"      secret token           {account['iadvize']['secret']}",
+        f"    Rox.Chat's host page     {account['roxchat']['base']}/host",
+        f"      sign-in secret         {account['roxchat']['sign_in_secret']}",
         f"    connect another business {account['salon']['connect']}?business_uid={account['salon']['business']}",
         "",
         "  simulators (GET /_sim tells what each can do)",

@@ -85,7 +85,7 @@ async fn ask(ctx: &Keeping, found: &Found, request: &RawRequest) -> Result<Reply
         let Some((visitor, session)) = known.and_then(|(id, known)| Some((id, known.session?.id))) else {
             return Err(Problem::Conflict("session_unknown"));
         };
-        let id = Uuid::new_v4().to_string();
+        let id = Uuid::try_parse(&ctx.base.dice.token()).map_err(|_| AppError::Internal("a token that is no UUID"))?.to_string();
         let (key, queue_key) = (keys::command(&found.account, &id), keys::queue(&found.account));
         sheet.read([key.clone(), queue_key.clone()], now).await?;
         let mut queue = sheet.get::<Queue>(&queue_key)?.unwrap_or_default();
@@ -120,14 +120,11 @@ async fn take(ctx: &Keeping, found: &Found, request: &RawRequest) -> Result<Repl
         let command = sheet.look::<Command>(&key, now).await?;
         queue.remove(&id, now);
         sheet.put(&queue_key, &queue, now.plus(ctx.kept))?;
-        let claimed = match command {
-            Some(mut command) if command.claim(&page.page, now) => {
-                sheet.put(&key, &command, now.plus(KEPT))?;
-                Some(command)
-            }
-            // Somebody has it, or nobody may have it any more: it should not wait here.
-            _ => None,
-        };
+        // Of one that somebody has, or nobody may have any more, only the waiting ends.
+        let claimed = command.and_then(|mut command| command.claim(&page.page, now).then_some(command));
+        if let Some(command) = &claimed {
+            sheet.put(&key, command, now.plus(KEPT))?;
+        }
         if sheet.save().await? == Saved::Conflict {
             continue;
         }

@@ -8,7 +8,7 @@ use app::{AppError, Ctx as Base};
 use http::{Method, StatusCode};
 use lambda::Metric;
 use model::EpochMillis;
-use platform_roxchat::{BadBatch, Flag, Purpose, Rejection, batch, read};
+use platform_roxchat::{BadBatch, Flag, Purpose, Rejection, Torn, batch, read};
 use ports::InboundStore;
 use serde_json::{Value, json};
 use tracing::info;
@@ -64,7 +64,7 @@ async fn run(ctx: &Events, request: RawRequest) -> Result<Reply, Problem> {
     let (mut results, mut tally) = (Vec::with_capacity(events.len()), Tally::default());
     for event in events {
         let (id, outcome) = match event {
-            Err((id, rejection)) => (id, Outcome::Rejected(rejection)),
+            Err(Torn { id, why }) => (id, Outcome::Rejected(why)),
             Ok(sent) => {
                 let outcome = match read(&sent, &found.workspace) {
                     Ok(read) => hearing.take(&sent, read).await?,

@@ -15,7 +15,7 @@ use crate::{Ctx, Problem, host, who};
 #[derive(Deserialize)]
 struct Asked {
     #[serde(rename = "pageId")]
-    page: Uuid,
+    page: String,
 }
 
 /// Gives a page a token, or takes the cookie back. What was given out ends by itself.
@@ -38,6 +38,7 @@ async fn run(ctx: &Ctx, request: RawRequest) -> Result<Reply, Problem> {
     }
     let agent = who::signed_in(ctx, &found, &request).ok_or(Problem::SignedOut)?;
     let Asked { page } = who::body(&request)?;
+    let page = Uuid::try_parse(&page).map_err(|_| Problem::BadShape)?;
     let now = ctx.clock.now();
     // Whole seconds, as in the token.
     let ends_at = model::EpochMillis::new(now.plus(SESSION_LIFE).seconds() * 1000);

@@ -135,9 +135,10 @@ async fn visitor(ctx: &Views, found: &Found, request: &RawRequest, page: &Sessio
         .map(|notice| json!({"id": notice.id, "kind": notice.kind, "text": notice.text, "at": notice.at.to_utc_text()}))
         .collect();
     let timeline = timeline(ctx, found, &visitor, &chats).await?;
-    let channel = visitor.channel.as_ref().map(|channel| {
-        json!({"type": channel.kind, "userId": channel.user_id, "userName": channel.user_name})
-    });
+    let channel = visitor
+        .channel
+        .as_ref()
+        .map(|channel| json!({"type": channel.kind, "userId": channel.user_id, "userName": channel.user_name}));
     let switches = visitor.switches.iter();
     let switches: Vec<_> =
         switches.map(|switch| json!({"from": switch.from, "to": switch.to, "at": switch.at.to_utc_text()})).collect();

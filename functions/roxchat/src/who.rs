@@ -85,7 +85,12 @@ pub(crate) fn page(ctx: &Ctx, found: &Found, request: &RawRequest, purpose: Purp
 }
 
 /// Who asks for a command: a page, or the CRM's backend (`None`) with an API key.
-pub(crate) fn page_or_backend(ctx: &Ctx, found: &Found, request: &RawRequest, must_say: bool) -> Result<Option<Session>, Problem> {
+pub(crate) fn page_or_backend(
+    ctx: &Ctx,
+    found: &Found,
+    request: &RawRequest,
+    must_say: bool,
+) -> Result<Option<Session>, Problem> {
     let token = bearer(request).unwrap_or_default().as_bytes();
     let keys = found.secrets.api_keys().iter();
     // All of them are compared, so that the time does not tell which one fits.
