@@ -23,6 +23,7 @@ TABLES = ROOT / "docs/coverage"
 WIRE = ROOT / "shared/platform-frontstage/src"
 VCITA = ROOT / "shared/platform-vcita/src"
 CTRADER = ROOT / "shared/platform-ctrader/src"
+ROXCHAT = ROOT / "shared/platform-roxchat/src"
 
 Data = dict[str, Any]
 
@@ -242,10 +243,21 @@ def forgotten_iadvize(data: Data) -> list[str]:
     return differences("endpoints", endpoints, sorted(named & set(endpoints)))
 
 
+def forgotten_roxchat(data: Data) -> list[str]:
+    """The events and kinds of messages that the sources know and the items do not, and the other way round."""
+    events = re.search(r"pub const fn name\(.*?\n    \}\n", (ROXCHAT / "event.rs").read_text(), re.DOTALL)
+    known = set(re.findall(r'=> "(\w+)"', events[0] if events else "")) - {"unknown"}
+    listed = {row["item"] for row in data["items"] if row["section"] == "3"} - {"an event that is not listed"}
+    kinds = set(re.findall(r'^    \("(\w+)", Side::', (ROXCHAT / "kind.rs").read_text(), re.MULTILINE))
+    named = {row["item"].removeprefix("kind ") for row in data["items"] if row["item"].startswith("kind ")}
+    return differences("events", sorted(known), sorted(listed)) + differences("kinds", sorted(kinds), sorted(named))
+
+
 FORGOTTEN = {
     "FrontStage": forgotten_frontstage,
     "cTrader": forgotten_ctrader,
     "iAdvize": forgotten_iadvize,
+    "Rox.Chat": forgotten_roxchat,
     "vcita": forgotten_vcita,
 }
 """By contract: what its sources are compared with."""
