@@ -108,9 +108,12 @@ test('what a closed tab leaves is taken over by exactly one other tab', host(asy
   await gone.page.close();
   // Whatever the closing page sent on its way was refused.
   delete standIn.faults['POST events'];
-  for (const { page } of [second, third]) await page.evaluate(() => dispatchEvent(new Event('online')));
-  await reached(standIn, 35);
-  await until(async () => (await kept(second.page)) === 0, 'nothing is kept any more');
+  // The browser lets go of a closed page's lock a moment later; the pages look again from time to time.
+  await until(async () => {
+    for (const { page } of [second, third]) await page.evaluate(() => dispatchEvent(new Event('online')));
+    return (await kept(second.page)) === 0;
+  }, 'nothing is kept any more');
+  assert.equal(standIn.events.length, 35);
   assert.deepEqual(standIn.texts().toSorted(), [...numbered(25), ...numbered(5, 100), ...numbered(5, 200)].toSorted());
   // The page sent them once more on its way out, which the function knows; of the others one did, once.
   const later = posts(standIn).filter(({ authorization }) => authorization !== 'Bearer token-1-agent-7').flatMap(idsOf);
@@ -301,6 +304,43 @@ test('an answer without a result for an event leaves that event waiting', host(a
   assert.deepEqual(standIn.texts(), ['m0']);
 }));
 
+test('a duplicate and an ignored event are done with and an unknown answer is not', host(async ({ open, standIn }) => {
+  standIn.telling = ({ message }) => ({ m0: 'duplicate', m1: 'ignored', m2: 'later' })[message.params.messageText];
+  const { page, workspace } = await open();
+  await sayMany(workspace, 3);
+  await waiting(page, 'Waiting to be sent: 1');
+  await until(async () => (await kept(page)) === 1, 'one is kept');
+  standIn.telling = () => null;
+  await reached(standIn, 1);
+  assert.deepEqual(standIn.texts(), ['m2']);
+  await waiting(page, 'Everything has been sent.');
+  assert.equal(await page.locator('.warnings').textContent(), '');
+}));
+
+test('what is left behind is taken over without anything being pressed', host(async ({ open, standIn }) => {
+  standIn.faults['POST events'] = { times: 1000, status: 503 };
+  const [gone, second] = [await open(), await open({ prepare: (one) => one.clock.install() })];
+  await sayMany(gone.workspace, 3);
+  await until(async () => (await kept(second.page)) === 3, 'all are kept');
+  await gone.page.close();
+  delete standIn.faults['POST events'];
+  await until(async () => {
+    await second.page.clock.runFor(5000);
+    return (await kept(second.page)) === 0;
+  }, 'nothing is kept any more');
+  assert.deepEqual(standIn.texts(), numbered(3));
+}));
+
+test('a server that takes nothing is told of and nothing is given up', host(async ({ open, standIn }) => {
+  standIn.faults['POST events'] = { status: 403, times: 3, body: { error: { code: 'origin_mismatch' } } };
+  const { page, workspace } = await open();
+  await workspace.say('m0');
+  await page.getByText('The server does not take events at the moment (origin_mismatch). They wait here.').waitFor();
+  await reached(standIn, 1);
+  await waiting(page, 'Everything has been sent.');
+  await until(async () => (await page.locator('.warnings').textContent()) === '', 'the warning is gone');
+}));
+
 test('events that are rejected are counted and gone', host(async ({ open, standIn }) => {
   standIn.rejecting = ({ message }) => (message.params.messageText === 'm1' ? 'invalid_params' : null);
   const { page, workspace } = await open();
@@ -377,6 +417,43 @@ test('a browser that keeps nothing is worked with and the agent is warned', host
   await reached(standIn, 120);
   assert.deepEqual(standIn.texts(), numbered(120));
   assert.equal(standIn.doubles, 0);
+}));
+
+test('a browser that keeps nothing asks before the page is closed with something waiting', host(async ({ open, context }) => {
+  await context.addInitScript(() => {
+    delete Navigator.prototype.locks;
+  });
+  const { page, workspace } = await open({ watched: false });
+  await page.getByText('This browser keeps nothing').waitFor();
+  await context.setOffline(true);
+  await workspace.say('x');
+  await waiting(page, 'Waiting to be sent: 1');
+  // A browser asks only somebody who has used the page.
+  await page.getByRole('heading', { name: 'Customer' }).click();
+  const asked = page.waitForEvent('dialog');
+  await page.close({ runBeforeUnload: true });
+  const dialog = await asked;
+  assert.equal(dialog.type(), 'beforeunload');
+  await dialog.dismiss();
+  await context.setOffline(false);
+  await waiting(page, 'Everything has been sent.');
+}));
+
+test('signing out without a connection deletes nothing', host(async ({ open, standIn, context }) => {
+  const { page, workspace } = await open();
+  await workspace.say('before');
+  await reached(standIn, 1);
+  await waiting(page, 'Everything has been sent.');
+  await context.setOffline(true);
+  await sayMany(workspace, 2);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Delete them and sign out' }).click();
+  await page.getByRole('dialog').getByText('There is no connection. Please try again.').waitFor();
+  await page.getByRole('button', { name: 'Try to send them now' }).click();
+  await context.setOffline(false);
+  await reached(standIn, 3);
+  assert.deepEqual(standIn.texts(), ['before', 'm0', 'm1']);
+  assert.equal(standIn.agent.id, 'agent-7');
 }));
 
 test('signing out asks while something waits and wipes when told to', host(async ({ open, standIn }) => {

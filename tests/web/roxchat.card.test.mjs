@@ -100,7 +100,12 @@ test('a card that cannot be had can be asked for again', host(async ({ open, sta
   await workspace.emit('visitorSelected');
   await page.getByText('That did not work. Please try again in a moment.').waitFor();
   await reached(standIn, 1);
-  delete standIn.faults['GET visitors'];
+  for (const body of [{}, [], 'x', { visitor: null }]) {
+    standIn.faults['GET visitors'] = { status: 200, body };
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await until(() => !standIn.faults['GET visitors'], 'asked');
+    await page.getByText('That did not work. Please try again in a moment.').waitFor();
+  }
   await page.getByRole('button', { name: 'Try again' }).click();
   await named(page, 'Marta Q.');
 }));

@@ -97,6 +97,8 @@ export class StandIn {
     // By name: {status, times, headers, body}.
     this.faults = {};
     this.rejecting = () => null;
+    // The status of an event where it is another one than it should be.
+    this.telling = () => null;
     // Whose events are not taken at the moment.
     this.refusing = () => false;
     this.seconds = 900;
@@ -290,6 +292,8 @@ export class StandIn {
     const results = events.map((event) => {
       const code = this.rejecting(event);
       if (code) return { eventId: event.eventId, status: 'rejected', code };
+      const status = this.telling(event);
+      if (status) return { eventId: event.eventId, status };
       if (this.known.has(event.eventId)) {
         this.doubles += 1;
         return { eventId: event.eventId, status: 'duplicate' };

@@ -72,3 +72,29 @@ test('a host page whose origin is not registered gets nothing', withHost(visitor
     rox.stop();
   }
 }));
+
+test('a person plays visitors and agent on the simulator own page', withHost(visitor, async ({ context, standIn }) => {
+  const rox = await simulator(standIn);
+  try {
+    standIn.port = Number(new URL(rox.url).port);
+    const page = await context.newPage();
+    await page.goto(`${rox.url}/_sim/page`);
+    await page.locator('#visitor').selectOption('marta');
+    await page.getByLabel('Text').fill('Do you ship to Porto?');
+    await page.getByRole('button', { name: 'Write as the visitor' }).click();
+    await page.getByText('visitor: Do you ship to Porto?').waitFor();
+    await page.getByLabel('Text').fill('We do.');
+    await page.getByRole('button', { name: 'Answer with the text above' }).click();
+    await page.getByText('operator: We do.').waitFor();
+    await page.getByRole('button', { name: 'The agent opens the chat' }).click();
+    await page.getByRole('button', { name: 'Notification with this text' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await page.getByText('55102 Marta Quintela (closed_by_operator)').waitFor();
+    const { posts } = await (await fetch(`${rox.url}/workspace/feed?after=0`)).json();
+    assert.deepEqual(posts.map(({ event }) => event), [
+      'newMessageAdded', 'newMessageAdded', 'visitorSelected', 'notificationAdded', 'chatClosedByOperator',
+    ]);
+  } finally {
+    rox.stop();
+  }
+}));

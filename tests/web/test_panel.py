@@ -13,7 +13,7 @@ import pytest
 from tests.web.test_inapp import PLACEHOLDER, PROJECT, code_of
 
 PANEL = PROJECT / "web" / "panel"
-MODULES = sorted((PANEL / "src").glob("*.js"))
+MODULES = sorted([*(PANEL / "src").glob("*.js"), *(PROJECT / "web/agents").glob("*.js")])
 PAGES = sorted(PANEL.glob("*.html"))
 LANGUAGES = ["de", "en", "es", "fr"]
 WORDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (PANEL / "words").glob("*.json")}

@@ -13,7 +13,7 @@ import pytest
 from tests.web.test_inapp import PLACEHOLDER, PROJECT, code_of
 
 HOST = PROJECT / "web" / "roxchat"
-MODULES = sorted((HOST / "src").glob("*.js"))
+MODULES = sorted([*(HOST / "src").glob("*.js"), *(PROJECT / "web/agents").glob("*.js")])
 PAGES = sorted(HOST.glob("*.html"))
 LANGUAGES = ["ar", "de", "en", "es", "fr", "pt"]
 WORDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (HOST / "words").glob("*.json")}

@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SHARED = HERE.parent / "common"
+SHARED = HERE.parent / "common", HERE.parent / "agents"
 sys.path.insert(0, str(HERE.parent))
 
 import join  # noqa: E402
 
 STYLE = "panel.css"
-HEADER = "/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src and web/common. */\n"
+HEADER = "/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src, web/common and web/agents. */\n"
 
 #: What the page is made of. A module comes after those it imports.
 MODULES = (
     "dom.js",
     "words.js",
+    "agent.js",
     "desk.js",
     "api.js",
     "parts.js",
@@ -38,7 +39,7 @@ def outputs() -> dict[str, str]:
     own = {path.name for path in (HERE / "src").iterdir()} - {STYLE}
     if not own <= set(MODULES):
         raise SystemExit(f"MODULES has none of {sorted(own - set(MODULES))}")
-    paths = [join.find(name, HERE / "src", SHARED) for name in MODULES]
+    paths = [join.find(name, HERE / "src", *SHARED) for name in MODULES]
     join.one_scope(paths)
     parts = [join.module(path, set(MODULES[:place])) for place, path in enumerate(paths)]
     return {

@@ -1,4 +1,4 @@
-/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src and web/common. */
+/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src, web/common and web/agents. */
 const SVG = 'http://www.w3.org/2000/svg';
 const SHAPES = {
 close: ['M6 6l12 12', 'M18 6L6 18'],
@@ -102,6 +102,24 @@ function size(bytes) {
 const [amount, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'kilobyte'] : [bytes / 1024 / 1024, 'megabyte'];
 return amount.toLocaleString(language(), { style: 'unit', unit, maximumFractionDigits: 1 });
 }
+const line = document.getElementById('said');
+function tell(text) {
+clearTimeout(tell.timer);
+line.textContent = '';
+requestAnimationFrame(() => {
+line.textContent = text;
+line.classList.add('on');
+});
+tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
+}
+function moment(value) {
+const at = new Date(value);
+if (value === null || value === undefined || Number.isNaN(at.getTime())) return null;
+const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+return make('time', { datetime: at.toISOString() }, shown);
+}
+const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
+const platform = (word) => (Object.hasOwn(PLATFORMS, word) ? PLATFORMS[word] : String(word));
 const DESK_WITHIN = 10000;
 class DeskProblem extends Error {
 constructor(message = '', details = []) {
@@ -187,16 +205,6 @@ throw problem instanceof Problem ? problem : new Problem('offline');
 } finally {
 clearTimeout(timer);
 }
-}
-const line = document.getElementById('said');
-function tell(text) {
-clearTimeout(tell.timer);
-line.textContent = '';
-requestAnimationFrame(() => {
-line.textContent = text;
-line.classList.add('on');
-});
-tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
 }
 function explained(problem) {
 if (problem instanceof DeskProblem) return problem.message || say('DeskSilent');
@@ -290,16 +298,8 @@ heads.forEach((head, at) => head.addEventListener('click', () => choose(at, fals
 const list = make('div', { role: 'tablist', class: 'tabs', on: { keydown: move } }, heads);
 return { node: [list, ...bodies], choose: (id) => choose(parts.findIndex((part) => part.id === id), false) };
 }
-const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
-const platform = (word) => (Object.hasOwn(PLATFORMS, word) ? PLATFORMS[word] : String(word));
 const SPEAKERS = { visitor: 'SaidVisitor', desk: 'SaidDesk', system: 'SaidSystem' };
 const speaker = ({ from, name }) => name || say(Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : 'SaidSystem');
-function moment(millis) {
-const at = new Date(Number(millis));
-if (Number.isNaN(at.getTime())) return null;
-const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
-return make('time', { datetime: at.toISOString() }, shown);
-}
 const lineOf = (line) =>
 make(
 'li',

@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SHARED = HERE.parent / "common"
+SHARED = HERE.parent / "common", HERE.parent / "agents"
 sys.path.insert(0, str(HERE.parent))
 
 import join  # noqa: E402
 
 STYLE = "roxchat.css"
-HEADER = "/* Deskbridge host page. Apache-2.0. Made by web/roxchat/build.py from web/roxchat/src and web/common. */\n"
+HEADER = "/* Deskbridge host page. Apache-2.0. Made by web/roxchat/build.py from web/roxchat/src, web/common and web/agents. */\n"
 
 #: What the page is made of. A module comes after those it imports.
 MODULES = (
     "dom.js",
     "words.js",
+    "agent.js",
     "text.js",
     "settings.js",
     "examine.js",
@@ -45,7 +46,7 @@ def outputs() -> dict[str, str]:
     own = {path.name for path in (HERE / "src").iterdir()} - {STYLE}
     if not own <= set(MODULES):
         raise SystemExit(f"MODULES has none of {sorted(own - set(MODULES))}")
-    paths = [join.find(name, HERE / "src", SHARED) for name in MODULES]
+    paths = [join.find(name, HERE / "src", *SHARED) for name in MODULES]
     join.one_scope(paths)
     parts = [join.module(path, set(MODULES[:place])) for place, path in enumerate(paths)]
     return {

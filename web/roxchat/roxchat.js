@@ -1,4 +1,4 @@
-/* Deskbridge host page. Apache-2.0. Made by web/roxchat/build.py from web/roxchat/src and web/common. */
+/* Deskbridge host page. Apache-2.0. Made by web/roxchat/build.py from web/roxchat/src, web/common and web/agents. */
 const SVG = 'http://www.w3.org/2000/svg';
 const SHAPES = {
 close: ['M6 6l12 12', 'M18 6L6 18'],
@@ -102,6 +102,24 @@ function size(bytes) {
 const [amount, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'kilobyte'] : [bytes / 1024 / 1024, 'megabyte'];
 return amount.toLocaleString(language(), { style: 'unit', unit, maximumFractionDigits: 1 });
 }
+const line = document.getElementById('said');
+function tell(text) {
+clearTimeout(tell.timer);
+line.textContent = '';
+requestAnimationFrame(() => {
+line.textContent = text;
+line.classList.add('on');
+});
+tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
+}
+function moment(value) {
+const at = new Date(value);
+if (value === null || value === undefined || Number.isNaN(at.getTime())) return null;
+const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+return make('time', { datetime: at.toISOString() }, shown);
+}
+const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
+const platform = (word) => (Object.hasOwn(PLATFORMS, word) ? PLATFORMS[word] : String(word));
 const code = (one) => `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}]`;
 const visible = (text) =>
 String(text)
@@ -410,12 +428,10 @@ const wait = Number.isNaN(seconds) ? Date.parse(said) - Date.now() : seconds * 1
 return wait > 0 ? wait : 0;
 }
 async function bodyOf(response) {
-try {
-return await response.json();
-} catch {
-return {};
+const text = await response.text();
+return text ? JSON.parse(text) : {};
 }
-}
+const codeOf = (answer) => own(own(answer, 'error'), 'code');
 async function request(method, path, { token, body, keepalive = false, credentials = token ? 'omit' : 'same-origin' } = {}) {
 const stop = new AbortController();
 const timer = setTimeout(() => stop.abort(), ANSWER_WITHIN);
@@ -424,12 +440,12 @@ const headers = {};
 if (token) headers.Authorization = `Bearer ${token}`;
 if (body !== undefined) headers['Content-Type'] = 'application/json';
 const response = await fetch(path, { method, headers, body, keepalive, credentials, signal: stop.signal, cache: 'no-store' });
-const answer = response.status === 204 ? {} : await bodyOf(response);
-if (response.ok) return answer;
-const code = answer.error && typeof answer.error.code === 'string' ? answer.error.code : String(response.status);
-throw new Problem(code, response.status, retryAfterOf(response));
+if (response.ok) return await bodyOf(response);
+const code = codeOf(await bodyOf(response).catch(() => null));
+throw new Problem(typeof code === 'string' ? code : String(response.status), response.status, retryAfterOf(response));
 } catch (problem) {
-throw problem instanceof Problem ? problem : new Problem('offline');
+if (problem instanceof Problem) throw problem;
+throw new Problem(problem instanceof SyntaxError ? 'unexpected_answer' : 'offline');
 } finally {
 clearTimeout(timer);
 }
@@ -726,23 +742,7 @@ await new Promise((done) => setTimeout(done, 1000 * 2 ** step));
 return null;
 }
 }
-const line = document.getElementById('said');
-function tell(text) {
-clearTimeout(tell.timer);
-line.textContent = '';
-requestAnimationFrame(() => {
-line.textContent = text;
-line.classList.add('on');
-});
-tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
-}
 const theirs = (text, tag = 'bdi') => make(tag, { dir: 'auto', class: 'text' }, visible(text));
-function moment(value) {
-const at = new Date(value);
-if (value === null || value === undefined || Number.isNaN(at.getTime())) return null;
-const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
-return make('time', { datetime: at.toISOString() }, shown);
-}
 const REASONS = {
 operator_cant_start_chat_with_visitor_from_another_department: 'OtherDepartment',
 visitor_starting_chat_from_his_side: 'VisitorIsStarting',
@@ -838,7 +838,6 @@ this.removed.add(id);
 if (this.removed.size > MOST_TOMBSTONES) this.removed.delete(this.removed.keys().next().value);
 }
 }
-const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
 const SIDES = { inbound: 'SaidVisitor', outbound: 'SaidAgent', internal: 'SaidInternal' };
 const STATES = { open: 'Open', closed: 'Closed', closed_by_agent: 'ClosedByAgent', messages: 'Messages' };
 const SETTLE = 150;
@@ -941,7 +940,9 @@ else this.drawBody();
 async find(ids) {
 for (const [id, by] of ids) {
 try {
-return await this.session.call('GET', `visitors/${encodeURIComponent(id)}${by}`);
+const found = await this.session.call('GET', `visitors/${encodeURIComponent(id)}${by}`);
+if (!isObject(own(found, 'visitor'))) throw new Problem('unexpected_answer');
+return found;
 } catch (problem) {
 if (problem.status !== 404) throw problem;
 }
@@ -1017,8 +1018,7 @@ return [make('h3', {}, say('Chats')), make('ul', { class: 'list' }, chats.map(en
 timeline() {
 const entries = array(this.data.timeline);
 const item = (one) => {
-const platform = Object.hasOwn(PLATFORMS, one.platform) ? PLATFORMS[one.platform] : theirs(one.platform);
-const first = make('span', { class: 'first' }, make('b', {}, platform), badge(one.state));
+const first = make('span', { class: 'first' }, make('b', {}, theirs(platform(one.platform))), badge(one.state));
 return make('li', { class: 'entry' }, first, one.with ? theirs(one.with) : null, moment(one.at));
 };
 const list = entries.length

@@ -1,22 +1,13 @@
 // The person's conversations on every platform, what was said in them, and a search in that.
 
 import { focusOn, make, replace } from './dom.js';
-import { language, say } from './words.js';
+import { say } from './words.js';
+import { moment, platform } from './agent.js';
 import { call } from './api.js';
 import { searchForm, show } from './parts.js';
 
-const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
-const platform = (word) => (Object.hasOwn(PLATFORMS, word) ? PLATFORMS[word] : String(word));
-
 const SPEAKERS = { visitor: 'SaidVisitor', desk: 'SaidDesk', system: 'SaidSystem' };
 const speaker = ({ from, name }) => name || say(Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from] : 'SaidSystem');
-
-function moment(millis) {
-  const at = new Date(Number(millis));
-  if (Number.isNaN(at.getTime())) return null;
-  const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
-  return make('time', { datetime: at.toISOString() }, shown);
-}
 
 const lineOf = (line) =>
   make(

@@ -1,22 +1,10 @@
-// What the parts of the page have in common: what is said to the agent, what went wrong, and fields.
+// What the parts of the page have in common: what went wrong, and fields.
 
 import { button, focusOn, make, replace } from './dom.js';
 import { say } from './words.js';
+import { tell } from './agent.js';
 import { Problem } from './api.js';
 import { DeskProblem } from './desk.js';
-
-const line = document.getElementById('said');
-
-// Said once to whoever listens, and shown for a while to whoever looks.
-export function tell(text) {
-  clearTimeout(tell.timer);
-  line.textContent = '';
-  requestAnimationFrame(() => {
-    line.textContent = text;
-    line.classList.add('on');
-  });
-  tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
-}
 
 export function explained(problem) {
   if (problem instanceof DeskProblem) return problem.message || say('DeskSilent');

@@ -1,5 +1,7 @@
 // Calls of our own functions, beside the page's own address.
 
+import { own } from './text.js';
+
 const ANSWER_WITHIN = 15000;
 
 // Why a call did not succeed: the function's own code, `offline` without an answer, else what the status says.
@@ -21,12 +23,12 @@ function retryAfterOf(response) {
 }
 
 async function bodyOf(response) {
-  try {
-    return await response.json();
-  } catch {
-    return {};
-  }
+  const text = await response.text();
+  return text ? JSON.parse(text) : {};
 }
+
+// Of a refusal; whatever stands before the function may have written it.
+const codeOf = (answer) => own(own(answer, 'error'), 'code');
 
 // `body` is JSON already, or nothing. Only what has no token yet is known by its cookie.
 export async function request(method, path, { token, body, keepalive = false, credentials = token ? 'omit' : 'same-origin' } = {}) {
@@ -37,12 +39,13 @@ export async function request(method, path, { token, body, keepalive = false, cr
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     const response = await fetch(path, { method, headers, body, keepalive, credentials, signal: stop.signal, cache: 'no-store' });
-    const answer = response.status === 204 ? {} : await bodyOf(response);
-    if (response.ok) return answer;
-    const code = answer.error && typeof answer.error.code === 'string' ? answer.error.code : String(response.status);
-    throw new Problem(code, response.status, retryAfterOf(response));
+    if (response.ok) return await bodyOf(response);
+    const code = codeOf(await bodyOf(response).catch(() => null));
+    throw new Problem(typeof code === 'string' ? code : String(response.status), response.status, retryAfterOf(response));
   } catch (problem) {
-    throw problem instanceof Problem ? problem : new Problem('offline');
+    if (problem instanceof Problem) throw problem;
+    // What is cut off in the middle, or never comes, is no answer; what is not JSON is not the function's.
+    throw new Problem(problem instanceof SyntaxError ? 'unexpected_answer' : 'offline');
   } finally {
     clearTimeout(timer);
   }

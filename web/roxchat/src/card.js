@@ -2,11 +2,12 @@
 
 import { button, focusOn, make, replace } from './dom.js';
 import { number, say, size } from './words.js';
-import { idOf, own } from './text.js';
-import { explained, moment, reason, theirs } from './show.js';
+import { idOf, isObject, own } from './text.js';
+import { Problem } from './api.js';
+import { moment, platform } from './agent.js';
+import { explained, reason, theirs } from './show.js';
 import { settings } from './settings.js';
 
-const PLATFORMS = { ctrader: 'cTrader', frontstage: 'FrontStage', iadvize: 'iAdvize', roxchat: 'Rox.Chat', vcita: 'vcita' };
 const SIDES = { inbound: 'SaidVisitor', outbound: 'SaidAgent', internal: 'SaidInternal' };
 const STATES = { open: 'Open', closed: 'Closed', closed_by_agent: 'ClosedByAgent', messages: 'Messages' };
 const SETTLE = 150;
@@ -124,7 +125,9 @@ export class Card {
   async find(ids) {
     for (const [id, by] of ids) {
       try {
-        return await this.session.call('GET', `visitors/${encodeURIComponent(id)}${by}`);
+        const found = await this.session.call('GET', `visitors/${encodeURIComponent(id)}${by}`);
+        if (!isObject(own(found, 'visitor'))) throw new Problem('unexpected_answer');
+        return found;
       } catch (problem) {
         if (problem.status !== 404) throw problem;
       }
@@ -210,8 +213,7 @@ export class Card {
   timeline() {
     const entries = array(this.data.timeline);
     const item = (one) => {
-      const platform = Object.hasOwn(PLATFORMS, one.platform) ? PLATFORMS[one.platform] : theirs(one.platform);
-      const first = make('span', { class: 'first' }, make('b', {}, platform), badge(one.state));
+      const first = make('span', { class: 'first' }, make('b', {}, theirs(platform(one.platform))), badge(one.state));
       return make('li', { class: 'entry' }, first, one.with ? theirs(one.with) : null, moment(one.at));
     };
     const list = entries.length

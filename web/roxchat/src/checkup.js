@@ -3,7 +3,8 @@
 import { button, make, replace } from './dom.js';
 import { number, say } from './words.js';
 import { visible } from './text.js';
-import { tell, theirs } from './show.js';
+import { tell } from './agent.js';
+import { theirs } from './show.js';
 import { settings } from './settings.js';
 
 const MOST_NAMES = 20;

@@ -1,31 +1,11 @@
-// What the parts of the page have in common: what is said to the agent, times, and what went wrong.
+// What the parts of the page have in common: texts of others, and what went wrong.
 
 import { make } from './dom.js';
-import { language, say } from './words.js';
+import { say } from './words.js';
 import { visible } from './text.js';
-
-const line = document.getElementById('said');
-
-// Said once to whoever listens, and shown for a while to whoever looks.
-export function tell(text) {
-  clearTimeout(tell.timer);
-  line.textContent = '';
-  requestAnimationFrame(() => {
-    line.textContent = text;
-    line.classList.add('on');
-  });
-  tell.timer = setTimeout(() => line.classList.remove('on'), 6000);
-}
 
 // A text of somebody else: its direction is its own.
 export const theirs = (text, tag = 'bdi') => make(tag, { dir: 'auto', class: 'text' }, visible(text));
-
-export function moment(value) {
-  const at = new Date(value);
-  if (value === null || value === undefined || Number.isNaN(at.getTime())) return null;
-  const shown = at.toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
-  return make('time', { datetime: at.toISOString() }, shown);
-}
 
 // The five of Rox.Chat (section 5.1), and our own.
 const REASONS = {
