@@ -331,6 +331,16 @@ test('what is left behind is taken over without anything being pressed', host(as
   assert.deepEqual(standIn.texts(), numbered(3));
 }));
 
+test('a 400 of something in front of the function gives nothing up', host(async ({ open, standIn }) => {
+  standIn.faults['POST events'] = { status: 400, times: 2, body: '<html>Bad Request' };
+  const { page, workspace } = await open();
+  await workspace.say('m0');
+  await reached(standIn, 1);
+  await waiting(page, 'Everything has been sent.');
+  assert.equal(posts(standIn).length, 3);
+  assert.equal(await page.locator('.warnings').textContent(), '');
+}));
+
 test('a server that takes nothing is told of and nothing is given up', host(async ({ open, standIn }) => {
   standIn.faults['POST events'] = { status: 403, times: 3, body: { error: { code: 'origin_mismatch' } } };
   const { page, workspace } = await open();

@@ -591,7 +591,7 @@ rows.forEach((row) => this.onResults(row, resultOf(row)));
 }
 pauseAfter(problem, rows) {
 this.problem = problem instanceof Problem ? problem.message : 'unexpected_answer';
-const isSize = problem.status === 413 || problem.status === 400;
+const isSize = problem.status === 413 || (problem.status === 400 && problem.message !== '400');
 if (isSize && rows.length > 1) {
 this.most = Math.floor(rows.length / 2);
 return 0;

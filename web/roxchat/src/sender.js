@@ -87,7 +87,8 @@ export class Sender {
   // Milliseconds until the next attempt; 0 is at once.
   pauseAfter(problem, rows) {
     this.problem = problem instanceof Problem ? problem.message : 'unexpected_answer';
-    const isSize = problem.status === 413 || problem.status === 400;
+    // A 400 without a code is not the function's, and says nothing of the events.
+    const isSize = problem.status === 413 || (problem.status === 400 && problem.message !== '400');
     if (isSize && rows.length > 1) {
       this.most = Math.floor(rows.length / 2);
       return 0;
