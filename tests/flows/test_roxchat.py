@@ -123,12 +123,13 @@ def test_used_ticket_and_no_cookie_open_nothing(page: Page) -> None:
 
 def test_visitor_who_signs_in_keeps_their_chat(page: Page) -> None:
     (anonymous, customer, chat), (known, _, _) = ids(), ids()
-    message = page.event("newMessageAdded", roxchatVisitorId=anonymous, chatId=chat, sessionId="s-1", kind="visitor", messageText="Porto?")
-    note = page.event("newMessageAdded", roxchatVisitorId=anonymous, chatId=chat, kind="operator_note", messageText="between us")
+    said = {"roxchatVisitorId": anonymous, "chatId": chat, "sessionId": "s-1"}
+    message = page.event("newMessageAdded", **said, kind="visitor", messageText="Porto?")
+    note = page.event("newMessageAdded", **said, kind="operator_note", messageText="between us")
     close = page.event("chatClosedByOperator", roxchatVisitorId=anonymous, chatId=chat, channelType="telegram")
     sides = {"old": {"roxchatVisitorId": anonymous}, "new": {"roxchatVisitorId": known, "providedVisitorId": customer}}
     signed_in = page.event("visitorAuthorized", **sides)
-    late = page.event("newMessageAdded", roxchatVisitorId=anonymous, chatId=chat, kind="visitor", messageText="Still there?")
+    late = page.event("newMessageAdded", **said, kind="visitor", messageText="Still there?")
     strange = page.event("operatorTyping")
     statuses = page.tell(message, note, close, signed_in, late, strange)
     assert statuses == ["accepted"] * 5 + ["ignored"]
@@ -140,8 +141,8 @@ def test_visitor_who_signs_in_keeps_their_chat(page: Page) -> None:
         assert [(chat["state"], chat["reopened"]) for chat in card["chats"]] == [("open", 1)]
         assert [entry["platform"] for entry in card["timeline"]] == ["roxchat"]
     history = page.call("GET", f"/chats/{chat}").json()
-    said = [(line["side"], line["text"]) for line in history["messages"]]
-    assert said == [("inbound", "Porto?"), ("internal", "between us"), ("inbound", "Still there?")]
+    lines = [(line["side"], line["text"]) for line in history["messages"]]
+    assert lines == [("inbound", "Porto?"), ("internal", "between us"), ("inbound", "Still there?")]
 
 
 def test_long_text_is_kept_whole(page: Page) -> None:

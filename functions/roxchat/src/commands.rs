@@ -5,7 +5,6 @@
 
 use app::AppError;
 use http::{Method, StatusCode};
-use lambda::Metric;
 use model::EpochMillis;
 use platform_roxchat::{Command, CommandState, Purpose, Queue, Queued, Reported};
 use ports::{PortError, Saved};
@@ -198,11 +197,10 @@ async fn report(ctx: &Keeping, found: &Found, request: &RawRequest, id: &str) ->
                 if sheet.save().await? == Saved::Conflict {
                     continue;
                 }
-                // A code is Rox.Chat's word, and of a length that a log takes.
-                info!(account.id = %found.id(), command.id = id, command.state = ?state, "command {id} reported");
-                if state == CommandState::Failed {
-                    ctx.base.count(Metric::Failed, 1);
-                }
+                // Whatever a page says is no word of Rox.Chat's until it looks like one.
+                let is_word = |code: &&str| code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+                let (account, code) = (found.id(), code.as_deref().filter(is_word));
+                info!(account.id = %account, command.id = id, command.state = ?state, command.code = code, "command {id} reported");
             }
         }
         return Ok(answer(StatusCode::OK, &json!({ "command": told(&id, &command, now) })));

@@ -8,7 +8,7 @@ use app::{AppError, Ctx as Base};
 use http::{Method, StatusCode};
 use lambda::Metric;
 use model::EpochMillis;
-use platform_roxchat::{BadBatch, Flag, Purpose, Rejection, Torn, batch, read};
+use platform_roxchat::{BadBatch, Event, Flag, Purpose, Rejection, Torn, batch, read};
 use ports::InboundStore;
 use serde_json::{Value, json};
 use tracing::info;
@@ -61,13 +61,18 @@ async fn run(ctx: &Events, request: RawRequest) -> Result<Reply, Problem> {
         inbound: &ctx.inbound,
         kept: ctx.keeping.kept,
     };
-    let (mut results, mut tally) = (Vec::with_capacity(events.len()), Tally::default());
+    let (mut results, mut tally, mut messages) = (Vec::with_capacity(events.len()), Tally::default(), 0);
     for event in events {
         let (id, outcome) = match event {
             Err(Torn { id, why }) => (id, Outcome::Rejected(why)),
             Ok(sent) => {
                 let outcome = match read(&sent, &found.workspace) {
-                    Ok(read) => hearing.take(&sent, read).await?,
+                    Ok(read) => {
+                        let is_message = matches!(read.event, Event::Message { .. });
+                        let outcome = hearing.take(&sent, read).await?;
+                        messages += usize::from(is_message && matches!(outcome, Outcome::Accepted(_)));
+                        outcome
+                    }
                     Err(rejection) => {
                         hearing.pass_over(&sent).await?;
                         Outcome::Rejected(rejection)
@@ -83,7 +88,7 @@ async fn run(ctx: &Events, request: RawRequest) -> Result<Reply, Problem> {
     let Tally { accepted, duplicate, ignored, rejected, foreign } = tally;
     let account = &found.account.id;
     info!(account.id = %account, accepted, duplicate, ignored, rejected, foreign, "events of {account}");
-    base.count(Metric::Accepted, accepted);
+    base.count(Metric::Accepted, messages);
     Ok(answer(StatusCode::OK, &json!({ "results": results })))
 }
 

@@ -80,9 +80,11 @@ async fn card_of_a_visitor_says_what_is_known() {
     let world = World::new();
     let page = world.page("marta", PAGE).await;
     page.tells(1, 1, "newMessageAdded", &said("v", 7, "visitor", "hi")).await;
-    let closed = json!({"roxchatVisitorId": "v", "chatId": 7, "channelId": "c", "channelType": "telegram", "channelUserId": "u-1", "channelUserName": "Marta"});
+    let closed = json!({"roxchatVisitorId": "v", "chatId": 7, "channelId": "c", "channelType": "telegram", "channelUserId": "u-1",
+        "channelUserName": "Marta"});
     page.tells(2, 2, "chatClosedByOperator", &closed).await;
-    let selected = json!({"roxchatVisitorId": "v", "providedVisitorId": 20417, "SiebelId": "7-3KX", "chatId": 7, "sessionId": "s-2", "taskId": "SR-1"});
+    let selected = json!({"roxchatVisitorId": "v", "providedVisitorId": 20417, "SiebelId": "7-3KX", "chatId": 7, "sessionId": "s-2",
+        "taskId": "SR-1"});
     page.tells(3, 3, "visitorSelected", &selected).await;
     page.tells(
         4,
@@ -93,8 +95,8 @@ async fn card_of_a_visitor_says_what_is_known() {
     .await;
     let at = "2026-01-01T00:00:00.000Z";
     let expected = json!({
-        "visitor": {"id": "v", "providedVisitorId": "20417", "siebelId": "7-3KX", "aliases": [], "switches": [], "session": {"id": "s-2", "at": at},
-            "channel": {"type": "telegram", "userId": "u-1", "userName": "Marta"}, "taskId": "SR-1", "canStartChat": true},
+        "visitor": {"id": "v", "providedVisitorId": "20417", "siebelId": "7-3KX", "aliases": [], "switches": [],
+            "session": {"id": "s-2", "at": at}, "channel": {"type": "telegram", "userId": "u-1", "userName": "Marta"}, "taskId": "SR-1", "canStartChat": true},
         "chats": [{"id": 7, "state": "closed_by_agent", "reopened": 0, "lastAt": at}],
         "timeline": [{"platform": "roxchat", "conversation": page.visitor("v", "").await.body["timeline"][0]["conversation"], "at": at, "state": "closed", "with": null}],
         "notifications": [{"id": "n-1", "kind": "visitor", "text": "left", "at": at}],
