@@ -1,15 +1,11 @@
 //! Every answer of the bot is what the contract's schemas say (section 10.5), whatever is asked and configured.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::bot::{Bots, RULE, said, setting};
-use crate::schemas::Schema;
-use crate::world::{Answer, TOKEN};
-
-/// Cases for each route.
-const CASES: u32 = 10_000;
+use crate::schemas::{Schema, block, runner};
+use crate::world::TOKEN;
 
 /// The examples of section 10.5.
 #[test]
@@ -43,26 +39,6 @@ fn row_1_examples_of_the_contract_are_what_its_schemas_say() {
     assert!(Schema::named("bot:message-request").problems(&message).is_empty());
 }
 
-/// Whether an answer is one of the route's, or an error that says so.
-fn check(schema: &Schema, answer: &Answer) -> Result<(), TestCaseError> {
-    prop_assert!(answer.status < 500, "{}", answer.status);
-    if answer.status == 200 {
-        let problems = schema.problems(&answer.body);
-        prop_assert!(problems.is_empty(), "{problems:?} in {}", answer.body);
-    } else {
-        prop_assert!(answer.body["error"]["code"].is_string() && answer.body["error"]["message"].is_string());
-    }
-    Ok(())
-}
-
-fn runner() -> TestRunner {
-    TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(CASES) })
-}
-
-fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
-}
-
 /// Sites with bots of every kind, each linked to `ha-60012`.
 fn sites() -> Vec<Bots> {
     let mut off = setting();
@@ -93,7 +69,7 @@ fn operators() -> impl Strategy<Value = String> {
 fn every_list_of_scenarios_is_the_schemas() {
     let (sites, schema) = (sites(), Schema::named("bot:scenarios"));
     let query = prop_oneof![Just("idWebsite=ha-4821".to_owned()), "idWebsite=(ha|sd)-[0-9]{0,4}", "[a-z=&%+0-9]{0,20}"];
-    let run = |(at, query): (usize, String)| check(&schema, &block(sites[at].scenarios(&query, TOKEN)));
+    let run = |(at, query): (usize, String)| schema.check(&block(sites[at].scenarios(&query, TOKEN)));
     runner().run(&(0..sites.len(), query), run).unwrap();
 }
 
@@ -103,7 +79,7 @@ fn every_bot_is_the_schemas() {
     let scenario = prop_oneof![Just("orders-fr".to_owned()), Just("night".to_owned()), "[a-z-]{0,10}"];
     let run = |(at, operator, scenario, reads): (usize, String, String, bool)| {
         let answer = if reads { block(sites[at].bot(&operator)) } else { block(sites[at].link(&operator, &scenario)) };
-        check(&schema, &answer)
+        schema.check(&answer)
     };
     runner().run(&(0..sites.len(), operators(), scenario, any::<bool>()), run).unwrap();
 }
@@ -111,14 +87,14 @@ fn every_bot_is_the_schemas() {
 #[test]
 fn every_availability_is_the_schemas() {
     let (sites, schema) = (sites(), Schema::named("bot:availability"));
-    let run = |(at, operator): (usize, String)| check(&schema, &block(sites[at].availability(&operator)));
+    let run = |(at, operator): (usize, String)| schema.check(&block(sites[at].availability(&operator)));
     runner().run(&(0..sites.len(), operators()), run).unwrap();
 }
 
 #[test]
 fn all_first_messages_are_the_schemas() {
     let (sites, schema) = (sites(), Schema::named("bot:first-messages"));
-    let run = |(at, operator): (usize, String)| check(&schema, &block(sites[at].first(&operator)));
+    let run = |(at, operator): (usize, String)| schema.check(&block(sites[at].first(&operator)));
     runner().run(&(0..sites.len(), operators()), run).unwrap();
 }
 
@@ -135,7 +111,7 @@ fn every_conversation_is_the_schemas() {
     let case = (0..sites.len(), "[a-z]{1,2}", operators(), message);
     let run = |(at, talk, operator, (role, id, payload)): (usize, String, String, (&str, String, Value))| {
         let body = said(role, &id, &payload).replace("ha-60012", &operator);
-        check(&schema, &block(sites[at].hear(&talk, &body)))
+        schema.check(&block(sites[at].hear(&talk, &body)))
     };
     runner().run(&case, run).unwrap();
 }
@@ -147,6 +123,6 @@ fn every_beginning_of_a_conversation_is_the_schemas() {
         3 => (operators(), "[a-z]{0,3}").prop_map(|(operator, talk)| json!({"idOperator": operator, "idConversation": talk}).to_string()),
         1 => "(?s).{0,20}",
     ];
-    let run = |(at, body): (usize, String)| check(&schema, &block(sites[at].open(&body)));
+    let run = |(at, body): (usize, String)| schema.check(&block(sites[at].open(&body)));
     runner().run(&(0..sites.len(), body), run).unwrap();
 }

@@ -8,6 +8,7 @@ mod customers;
 mod events;
 mod panel;
 mod panel_adapters;
+mod plugin_answers;
 mod products;
 mod schemas;
 mod signed;

@@ -14,13 +14,13 @@ use lambda::{HttpHandler, Roster};
 use model::{Account, AccountId, Directory, EpochMillis, Platform, Tenant, TenantId};
 use ports::PortError;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use testkit::fixtures::{get, post};
 use testkit::{InMemorySecrets, InMemoryStore, ManualClock, events};
 use wire::signature::hmac_sha256;
 use wire::{RawRequest, Reply};
 
+use crate::schemas::{Schema, runner};
 use crate::world::{OTHER_TOKEN, TOKEN};
 
 /// The vector of section 9.3, its panel and its clock.
@@ -640,18 +640,16 @@ fn any_message() -> impl Strategy<Value = Value> {
 
 #[test]
 fn every_answer_to_messages_fits_the_schema() {
-    let schema = include_str!("../../../../tests/schemas/iadvize/panel-commands.json");
-    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let schema = Schema::named("panel:commands");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let stage = Stage::new();
     let found = std::cell::Cell::new(0);
     let bodies = prop::collection::vec(any_message(), 0..6).prop_map(|messages| json!({ "messages": messages }));
-    let mut runner = TestRunner::new(Config { cases: 10_000, failure_persistence: None, ..Config::default() });
-    let ran = runner.run(&bodies, |body| {
+    let ran = runner().run(&bodies, |body| {
         let answer = runtime.block_on(stage.mean(&body.to_string()));
         prop_assert_eq!(answer.status, 200);
         let told = answer.json();
-        prop_assert!(validator.is_valid(&told), "{}", told);
+        prop_assert_eq!(schema.problems(&told), Vec::<String>::new(), "{}", told);
         for command in told["commands"].as_array().unwrap() {
             let messages = body["messages"].as_array().unwrap();
             let own = |message: &&Value| message["id"] == command["messageId"] && message["text"].is_string();

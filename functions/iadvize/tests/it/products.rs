@@ -6,18 +6,14 @@ use std::sync::Arc;
 use catalogue::{Category, Product};
 use iadvize_functions::{ProductsCtx, categories, products, render};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use testkit::catalogue_contract::{sample_category, sample_product};
 use testkit::fixtures::get;
 use testkit::{Fault, InMemoryCatalogue};
 use wire::RawRequest;
 
-use crate::schemas::Schema;
+use crate::schemas::{Schema, runner};
 use crate::world::{Answer, TOKEN, World, signed};
-
-/// Cases for each route.
-const CASES: u32 = 10_000;
 
 /// A site with a catalogue.
 pub(crate) struct Shop {
@@ -260,9 +256,8 @@ fn check(route: &'static str, schema: &Schema) {
     let shops = [false, true].map(|as_strings| Shop::empty(&json!({ "ids_as_strings": as_strings })));
     let labels = prop::collection::vec("[a-zé]\\PC{0,9}", 5);
     let cases = (prop::collection::vec(row(), 1..9), labels, asked(), any::<bool>());
-    let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let told = Cell::new(0);
-    runner
+    runner()
         .run(&cases, |(rows, labels, query, as_strings)| {
             let categories = (1_u64..).zip(&labels).map(|(id, label)| {
                 let parent = (id > 2).then_some(id / 2);
