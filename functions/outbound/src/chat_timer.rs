@@ -1,5 +1,5 @@
-//! Chat timer queue: each message says that it is time to look at a chat, or that staff of another platform did
-//! something in one.
+//! Chat timer queue: each message says that it is time to look at a chat, or that staff or a visitor of another
+//! platform did something in one.
 
 use app::chats::{ChatCtx, say, staff_did, tick};
 use app::{Progress, SettleCtx};
@@ -26,9 +26,8 @@ pub async fn handle(
     }
     if StaffTask::NAMES.contains(&task.as_str()) {
         let task: StaffTask = lambda::task(&body)?;
-        let (StaffTask::HasV1 { account, .. } | StaffTask::EndedV1 { account, .. }) = &task;
         staff_did(&ctx, &task).await?;
-        return Ok((account.platform(), Progress::default()));
+        return Ok((task.account().platform(), Progress::default()));
     }
     let task: ChatTask = lambda::task(&body)?;
     tick(&ctx, &task).await?;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, FailureReason, Lane,
-    ReceiptStatus, StoryEntry,
+    Author, DeadTask, DeliverTask, Delivery, DeliveryContent, DeliveryKey, DeliveryState, EpochMillis, EventKey, FailureReason,
+    Lane, ReceiptStatus, StaffTask, StoryEntry,
 };
 use ports::{LaneSelector, NewDelivery, PortError, Saved, Transition, WorkItem};
 
@@ -35,6 +35,23 @@ fn receipt_for(ctx: &SettleCtx, item: &WorkItem) -> Option<(ReceiptStatus, Deliv
         let content = DeliveryContent::Receipt(status);
         (status, DeliveryKey { message: item.message.id, recipient: origin.clone(), content })
     })
+}
+
+/// What a chat hears of a settled delivery: whether its visitor, who is on another platform, has a sentence of the desk.
+fn news_for_chat(item: &WorkItem) -> Option<StaffTask> {
+    let delivery = &item.delivery;
+    let has = match delivery.state {
+        DeliveryState::Sent { .. } => true,
+        DeliveryState::Failed { .. } => false,
+        DeliveryState::Queued
+        | DeliveryState::Parked { .. }
+        | DeliveryState::Offered { .. }
+        | DeliveryState::Sending { .. }
+        | DeliveryState::RetryWait { .. } => return None,
+    };
+    let sentence = delivery.sentence.clone().filter(|_| item.message.author == Author::Desk)?;
+    let DeliveryKey { message, recipient, .. } = &delivery.key;
+    Some(StaffTask::VisitorHasV1 { account: recipient.clone(), conversation: message.conversation(), sentence, has })
 }
 
 /// How often a delivery is taken out of a lane that changes at the same time.
@@ -80,6 +97,10 @@ pub(crate) async fn leave_lane(
     alias: Option<EventKey>,
 ) -> Result<Saved, AppError> {
     let now = ctx.base.clock.now();
+    if let Some(news) = news_for_chat(&item) {
+        // Before it is stored, so it may be told twice, but is never missing; to a chat, once more is as good as once.
+        ctx.base.queue.staff(&news).await?;
+    }
     let receipt = receipt_for(ctx, &item);
     let mut tasks = Vec::new();
     if let Some((status, key)) = &receipt {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use model::{AccountId, ConversationId, EpochMillis, TenantId};
+use model::{AccountId, ConversationId, EpochMillis, Memo, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::desk::WaitingChat;
@@ -38,13 +38,29 @@ pub struct ChatVisitor {
     /// Whom the visitor of this chat would rather talk to; unlike the rest it is not known any longer when the next chat begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefers: Option<AgentId>,
+    /// Where they are, if that is another platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Away>,
+}
+
+/// A visitor on another platform, who looks at no chat: what they are to see is delivered to an account there, at
+/// [`ChatVisitor::remote_address`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// The account.
+    pub account: AccountId,
+    /// What else its platform needs to reach them.
+    pub memo: Memo,
 }
 
 impl ChatVisitor {
     /// Takes over what `newer` gives, and keeps what it leaves out.
     pub(crate) fn learn(&mut self, newer: &Self) {
-        let Self { port, party_name, remote_address, user_token, culture, prefers } = newer;
+        let Self { port, party_name, remote_address, user_token, culture, prefers, away } = newer;
         self.prefers.clone_from(prefers);
+        if away.is_some() {
+            self.away.clone_from(away);
+        }
         for (known, given) in [
             (&mut self.port, port),
             (&mut self.party_name, party_name),

@@ -23,8 +23,8 @@ pub mod waiting;
 mod tests;
 
 pub use chat::{
-    Agent, Asker, AttachedForm, Attendant, Barred, Chat, ChatVisitor, CloseReason, Desk, Prepared, Robot, Skill, Slots, Staff,
-    State, TRANSCRIPT_LIMIT, TypingFlag, TypingFlags,
+    Agent, Asker, AttachedForm, Attendant, Away, Barred, Chat, ChatVisitor, CloseReason, Desk, Prepared, Robot, Skill, Slots,
+    Staff, State, TRANSCRIPT_LIMIT, TypingFlag, TypingFlags,
 };
 pub use event::{Decision, Effect, Event, Party, Refusal, Returning, Start, Step};
 pub use form::{FormAnswer, merge_answers};

@@ -11,6 +11,13 @@ use crate::{AccountId, ConversationId, DeliveryContent, DeliveryKey, EpochMillis
 /// Small facts a platform's crate wants to find again, by names of its own. Opaque to everyone else.
 pub type Memo = BTreeMap<String, String>;
 
+/// The member of a message's [`Memo`] that says that nobody has written it: it tells a visitor on another platform what happened
+/// to their chat, in words of that platform's choice.
+pub const CHAT_NEWS: &str = "chat";
+
+/// The chat is over: a value of [`CHAT_NEWS`].
+pub const CHAT_ENDED: &str = "ended";
+
 /// The visitor's end of a conversation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visitor {

@@ -16,7 +16,9 @@ mod policy;
 mod task;
 mod time;
 
-pub use conversation::{Conversation, Lane, LaneEntry, LaneKey, LaneKind, Memo, RemoteStatus, RemoteThread, Visitor};
+pub use conversation::{
+    CHAT_ENDED, CHAT_NEWS, Conversation, Lane, LaneEntry, LaneKey, LaneKind, Memo, RemoteStatus, RemoteThread, Visitor,
+};
 pub use delivery::{
     Delivery, DeliveryContent, DeliveryEvent, DeliveryKey, DeliveryState, FailureReason, ReceiptStatus, Step, StepIgnored,
     StoryEntry, StoryEvent, Verdict, settle, step,

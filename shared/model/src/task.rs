@@ -60,7 +60,8 @@ impl TypingTask {
     pub const V1_NAME: &str = "typing.v1";
 }
 
-/// Queue of chats: what another platform's staff did in a chat, beside writing in it.
+/// Queue of chats: what another platform's staff did in a chat, beside writing in it; and what became of a visitor on another
+/// platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task")]
 pub enum StaffTask {
@@ -84,11 +85,44 @@ pub enum StaffTask {
         /// When: a chat that began later is another one.
         at: EpochMillis,
     },
+    /// A visitor was brought a sentence of the desk, or it is certain that they will not be.
+    #[serde(rename = "visitor-has.v1")]
+    VisitorHasV1 {
+        /// The account that reaches the visitor.
+        account: AccountId,
+        /// The conversation that is the chat.
+        conversation: ConversationId,
+        /// The id of the sentence.
+        sentence: String,
+        /// Whether they were.
+        has: bool,
+    },
+    /// A visitor has left.
+    #[serde(rename = "visitor-left.v1")]
+    VisitorLeftV1 {
+        /// The account that reached the visitor.
+        account: AccountId,
+        /// The conversation, which may be a chat or not.
+        conversation: ConversationId,
+        /// When: a chat that began later is another one.
+        at: EpochMillis,
+    },
 }
 
 impl StaffTask {
     /// The words in `task` of all its variants.
-    pub const NAMES: [&str; 2] = ["staff-has.v1", "staff-ended.v1"];
+    pub const NAMES: [&str; 4] = ["staff-has.v1", "staff-ended.v1", "visitor-has.v1", "visitor-left.v1"];
+
+    /// The account on whose platform it happened.
+    #[must_use]
+    pub const fn account(&self) -> &AccountId {
+        match self {
+            Self::HasV1 { account, .. }
+            | Self::EndedV1 { account, .. }
+            | Self::VisitorHasV1 { account, .. }
+            | Self::VisitorLeftV1 { account, .. } => account,
+        }
+    }
 }
 
 /// Ack queue: has this attempt been acknowledged?
@@ -210,6 +244,8 @@ mod tests {
         let texts = [
             r#"{"task":"staff-has.v1","account":"vcita/demo","conversation":"00112233445566778899","sentence":"s-1"}"#,
             r#"{"task":"staff-ended.v1","account":"vcita/demo","conversation":"00112233445566778899","at":1767225600000}"#,
+            r#"{"task":"visitor-has.v1","account":"iadvize/demo","conversation":"00112233445566778899","sentence":"s-1","has":true}"#,
+            r#"{"task":"visitor-left.v1","account":"iadvize/demo","conversation":"00112233445566778899","at":1767225600000}"#,
         ];
         for (text, name) in texts.into_iter().zip(StaffTask::NAMES) {
             let task: StaffTask = serde_json::from_str(text).unwrap();

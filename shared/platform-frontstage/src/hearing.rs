@@ -56,6 +56,7 @@ pub fn visitor(info: &ChatServiceInfo) -> ChatVisitor {
         user_token: info.user_token.clone(),
         culture: info.preferred_culture.clone(),
         prefers: None,
+        away: None,
     }
 }
 

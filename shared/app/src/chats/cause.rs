@@ -18,6 +18,8 @@ pub(super) enum Cause<'a> {
     Agent { desk: &'a AccountId, agent: &'a Agent, chat: ChatId, act: &'a AgentAct },
     /// Another platform's staff did something.
     Staff { account: &'a AccountId, conversation: ConversationId, act: &'a StaffAct },
+    /// The visitor, who is on another platform, did something, where an instant is given before any chat that began later.
+    Away { conversation: ConversationId, act: &'a VisitorAct, at: Option<EpochMillis> },
     /// Somebody gives the chat to another desk, which is the account `to`.
     HandOver { chat: ChatId, to: &'a AccountId, desk: &'a Desk },
     /// A form was filled in for a chat of a gateway.
@@ -40,20 +42,36 @@ impl Cause<'_> {
         match self {
             Self::Visitor { account, tracking, .. } => conversation_of(account, tracking),
             Self::Agent { chat, .. } | Self::HandOver { chat, .. } | Self::Form { chat, .. } => chat.conversation(),
-            Self::Staff { conversation, .. } | Self::Time { conversation, .. } | Self::Offer { conversation } => *conversation,
+            Self::Staff { conversation, .. }
+            | Self::Away { conversation, .. }
+            | Self::Time { conversation, .. }
+            | Self::Offer { conversation } => *conversation,
         }
     }
 
     /// The sentence that it is about, with the direction in which it was said.
     pub(super) const fn sentence(&self) -> Option<(Direction, &SentenceId)> {
         match self {
-            Self::Visitor { act: VisitorAct::Speaks(draft), .. } => Some((Direction::Inbound, draft.id())),
-            Self::Visitor { act: VisitorAct::Confirms(id), .. } => Some((Direction::Outbound, id)),
+            Self::Visitor { act: VisitorAct::Speaks(draft), .. } | Self::Away { act: VisitorAct::Speaks(draft), .. } => {
+                Some((Direction::Inbound, draft.id()))
+            }
+            Self::Visitor { act: VisitorAct::Confirms(id), .. } | Self::Away { act: VisitorAct::Confirms(id), .. } => {
+                Some((Direction::Outbound, id))
+            }
             Self::Agent { act: AgentAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
             Self::Agent { act: AgentAct::Confirms(id), .. } => Some((Direction::Inbound, id)),
             Self::Staff { act: StaffAct::Speaks(draft), .. } => Some((Direction::Outbound, draft.id())),
             Self::Staff { act: StaffAct::Has(id), .. } => Some((Direction::Inbound, id)),
             Self::Visitor {
+                act:
+                    VisitorAct::Request { .. }
+                    | VisitorAct::Start { .. }
+                    | VisitorAct::Stop
+                    | VisitorAct::Types { .. }
+                    | VisitorAct::Asks,
+                ..
+            }
+            | Self::Away {
                 act:
                     VisitorAct::Request { .. }
                     | VisitorAct::Start { .. }
@@ -82,7 +100,17 @@ impl Cause<'_> {
 
     /// Whether it is about a chat that was over before this one began.
     pub(super) fn is_past(&self, read: &ChatRecord) -> bool {
-        matches!(self, Self::Staff { act: StaffAct::Ends { at }, .. } if *at < read.chat.waiting_from)
+        match self {
+            Self::Staff { act: StaffAct::Ends { at }, .. } | Self::Away { at: Some(at), .. } => *at < read.chat.waiting_from,
+            Self::Visitor { .. }
+            | Self::Agent { .. }
+            | Self::Staff { .. }
+            | Self::Away { .. }
+            | Self::HandOver { .. }
+            | Self::Form { .. }
+            | Self::Time { .. }
+            | Self::Offer { .. } => false,
+        }
     }
 
     /// The account that it gives the chat to.
@@ -92,6 +120,7 @@ impl Cause<'_> {
             Self::Visitor { .. }
             | Self::Agent { .. }
             | Self::Staff { .. }
+            | Self::Away { .. }
             | Self::Form { .. }
             | Self::Time { .. }
             | Self::Offer { .. } => None,
@@ -103,8 +132,13 @@ impl Cause<'_> {
         match self {
             Self::Visitor { account, .. } => Some(StreamKey::Gateway(account.id.clone())),
             Self::Agent { desk, agent, .. } => Some(StreamKey::Workplace((*desk).clone(), agent.workplace.clone())),
-            // What a form stored is answered without a place in the stream.
-            Self::Staff { .. } | Self::HandOver { .. } | Self::Form { .. } | Self::Time { .. } | Self::Offer { .. } => None,
+            // What a form stored is answered without a place in the stream, and a visitor elsewhere reads none.
+            Self::Staff { .. }
+            | Self::Away { .. }
+            | Self::HandOver { .. }
+            | Self::Form { .. }
+            | Self::Time { .. }
+            | Self::Offer { .. } => None,
         }
     }
 
@@ -124,6 +158,7 @@ impl Cause<'_> {
             Self::Visitor { act: VisitorAct::Request { .. } | VisitorAct::Types { .. } | VisitorAct::Confirms(_), .. }
             | Self::Agent { act: AgentAct::Types { .. } | AgentAct::Confirms(_), .. }
             | Self::Staff { .. }
+            | Self::Away { .. }
             | Self::HandOver { .. }
             | Self::Form { .. }
             | Self::Time { .. }
@@ -141,10 +176,11 @@ impl Cause<'_> {
             }
             (Self::HandOver { chat, .. }, Some(read)) if read.chat.id == *chat => &read.chat.gateway,
             (Self::Form { gateway, chat, .. }, Some(read)) if read.chat.gateway == **gateway && read.chat.id == *chat => gateway,
-            (Self::Staff { .. } | Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
+            (Self::Staff { .. } | Self::Away { .. } | Self::Time { .. } | Self::Offer { .. }, Some(read)) => &read.chat.gateway,
             (
                 Self::Agent { .. }
                 | Self::Staff { .. }
+                | Self::Away { .. }
                 | Self::HandOver { .. }
                 | Self::Form { .. }
                 | Self::Time { .. }

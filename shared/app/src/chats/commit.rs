@@ -127,7 +127,9 @@ pub(super) async fn carry_out(ctx: &ChatCtx, cause: &Cause<'_>, asking: &Asking)
                 Cause::Agent { .. } | Cause::Form { .. } => {
                     Tried::Done(turned(remember(ctx, asking, Some(Refusal::UnknownChat), now).await?))
                 }
-                Cause::Staff { .. } | Cause::HandOver { .. } => Tried::Done(turned(End::refused(Some(Refusal::UnknownChat)))),
+                Cause::Staff { .. } | Cause::Away { .. } | Cause::HandOver { .. } => {
+                    Tried::Done(turned(End::refused(Some(Refusal::UnknownChat))))
+                }
                 Cause::Time { .. } | Cause::Offer { .. } => {
                     warn!(conversation.id = %conversation, "no chats are configured for the gateway of {conversation}");
                     Tried::Done(turned(End::refused(None)))
@@ -169,6 +171,7 @@ fn is_early(cause: &Cause<'_>, read: Option<&ChatRecord>, now: EpochMillis) -> b
         | Cause::Visitor { .. }
         | Cause::Agent { .. }
         | Cause::Staff { .. }
+        | Cause::Away { .. }
         | Cause::HandOver { .. }
         | Cause::Form { .. }
         | Cause::Offer { .. } => false,
@@ -390,7 +393,7 @@ impl Commit<'_> {
                     // The last of it is what has to be answered, however long it is.
                     newest(before, room).into_iter().chain(last).collect()
                 }
-                What::Said(_) | What::Event(_) => Vec::new(),
+                What::Said(_) | What::Event(_) | What::Answered(..) | What::Ended(_) => Vec::new(),
             };
             words.extend(notice.words(&before, record.chat.id, self.turn.now));
         }

@@ -1,4 +1,5 @@
-//! Another platform's staff answers a chat: what they are told of it, what they say in it, and the way to them and back.
+//! Another platform's staff answers a chat: what they are told of it, what they say in it, and the way to them and back. And a
+//! visitor on another platform, who is told what the desk says in the same way.
 //!
 //! They have no stream. What they are told becomes messages of the chat's own conversation, in the same transaction as what
 //! happened, and leaves as every other message does. What they write is accepted as every other message is, waits in a lane
@@ -6,18 +7,20 @@
 
 use std::ops::RangeInclusive;
 
-use chat::{ChatId, CloseReason, Desk, Direction, Draft, Effect, Party, Sentence, SentenceId, SentenceKind, State};
+use chat::{Attendant, ChatId, CloseReason, Desk, Direction, Draft, Effect, Party, Sentence, SentenceId, SentenceKind, State};
 use model::{
-    AccountId, Author, Content, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent, DeliveryEvent, DeliveryKey,
-    EpochMillis, Memo, Message, MessageDetails, MessageId, ReceiptStatus, StaffTask, StoryEntry, TypingTask, Visitor, step,
+    AccountId, Author, CHAT_ENDED, CHAT_NEWS, Content, Conversation, ConversationId, DeliverTask, Delivery, DeliveryContent,
+    DeliveryEvent, DeliveryKey, EpochMillis, Memo, Message, MessageDetails, MessageId, ReceiptStatus, StaffTask, StoryEntry,
+    TypingTask, Visitor, step,
 };
 use ports::{ChatRecord, LaneSelector, NewDelivery, OwedReceipt, PortError, Relay, Saved, StaffView, WorkItem};
 use tracing::{info, warn};
+use wire::signature::sha256_hex;
 
 use super::cause::Cause;
 use super::commit::{End, Turned, carry_out};
 use super::turn::desk_of;
-use super::{Asking, ChatCtx, ChatOutcome, Handled, StaffAct, desk};
+use super::{Asking, ChatCtx, ChatOutcome, Handled, StaffAct, VisitorAct, desk};
 use crate::settle::{clear_head, leave_lane, stay};
 use crate::{AppError, Progress, SWEEP_GRACE, SettleCtx};
 
@@ -26,6 +29,9 @@ const TRANSCRIPT: u64 = 100;
 
 /// The most messages a transcript becomes; of more sentences, several make one.
 const MESSAGES: usize = 10;
+
+/// What the desk reads where the visitor cannot be brought what it said.
+const LOST: &str = "The visitor could not be brought your last message.";
 
 /// How a desk is called that gives itself no name.
 const NAMELESS: &str = "Agent";
@@ -49,6 +55,10 @@ pub(super) enum What {
     Before(RangeInclusive<u64>),
     /// Something happened to the chat.
     Event(&'static str),
+    /// The desk says something to a visitor elsewhere.
+    Answered(Sentence, Memo),
+    /// The chat of a visitor elsewhere is over.
+    Ended(Memo),
 }
 
 impl Notice {
@@ -87,6 +97,27 @@ impl Notice {
         }
     }
 
+    /// What an effect tells the visitor of a chat who is on another platform; `None` if it tells them nothing. Of where their chat
+    /// stands they are told the end alone, if it is not their own doing.
+    pub(super) fn of_away(effect: &Effect, chat: &chat::Chat, before: Option<&chat::Chat>) -> Option<Self> {
+        let away = chat.visitor.away.as_ref()?;
+        let what = match effect {
+            Effect::Deliver { to: Party::Visitor, sentence } if is_for_staff(sentence) => {
+                let party_name = sentence.party_name.clone().or_else(|| speaker(chat).map(str::to_owned));
+                What::Answered(Sentence { party_name, ..sentence.clone() }, away.memo.clone())
+            }
+            Effect::Status { to: Party::Visitor, state: State::Closed { reason, .. }, .. }
+                if *reason != CloseReason::ExtApp && !before.is_some_and(chat::Chat::is_closed) =>
+            {
+                let mut memo = away.memo.clone();
+                memo.insert(CHAT_NEWS.to_owned(), CHAT_ENDED.to_owned());
+                What::Ended(memo)
+            }
+            _ => return None,
+        };
+        Some(Self { to: away.account.clone(), what })
+    }
+
     /// The texts it becomes; `before` holds the sentences that it asks for.
     pub(super) fn words(&self, before: &[Sentence], chat: ChatId, now: EpochMillis) -> Vec<Words> {
         let words = |text, newest: &Sentence| Words {
@@ -96,6 +127,17 @@ impl Notice {
             sent_at: newest.sent_at,
             // Staff confirms what the visitor says, and nothing that was said to the visitor.
             sentence: (newest.direction == Direction::Inbound).then(|| newest.id.as_str().to_owned()),
+            author: Author::Visitor,
+            memo: Memo::new(),
+        };
+        let event = |text: &str| Words {
+            to: self.to.clone(),
+            text: text.to_owned(),
+            origin_id: chat.to_string(),
+            sent_at: now,
+            sentence: None,
+            author: Author::Visitor,
+            memo: Memo::new(),
         };
         match &self.what {
             What::Said(sentence) => vec![words(line(sentence), sentence)],
@@ -109,26 +151,31 @@ impl Notice {
                 };
                 pieces.filter_map(piece).collect()
             }
-            What::Event(text) => vec![Words {
-                to: self.to.clone(),
-                text: (*text).to_owned(),
-                origin_id: chat.to_string(),
-                sent_at: now,
-                sentence: None,
-            }],
+            What::Event(text) => vec![event(text)],
+            What::Answered(sentence, memo) => {
+                // Nothing but the text can say who speaks.
+                let name = sentence.party_name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+                let words = words(format!("{name}{}", sentence.text), sentence);
+                vec![Words { sentence: Some(words.origin_id.clone()), author: Author::Desk, memo: memo.clone(), ..words }]
+            }
+            What::Ended(memo) => vec![Words { author: Author::Desk, memo: memo.clone(), ..event("The chat has ended.") }],
         }
     }
 }
 
-/// A message to staff.
+/// A message to staff, or to a visitor elsewhere.
 #[derive(Debug)]
 pub(super) struct Words {
     to: AccountId,
     text: String,
     origin_id: String,
     sent_at: EpochMillis,
-    /// The sentence that staff has with it.
+    /// The sentence that they have with it.
     sentence: Option<String>,
+    /// Which side says it.
+    author: Author,
+    /// What the recipient's platform needs to deliver it.
+    memo: Memo,
 }
 
 /// Whether staff is told a sentence at all: they have a list of messages and nothing else.
@@ -144,6 +191,16 @@ fn line(sentence: &Sentence) -> String {
     match sentence.direction {
         Direction::Inbound => sentence.text.clone(),
         Direction::Outbound => format!("{}: {}", sentence.party_name.as_deref().unwrap_or(NAMELESS), sentence.text),
+    }
+}
+
+/// Who speaks for the desk, where visitors are told a name.
+fn speaker(chat: &chat::Chat) -> Option<&str> {
+    match &chat.state {
+        State::Answered { by: Attendant::Agent(agent) } => Some(&agent.name),
+        State::Answered { by: Attendant::Staff(staff) } => staff.name.as_deref(),
+        State::Icr { robot, .. } => Some(&robot.name),
+        State::Pilot | State::Waiting { .. } | State::Alerting { .. } | State::Closed { .. } => None,
     }
 }
 
@@ -170,11 +227,13 @@ pub(super) fn view_of(chat: &chat::Chat, before: Option<&ChatRecord>) -> Option<
     }
 }
 
-/// The messages that staff is told something by; `None` if it is nothing. `last_seq` is the conversation's last place as far
+/// The messages that staff, or a visitor elsewhere, is told something by; `None` if it is nothing. `last_seq` is the conversation's last place as far
 /// as that is known.
 pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: EpochMillis) -> Result<Option<Relay>, AppError> {
     let chat = &record.chat;
-    let Some(last) = words.last() else { return Ok(None) };
+    if words.is_empty() {
+        return Ok(None);
+    }
     let tracking = chat.tracking.as_ref().map(|tracking| tracking.as_str().to_owned());
     let mut conversation = Conversation {
         id: chat.conversation(),
@@ -186,15 +245,18 @@ pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: 
             memo: Memo::new(),
         },
         // Whoever had the chat last may still write: the chat itself says whether it is theirs.
-        desk: Some(match &chat.desk {
-            Some(Desk::Staff(account)) => account.clone(),
-            Some(Desk::Agents(_)) | None => last.to.clone(),
-        }),
+        desk: match &chat.desk {
+            Some(Desk::Staff(account)) => Some(account.clone()),
+            Some(Desk::Agents(_)) | None => {
+                let to_staff = words.iter().rfind(|words| words.author == Author::Visitor).map(|words| words.to.clone());
+                to_staff.or_else(|| record.staff.as_ref().map(|staff| staff.account.clone()))
+            }
+        },
         last_seq,
         is_chat: true,
     };
     let (mut messages, mut deliveries) = (Vec::new(), Vec::new());
-    for Words { to, text, origin_id, sent_at, sentence } in words {
+    for Words { to, text, origin_id, sent_at, sentence, author, memo } in words {
         conversation.last_seq = conversation.next_seq(now);
         let id = MessageId::new(conversation.id, conversation.last_seq).ok_or(AppError::Internal("conversation is full"))?;
         let key = DeliveryKey { message: id, recipient: to, content: DeliveryContent::Message };
@@ -203,14 +265,14 @@ pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: 
         messages.push(Message {
             id,
             tenant: conversation.tenant.clone(),
-            author: Author::Visitor,
+            author,
             origin: chat.gateway.clone(),
             origin_id,
             sent_at,
             accepted_at: now,
             content: Content { text, html: None, subject: None },
             details: MessageDetails::default(),
-            memo: Memo::new(),
+            memo,
         });
     }
     Ok(Some(Relay { conversation, messages, deliveries }))
@@ -274,7 +336,7 @@ pub async fn staff_types(
     act(ctx, account, conversation, &StaffAct::Types { is_typing }).await.map(drop)
 }
 
-/// Does in a chat what its staff did. Safe to run twice and with tasks that are long out of date: of a sentence the first
+/// Does in a chat what its staff did, or what became of its visitor on another platform. Safe to run twice and with tasks that are long out of date: of a sentence the first
 /// confirmation stands, and a chat that began after the end is another one.
 ///
 /// # Errors
@@ -287,8 +349,33 @@ pub async fn staff_did(ctx: &ChatCtx, task: &StaffTask) -> Result<(), AppError> 
             (account, conversation, StaffAct::Has(id))
         }
         StaffTask::EndedV1 { account, conversation, at } => (account, conversation, StaffAct::Ends { at: *at }),
+        StaffTask::VisitorHasV1 { conversation, sentence, has, .. } => {
+            let act = if *has { sentence.clone().try_into().ok().map(VisitorAct::Confirms) } else { lost(sentence) };
+            return match act {
+                Some(act) => befall(ctx, *conversation, &act, None).await,
+                None => Ok(()),
+            };
+        }
+        StaffTask::VisitorLeftV1 { conversation, at, .. } => {
+            return befall(ctx, *conversation, &VisitorAct::Stop, Some(*at)).await;
+        }
     };
     act(ctx, account, *conversation, &act_of).await.map(drop)
+}
+
+/// What the desk is told where a sentence of theirs cannot be brought to the visitor: a note of the visitor's side, as no platform
+/// has a sign for it. The same for the same sentence, so it is said once.
+fn lost(sentence: &str) -> Option<VisitorAct> {
+    let id = sha256_hex(format!("lost:{sentence}").as_bytes()).try_into().ok()?;
+    let draft = Draft::new(id, SentenceKind::Note, LOST.to_owned(), None, None).ok()?;
+    Some(VisitorAct::Speaks(draft))
+}
+
+/// Does in a chat what became of its visitor on another platform.
+async fn befall(ctx: &ChatCtx, conversation: ConversationId, act: &VisitorAct, at: Option<EpochMillis>) -> Result<(), AppError> {
+    let turned = carry_out(ctx, &Cause::Away { conversation, act, at }, &Asking::default()).await?;
+    desk::offer_after(ctx, &turned).await;
+    handled(turned).map(drop)
 }
 
 /// One turn of a chat for its staff.

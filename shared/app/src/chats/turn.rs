@@ -252,6 +252,14 @@ impl<'a> Turn<'a> {
                 VisitorAct::Confirms(id) => Event::VisitorConfirms(confirms(id)),
                 VisitorAct::Asks => Event::VisitorAsks,
             },
+            Cause::Away { act, .. } => match act {
+                VisitorAct::Stop => Event::VisitorStops,
+                VisitorAct::Speaks(draft) => Event::VisitorSpeaks(says(draft)),
+                VisitorAct::Confirms(id) => Event::VisitorConfirms(confirms(id)),
+                VisitorAct::Request { .. } | VisitorAct::Start { .. } | VisitorAct::Types { .. } | VisitorAct::Asks => {
+                    return Err(AppError::Internal("something that no visitor on another platform does"));
+                }
+            },
             Cause::Agent { agent, act, .. } => {
                 let from = || Attendant::Agent((*agent).clone());
                 match act {
@@ -403,6 +411,10 @@ impl<'a> Turn<'a> {
         let Some(record) = self.record.clone() else { return };
         let before = before.filter(|before| before.chat.id == record.chat.id);
         if let Some(notice) = Notice::of(&effect, before.and_then(|before| before.staff.as_ref())) {
+            self.notices.push(notice);
+            return;
+        }
+        if let Some(notice) = Notice::of_away(&effect, &record.chat, before.map(|before| &before.chat)) {
             self.notices.push(notice);
             return;
         }

@@ -256,6 +256,13 @@ impl World {
         self.plans.at_home.lock().unwrap().insert(self.gateway.id.clone(), Arc::new(self.plan(change)));
     }
 
+    /// Lets the gateway speak in other words from now on, as it is configured otherwise.
+    pub(crate) fn configure_words(&self, words: Words) {
+        let mut plans = self.plans.at_home.lock().unwrap();
+        let plan = Arc::get_mut(plans.get_mut(&self.gateway.id).unwrap()).unwrap();
+        plan.words = Arc::new(words);
+    }
+
     /// Configures another desk that chats of the gateway can be given to.
     pub(crate) fn configure_at(&self, desk: &AccountId, change: impl FnOnce(&mut ChatPlan)) {
         let plan = self.plan(|plan| {

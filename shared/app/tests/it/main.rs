@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod acceptance;
+mod chats_away;
 mod chats_forms;
 mod chats_push;
 mod chats_races;

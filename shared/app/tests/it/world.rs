@@ -275,11 +275,11 @@ impl World {
     fn build_with(needs_thread: bool, pace: Option<u32>, calls_each: u32) -> Self {
         let clock = ManualClock::new();
         let mut directory = sample_directory();
+        let [gateway, desk]: [AccountId; 2] = ["frontstage/gw-other", "vcita/other"].map(|id| id.parse().unwrap());
+        for id in [&gateway, &desk] {
+            directory.accounts.insert(id.clone(), sample_account(id));
+        }
         if pace.is_some() {
-            let [gateway, desk]: [AccountId; 2] = ["frontstage/gw-other", "vcita/other"].map(|id| id.parse().unwrap());
-            for id in [&gateway, &desk] {
-                directory.accounts.insert(id.clone(), sample_account(id));
-            }
             let when = RouteWhen { account: Some(gateway), ..RouteWhen::default() };
             let tenant = directory.tenants.values_mut().next().unwrap();
             tenant.routes.insert(0, Route { when, desk });
