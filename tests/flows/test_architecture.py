@@ -56,7 +56,7 @@ KEEP_FILES = {"ctrader"}
 SERVE_PAGES = {"ctrader", "iadvize", "roxchat"}
 
 #: The functions that move chats.
-MOVE_CHATS = {"ctrader", "frontstage", "operator", "outbound", "vcita", "website"}
+MOVE_CHATS = {"ctrader", "frontstage", "iadvize", "operator", "outbound", "vcita", "website"}
 
 #: The functions that know what browsers are offered: those that serve them, and the one that judges the settings.
 KNOW_WEB_SITES = {"operator", "website"}

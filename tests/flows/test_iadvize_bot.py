@@ -1,4 +1,7 @@
-"""The bot of iAdvize over the real stack: an administrator chooses a scenario, a visitor talks."""
+"""The bot of iAdvize over the real stack: an administrator chooses a scenario, a visitor talks, and an agent takes over.
+
+Agents poll all the time, so their stack is one of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ import hmac
 import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 
-from tests.flows.conftest import CALL_SECONDS, Bridge
+from tests.flows.conftest import CALL_SECONDS, Bridge, Simulator, until
+from tests.flows.test_chats import Floor, running_floor, unique
 
 FUNCTIONS = (
     "iadvize-bot-scenarios",
@@ -97,7 +101,7 @@ def talk(site: Site, operator: str) -> Callable[[], Talk]:
 
 def test_administrator_chooses_a_scenario_and_reads_it_back(site: Site, operator: str) -> None:
     scenarios = site.call("GET", "/external-bots").json()
-    assert [each["idBot"] for each in scenarios] == ["orders-fr", "night"]
+    assert [each["idBot"] for each in scenarios] == ["orders-fr", "night", "advice"]
     bot = site.call("GET", f"/bots/{operator}").json()
     assert bot["external"]["idBot"] == "orders-fr"
     assert bot["distributionRules"] == [{"id": RULE, "label": "Conseillers"}]
@@ -144,3 +148,94 @@ def test_transfer_goes_to_a_rule_of_the_operator_s(talk: Callable[[], Talk]) -> 
 def test_call_that_is_not_signed_is_refused(site: Site) -> None:
     answer = requests.get(f"{site.base}/external-bots?{site.query}", timeout=CALL_SECONDS)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
+
+
+@pytest.fixture(scope="module")
+def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """A stack with all sides running."""
+    with running_floor(tmp_path_factory.mktemp("iadvize-bot")) as floor:
+        yield floor
+
+
+class Handed:
+    """A visitor of the simulator, in a conversation whose bot hands everybody to a desk."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self.iadvize = Simulator(floor.stack.info["simulators"]["iadvize"])
+        operator = self.iadvize.post("bots", idBot="advice", number="60013")["idOperator"]
+        visitor = secrets.token_hex(4)
+        self.iadvize.post("visitors", id=visitor, name="Ada")
+        self.id = self.iadvize.post("conversations", visitor=visitor, idOperator=operator)["id"]
+
+    def says(self, text: str) -> None:
+        """The visitor writes."""
+        self.iadvize.post(f"conversations/{self.id}/visitor", text=text)
+
+    def shown(self) -> dict[str, Any]:
+        """The conversation as iAdvize has it."""
+        return self.iadvize.get(f"conversations/{self.id}")
+
+    def told(self) -> list[str]:
+        """What the visitor is told, in order."""
+        return [one["payload"]["value"] for one in self.shown()["thread"] if one["author"]["role"] == "operator"]
+
+    def chat_at(self, workplace: str, text: str) -> str:
+        """The agent's chat in which the visitor says this, once it is there."""
+
+        def found() -> list[str]:
+            chats = self.floor.at(workplace)
+            return [id for id in chats if (1, False, text) in self.floor.agent_texts(workplace, id)]
+
+        return until(found, 30, f"'{text}' at the workplace")[0]
+
+
+def test_visitor_whom_the_bot_hands_over_talks_with_an_agent_until_she_hangs_up(chats: Floor, jana: str) -> None:
+    visitor = Handed(chats)
+    question, more, answer, last = (unique(text) for text in ("Bonjour", "Merci", "Je regarde", "Il arrive demain"))
+    visitor.says(question)
+    chat_id = visitor.chat_at(jana, question)
+    said = ["Un conseiller vous répond ici."]
+    until(lambda: visitor.told() == said, 20, "the bot's word")
+
+    for text in (answer, last):
+        chats.agents.post("say", workplace=jana, chat_id=chat_id, text=text)
+    said += [f"Jana: {answer}", f"Jana: {last}"]
+    until(lambda: visitor.told() == said, 30, f"both answers, in order: {visitor.told()}")
+    visitor.says(more)
+    spoken = [(1, False, question), (2, True, answer), (3, True, last), (4, False, more)]
+    until(lambda: chats.agent_texts(jana, chat_id) == spoken, 20, "the visitor's words at the workplace")
+
+    def confirmed() -> bool:
+        transcript = chats.agents.get("transcript", workplace=jana, chat_id=chat_id)
+        sentences = transcript["sentences"] if isinstance(transcript, dict) else transcript
+        return all(one.get("ConfirmedTime") for one in sentences if one["IsOutbound"])
+
+    until(confirmed, 20, "the agent knows that the visitor has both")
+
+    chats.agents.post("hangup", workplace=jana, chat_id=chat_id)
+    said.append("Le conseiller a quitté la conversation.")
+    until(lambda: visitor.told() == said, 30, f"the end: {visitor.told()}")
+    assert visitor.shown()["state"] == "open"
+    # The scenario begins again, and hands over anew.
+    again = unique("Encore une question")
+    visitor.says(again)
+    visitor.chat_at(jana, again)
+    until(lambda: visitor.told() == [*said, "Un conseiller vous répond ici."], 20, "the bot's word once more")
+    assert visitor.shown()["problems"] == []
+
+
+def test_chat_ends_with_the_conversation_at_iadvize(chats: Floor, jana: str) -> None:
+    visitor = Handed(chats)
+    question = unique("Bonjour")
+    visitor.says(question)
+    chat_id = visitor.chat_at(jana, question)
+    visitor.iadvize.post(f"conversations/{visitor.id}/close")
+    until(lambda: chats.at(jana)[chat_id]["status"] == "Closed", 30, "the end at the workplace")
+    assert visitor.told() == ["Un conseiller vous répond ici."]
+
+
+def test_scenario_goes_on_where_no_agent_is_there(chats: Floor) -> None:
+    visitor = Handed(chats)
+    visitor.says("Bonjour")
+    until(lambda: visitor.told() == ["Aucun conseiller n'est là pour l'instant."], 20, "what the scenario says then")

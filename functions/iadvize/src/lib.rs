@@ -95,7 +95,8 @@ pub fn connect_operator(config: &Config) -> operator::OperatorCtx {
 /// Connects what webhooks need, during INIT.
 pub async fn connect_webhook(config: &Config) -> webhook::WebhookCtx {
     let (base, services) = connected(config).await;
-    webhook::WebhookCtx { base, records: services.records(), kept: config.retention }
+    let queue = services.ctx(|store| store).queue;
+    webhook::WebhookCtx { base, records: services.records(), queue, kept: config.retention }
 }
 
 /// Connects what the panel's API needs, during INIT.
@@ -134,7 +135,8 @@ pub async fn connect_bot(config: &Config) -> Arc<bot::BotCtx> {
 pub async fn connect_talk(config: &Config) -> Arc<bot::BotCtx> {
     let (base, services) = connected(config).await;
     let bots = bot::BotCtx::new(base, services.records(), Arc::new(SystemSleeper));
-    Arc::new(bots.with_desks(services.ctx(|store| store)))
+    let chats = services.chats(&bots.base.roster, chats_frontstage::plan);
+    Arc::new(bots.with_desks(services.ctx(|store| store), chats))
 }
 
 async fn connected(config: &Config) -> (Ctx, Services) {

@@ -1,7 +1,7 @@
 //! W1 `POST /iadvize/webhook`: what happens at iAdvize (section 11).
 //!
-//! Taking an event is one conditional write, far below the second in which iAdvize wants an answer: so it is stored before it is
-//! acknowledged, and nothing is left to be done afterwards.
+//! Taking an event is one conditional write, or a few for one that ends a conversation of the bot's, far below the two seconds in
+//! which iAdvize is to be answered: so it is stored before it is acknowledged, and nothing is left to be done afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,20 @@ use app::AppError;
 use futures_util::future::try_join;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
+use model::StaffTask;
 use platform_iadvize::{BadEvent, Event};
-use ports::{RecordKey, Records, Saved};
+use ports::{Queue, RecordKey, Records, Saved};
 use serde_json::json;
 use wire::{RawRequest, Reply};
 
+use crate::bot::conversation::end;
+use crate::bot::desk::chat_of;
 use crate::call::Methods;
 use crate::problem::{answer, answered};
 use crate::visitors::{
     Conversation, Names, REMEMBERED, Whose, change, conversation_key, conversation_of_key, group, opened, visitor_key,
 };
-use crate::{Ctx, Found, Problem, verify};
+use crate::{Call, Ctx, Found, Problem, verify};
 
 /// How often an event is tried again after somebody else wrote to the same conversation.
 const RACES: usize = 8;
@@ -32,6 +35,8 @@ pub struct WebhookCtx {
     pub base: Ctx,
     /// Where events are kept.
     pub records: Arc<dyn Records>,
+    /// Where chats hear that their visitor has left.
+    pub queue: Arc<dyn Queue>,
     /// How long.
     pub kept: Duration,
 }
@@ -60,11 +65,26 @@ async fn run(ctx: &WebhookCtx, request: RawRequest) -> Result<Reply, Problem> {
         None => call.first_site()?,
     };
     for _ in 0..RACES {
-        if keep(ctx, found, &event).await? {
+        // The event is noted last: iAdvize repeats it until all of it is done.
+        if free(ctx, &call, found, &event).await? && keep(ctx, found, &event).await? {
             return Ok(answer(StatusCode::OK, &json!({})));
         }
     }
     Err(AppError::Unavailable(ports::PortError::Busy).into())
+}
+
+/// Whether the bot, which is not told that a conversation ended, keeps nothing of one that this event ends (section 10.4).
+/// And a chat in which its visitor talks to a desk hears that they have left: whether there is one is found out where chats are known.
+async fn free(ctx: &WebhookCtx, call: &Call, found: &Found, event: &Event) -> Result<bool, Problem> {
+    let ended = event.conversation.as_ref().filter(|_| event.is_closed());
+    let Some((conversation, bot)) = ended.zip(found.site.bot.as_ref()) else { return Ok(true) };
+    let gateway = bot.chat.as_ref().and_then(|chat| call.directory().accounts.get(&chat.gateway));
+    if let Some(gateway) = gateway {
+        let chat = chat_of(&found.account, gateway, conversation)?;
+        let left = StaffTask::VisitorLeftV1 { account: found.account.id.clone(), conversation: chat, at: event.at };
+        ctx.queue.staff(&left).await?;
+    }
+    end(&*ctx.records, found, conversation, event.at, ctx.base.clock.now()).await
 }
 
 /// Whether the event is stored, by this call or an earlier one.

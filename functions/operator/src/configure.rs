@@ -6,6 +6,7 @@ use outbound_http::TargetPolicy;
 use platform_ctrader::Brand;
 use platform_frontstage::{AccountSettings, Settings};
 use platform_iadvize::Site;
+use platform_iadvize::bot::BotChat;
 use platform_iadvize::panel::PanelUrl;
 use ports::DirectoryStore;
 use serde_json::{Value, json};
@@ -108,11 +109,16 @@ impl Rules {
     }
 }
 
-/// Checks that the gateways to which a brand's chat screen brings its visitors are there.
+/// Checks that the gateways to which a brand's chat screen, or a site's bot, brings its visitors are there.
 fn check_screens(directory: &Directory, account: &Account) -> Result<(), String> {
     let chat = match account.id.platform() {
         Platform::Ctrader => platform_ctrader::Brand::of(account).ok().and_then(|brand| brand.chat),
-        Platform::Frontstage | Platform::Iadvize | Platform::Roxchat | Platform::Vcita => None,
+        Platform::Iadvize => {
+            let chat = Site::of(account).ok().and_then(|site| site.bot).and_then(|bot| bot.chat);
+            let check = |chat: BotChat| chats_frontstage::check_screen(directory, &account.tenant, &chat.gateway);
+            return chat.map_or(Ok(()), check).map_err(|why| format!("bot: chat: gateway: {why}"));
+        }
+        Platform::Frontstage | Platform::Roxchat | Platform::Vcita => None,
     };
     for (member, gateway) in chat.iter().flat_map(platform_ctrader::ChatSettings::gateways) {
         chats_frontstage::check_screen(directory, &account.tenant, gateway).map_err(|why| format!("chat: {member}: {why}"))?;

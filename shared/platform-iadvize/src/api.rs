@@ -5,6 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::DeskPlatform;
+use crate::bot::BotChat;
 use crate::settings::{ConfigProblem, problem, website};
 
 /// The setting `api` as it is written.
@@ -35,6 +36,39 @@ pub struct Api {
 struct Caller {
     website: String,
     api: Option<ApiText>,
+}
+
+/// What of a site's settings is said at the end of a chat, for the same reason.
+#[derive(Deserialize)]
+struct Ending {
+    bot: Option<EndingBot>,
+    #[serde(default)]
+    default_lang: String,
+}
+
+#[derive(Deserialize)]
+struct EndingBot {
+    chat: Option<BotChat>,
+}
+
+/// What a visitor is told when the desk has ended their chat, and whether iAdvize is to close the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Farewell {
+    pub(crate) text: Option<String>,
+    pub(crate) closes: bool,
+}
+
+impl Farewell {
+    /// As a site has configured it, in this language.
+    ///
+    /// # Errors
+    /// [`ConfigProblem`] naming what is missing or wrong.
+    pub(crate) fn of_account(account: &Account, lang: Option<&str>) -> Result<Self, ConfigProblem> {
+        let ending = Ending::deserialize(&account.settings).map_err(|e| problem(e.to_string()))?;
+        let Some(chat) = ending.bot.and_then(|bot| bot.chat) else { return Ok(Self::default()) };
+        let lang = lang.unwrap_or(&ending.default_lang);
+        Ok(Self { text: chat.ended.map(|words| words.in_lang(lang).to_owned()), closes: chat.close })
+    }
 }
 
 impl Api {

@@ -26,7 +26,7 @@ pub use closing_form::{ClosingField, ClosingInput, FieldType, closing_form};
 pub use customer::{CardAction, CardLine, Case, Customer, Does, MAX_CONVERSATIONS, Seen, Visitor, card};
 pub use ids::{DeskPlatform, OperatorId, Website};
 pub use language::language;
-pub use outbound::{CHATBOT, Iadvize};
+pub use outbound::{CHATBOT, Iadvize, LANG};
 pub use query::Query;
 pub use secrets::Secrets;
 pub use settings::{Choice, ConfigProblem, Site, Tongue};

@@ -8,23 +8,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{Accepted, AppError};
+use app::AppError;
 use futures_util::future::try_join;
 use http::StatusCode;
-use lambda::Snapshot;
-use model::{Content, EpochMillis, EventKey, MessageDetails, Platform, VisitorMessage};
+use model::EpochMillis;
 use percent_encoding::percent_decode_str;
-use platform_iadvize::CHATBOT;
 use platform_iadvize::bot::{Bot, Conversation, Opened, Replies, Role, Run, Said, Scenario, Turn, kept_for};
-use ports::{InboundStore, RecordChange, RecordKey, Saved};
+use ports::{RecordChange, RecordKey, Records, Saved};
 use serde_json::{Value, json};
 use tracing::warn;
 use wire::signature::sha256_hex;
 use wire::{RawRequest, Reply};
 
+use super::desk::{Given, Way};
 use super::{BotCtx, HeldBot, POSTING, STALE_LIMIT, lang, site_bot, written};
 use crate::call::READING;
 use crate::problem::{answer, answered};
+use crate::visitors::{change, opened};
 use crate::{Found, Problem, verify};
 
 /// iAdvize waits ten seconds (section 3.4).
@@ -32,6 +32,9 @@ const DEADLINE: Duration = Duration::from_secs(8);
 
 /// How often another message of the conversation may have been faster.
 const MOST_TRIES: usize = 8;
+
+/// How many records are changed at a time.
+const MOST_CHANGES: usize = 100;
 
 /// A conversation.
 const CONVERSATION: &str = "bot-conversation";
@@ -65,12 +68,6 @@ fn told(id: &str, operator: &str, replies: Value, kept: &Conversation) -> Reply 
     answer(StatusCode::OK, &body)
 }
 
-/// A conversation that begins now.
-fn begun(operator: &str, scenario: &str, now: EpochMillis) -> Conversation {
-    let (operator, scenario) = (operator.to_owned(), scenario.to_owned());
-    Conversation { operator, scenario, at: None, created_at: now, updated_at: now, is_handed: false }
-}
-
 /// Both kinds of records of a conversation stand under its hash: the id is iAdvize's, and may be anything.
 fn key(found: &Found, conversation: &str, kind: &'static str, id: String) -> RecordKey {
     let group = format!("talk-{}", sha256_hex(conversation.as_bytes()));
@@ -83,7 +80,7 @@ async fn open(ctx: &BotCtx, request: RawRequest) -> Result<Reply, Problem> {
     let found = call.site(call.query().get("idWebsite"))?;
     site_bot(found)?;
     let opened = Opened::read(&call.request().body)?;
-    let fresh = begun(&opened.operator_text, "", ctx.now());
+    let fresh = Conversation::begun(&opened.operator_text, "", ctx.now());
     let kept = match ctx.within(DEADLINE, opened_once(ctx, found, &opened)).await {
         Some(Ok(Some(kept))) => kept,
         Some(Ok(None)) => return Err(Problem::NotFound("there is no such bot")),
@@ -109,7 +106,7 @@ async fn opened_once(ctx: &BotCtx, found: &Found, opened: &Opened) -> Result<Opt
             return Ok(kept);
         }
         let now = ctx.now();
-        let fresh = begun(&opened.operator_text, &held.bot.scenario, now);
+        let fresh = Conversation::begun(&opened.operator_text, &held.bot.scenario, now);
         // Whether it is one of web chat, its first message will tell.
         let ends_at = Some(now.plus(kept_for(&opened.conversation)));
         let change = RecordChange { key: key.clone(), rev, body: written(&fresh)?, ends_at };
@@ -120,12 +117,53 @@ async fn opened_once(ctx: &BotCtx, found: &Found, opened: &Opened) -> Result<Opt
     Err(AppError::Internal("a conversation that is changed all the time"))
 }
 
+/// Frees what is kept of a conversation that iAdvize says has ended (section 10.4): where it stood, and the replies to its messages.
+/// What is left for a day says when that was, because messages and events come in any order. `false` if somebody was faster: it
+/// has to be tried again. Once more is as good as once.
+pub(crate) async fn end(
+    records: &dyn Records,
+    found: &Found,
+    conversation: &str,
+    at: EpochMillis,
+    now: EpochMillis,
+) -> Result<bool, Problem> {
+    let of_conversation = key(found, conversation, CONVERSATION, String::new());
+    let (kept, rev) = opened::<Conversation>(records.record(&of_conversation).await?, now)?;
+    let before = kept.unwrap_or_else(|| Conversation { closed_at: None, ..Conversation::begun("", "", at) });
+    match before.ended(at) {
+        Some(ended) => {
+            let ends_at = now.plus(kept_for(conversation));
+            if records.keep_records(&[change(of_conversation.clone(), rev, &ended, ends_at)?]).await? == Saved::Conflict {
+                return Ok(false);
+            }
+        }
+        // Another one has begun since, and its replies are its own.
+        None if before.closed_at.is_none() => return Ok(true),
+        // Whoever noted it may not have come further.
+        None => {}
+    }
+    let replies = records.records(&found.account.id, &of_conversation.group, REPLIES).await?;
+    let over = replies.into_iter().filter(|(_, record)| !record.body.is_empty()).map(|(id, record)| RecordChange {
+        key: RecordKey { kind: REPLIES, id, ..of_conversation.clone() },
+        rev: record.rev,
+        body: String::new(),
+        ends_at: Some(now),
+    });
+    for some in over.collect::<Vec<_>>().chunks(MOST_CHANGES) {
+        if records.keep_records(some).await? == Saved::Conflict {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// B8, which iAdvize called until 2019.
 async fn read(ctx: &BotCtx, request: RawRequest, id: &str) -> Result<Reply, Problem> {
     let call = verify(&ctx.base, request, READING).await?;
     let found = call.site(call.query().get("idWebsite"))?;
     let (_, kept) = ctx.read::<Conversation>(&key(found, id, CONVERSATION, String::new())).await?;
-    let kept = kept.ok_or(Problem::NotFound("there is no such conversation"))?;
+    // Of one that ended before it was heard of, only that is known.
+    let kept = kept.filter(|kept| !kept.operator.is_empty()).ok_or(Problem::NotFound("there is no such conversation"))?;
     Ok(told(id, &kept.operator, json!([]), &kept))
 }
 
@@ -155,24 +193,19 @@ async fn hear(ctx: &BotCtx, request: RawRequest, id: String) -> Result<Reply, Pr
     Ok(told(&id, &said.operator_text, replies, &kept))
 }
 
-/// The way to a desk.
-struct Desks<'a> {
-    ctx: &'a app::Ctx<dyn InboundStore>,
-    snapshot: Arc<Snapshot>,
-}
-
 /// A message that is being answered.
-struct Hearing<'a> {
-    ctx: &'a BotCtx,
-    found: &'a Found,
-    bot: &'a Bot,
-    said: &'a Said,
-    id: &'a str,
+pub(super) struct Hearing<'a> {
+    pub(super) ctx: &'a BotCtx,
+    pub(super) found: &'a Found,
+    pub(super) bot: &'a Bot,
+    pub(super) said: &'a Said,
+    /// iAdvize's id of the conversation.
+    pub(super) id: &'a str,
 }
 
 impl Hearing<'_> {
     /// When it was written.
-    fn at(&self) -> EpochMillis {
+    pub(super) fn at(&self) -> EpochMillis {
         self.said.at.unwrap_or_else(|| self.ctx.now())
     }
 
@@ -182,28 +215,28 @@ impl Hearing<'_> {
         if self.said.role == Role::Other {
             // Every message comes here, our own too (section 10.2 step 4): answering those would never end.
             let (_, kept) = self.ctx.read::<Conversation>(&of_conversation).await?;
-            let kept = kept.unwrap_or_else(|| begun(&self.said.operator_text, "", self.at()));
+            let kept = kept.unwrap_or_else(|| Conversation::begun(&self.said.operator_text, "", self.at()));
             return Ok(Some((json!([]), Conversation { updated_at: kept.updated_at.max(self.at()), ..kept })));
         }
         let Some(held) = self.ctx.bot_of(self.found, self.said.operator, Duration::ZERO).await? else { return Ok(None) };
-        let desks = self.desks().await?;
+        let desks = Way::of(self).await?;
         let of_replies = key(self.found, self.id, REPLIES, sha256_hex(self.said.message.as_bytes()));
         for _ in 0..MOST_TRIES {
             let read = try_join(self.ctx.read::<Conversation>(&of_conversation), self.ctx.read::<Value>(&of_replies));
             let ((rev, kept), (replies_rev, replied)) = read.await?;
             let now = self.ctx.now();
-            let kept = kept.unwrap_or_else(|| begun(&self.said.operator_text, &held.bot.scenario, now));
+            if let Some(over) = kept.as_ref().filter(|kept| kept.is_over_for(self.at())) {
+                return Ok(Some((json!([]), over.clone())));
+            }
+            let kept = kept.filter(|kept| kept.closed_at.is_none());
+            let kept = kept.unwrap_or_else(|| Conversation::begun(&self.said.operator_text, &held.bot.scenario, now));
             if let Some(replies) = replied {
                 return Ok(Some((replies, kept)));
             }
-            let Run { replies, at, is_handed } = self.run(&held, &kept, desks.as_ref());
-            if let (true, Some(desks), Some(text)) = (is_handed, &desks, self.said.spoken.text()) {
-                // Before it is noted here: what is once more given to the desk is recognised, what is not is lost.
-                self.give(desks, text).await?;
-            }
+            let Run { replies, at, is_handed } = self.run_and_give(&held, &kept, desks.as_ref()).await?;
             let scenario = held.bot.scenario.clone();
             let updated_at = kept.updated_at.max(self.at());
-            let next = Conversation { scenario, at, updated_at, is_handed: is_handed || kept.is_handed, ..kept };
+            let next = Conversation { scenario, at, updated_at, is_handed, ..kept };
             let replies = replies.to_json();
             let ends_at = Some(now.plus(kept_for(&self.said.message)));
             let changes = [
@@ -217,48 +250,30 @@ impl Hearing<'_> {
         Err(AppError::Internal("a conversation that is changed all the time"))
     }
 
-    /// The way to a desk, if the tenant's rules name one that takes messages and what it says can come back.
-    async fn desks(&self) -> Result<Option<Desks<'_>>, AppError> {
-        let (Some(ctx), account) = (&self.ctx.desks, &self.found.account) else { return Ok(None) };
-        if self.found.site.api.is_none() || self.found.secrets.api_password().is_none() {
-            return Ok(None);
-        }
-        let snapshot = self.ctx.base.roster.current().await?;
-        let desk = snapshot.directory.desk_for(&account.tenant, &account.id);
-        // Agents of FrontStage take chats alone.
-        let takes_messages = desk.is_some_and(|desk| desk.platform() == Platform::Vcita);
-        Ok(takes_messages.then_some(Desks { ctx, snapshot }))
-    }
-
-    /// Gives the desk what the visitor has written: once, however often it comes.
-    async fn give(&self, desks: &Desks<'_>, text: &str) -> Result<(), AppError> {
-        let message = VisitorMessage {
-            address: self.id.to_owned(),
-            name: None,
-            memo: [(CHATBOT.to_owned(), self.said.operator.number().to_string())].into(),
-            event_keys: vec![(EventKey::new("said", [self.id, &self.said.message]), None)],
-            answers: None,
-            continues: Vec::new(),
-            origin_id: self.said.message.clone(),
-            sent_at: self.at(),
-            content: Content { text: text.to_owned(), ..Content::default() },
-            details: MessageDetails::default(),
-        };
-        let directory = &desks.snapshot.directory;
-        match app::accept_visitor(desks.ctx, directory, &self.found.account, message, &|_| Vec::new()).await? {
-            Accepted::Stored(_) | Accepted::Duplicate(_) => Ok(()),
-            Accepted::Refused(_) => Err(AppError::Internal("a guard that nobody set")),
+    /// What the scenario says, and a desk is given what the visitor has written, if it has them. If that is over, or nobody takes
+    /// them, the scenario goes on without.
+    async fn run_and_give(&self, held: &HeldBot, kept: &Conversation, desk: Option<&Way<'_>>) -> Result<Run, AppError> {
+        let (mut kept, mut desk) = (kept.clone(), desk);
+        loop {
+            let run = self.run(held, &kept, desk.is_some());
+            let (true, Some(way), Some(text)) = (run.is_handed, desk, self.said.spoken.text()) else { return Ok(run) };
+            // Before it is noted here: what is once more given to the desk is recognised, what is not is lost.
+            match way.give(self, held, kept.is_handed, text).await? {
+                Given::Yes => return Ok(run),
+                Given::Over => kept = Conversation { is_handed: false, at: None, ..kept },
+                Given::Nobody => desk = None,
+            }
         }
     }
 
     /// What the scenario says, or the fallback where it is switched off or gone.
-    fn run(&self, held: &HeldBot, kept: &Conversation, desks: Option<&Desks<'_>>) -> Run {
+    fn run(&self, held: &HeldBot, kept: &Conversation, has_desk: bool) -> Run {
         let rules = held.bot.rule_ids();
         let lang = lang(self.found, &held.bot);
-        let turn = Turn { bot: self.bot, lang, rules: &rules, has_desk: desks.is_some() };
+        let turn = Turn { bot: self.bot, lang, rules: &rules, has_desk };
         if kept.is_handed {
             // Whoever has the visitor answers; what a desk cannot be shown is answered here.
-            let has_text = self.said.spoken.text().is_some() && desks.is_some();
+            let has_text = self.said.spoken.text().is_some() && has_desk;
             let replies = if has_text { Replies::default() } else { turn.other_content() };
             return Run { replies, at: None, is_handed: true };
         }
@@ -273,7 +288,7 @@ impl Hearing<'_> {
 
     /// What is said without the store: the fallback text, and its transfer if the bot's rules are in memory.
     fn fallback(&self) -> (Value, Conversation) {
-        let kept = begun(&self.said.operator_text, "", self.at());
+        let kept = Conversation::begun(&self.said.operator_text, "", self.at());
         if self.said.role == Role::Other {
             return (json!([]), kept);
         }

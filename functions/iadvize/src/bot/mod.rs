@@ -5,6 +5,7 @@
 
 pub mod availability;
 pub mod conversation;
+pub(crate) mod desk;
 pub mod first_messages;
 pub mod operator;
 pub mod scenarios;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::AppError;
+use app::chats::ChatCtx;
 use futures_util::future::{Either, select};
 use http::Method;
 use model::{AccountId, EpochMillis};
@@ -47,6 +49,8 @@ pub struct BotCtx {
     pub sleeper: Arc<dyn Sleeper>,
     /// Where what visitors write to a desk is stored; `None` where nobody is handed to one.
     pub desks: Option<app::Ctx<dyn InboundStore>>,
+    /// The chats in which they talk to one, where a site wants that; `None` as before.
+    pub chats: Option<ChatCtx>,
     bots: Bots,
 }
 
@@ -54,13 +58,13 @@ impl BotCtx {
     /// With no bot known yet.
     #[must_use]
     pub fn new(base: Ctx, records: Arc<dyn Records>, sleeper: Arc<dyn Sleeper>) -> Self {
-        Self { base, records, sleeper, desks: None, bots: Bots::default() }
+        Self { base, records, sleeper, desks: None, chats: None, bots: Bots::default() }
     }
 
     /// The same, which can hand visitors to desks.
     #[must_use]
-    pub fn with_desks(self, desks: app::Ctx<dyn InboundStore>) -> Self {
-        Self { desks: Some(desks), ..self }
+    pub fn with_desks(self, desks: app::Ctx<dyn InboundStore>, chats: ChatCtx) -> Self {
+        Self { desks: Some(desks), chats: Some(chats), ..self }
     }
 
     fn now(&self) -> EpochMillis {

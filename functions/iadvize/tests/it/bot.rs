@@ -10,7 +10,7 @@ use http::Method;
 use iadvize_functions::bot::{BotCtx, availability, conversation, first_messages, operator, scenarios};
 use iadvize_functions::render;
 use model::AccountId;
-use ports::{InboundStore, PortError, Record, RecordChange, RecordKey, Records, Saved, StoryStore as _};
+use ports::{InboundStore, PortError, Record, RecordChange, RecordKey, Records, Saved, Sleeper, StoryStore as _};
 use serde_json::{Value, json};
 use testkit::fixtures::{get, post};
 use testkit::{Fault, FixedDice, InMemoryQueue, InMemoryRecords, ManualSleeper};
@@ -59,8 +59,8 @@ pub(crate) struct Bots {
 
 impl Bots {
     pub(crate) fn with(bot: &Value) -> Self {
-        let records = Arc::new(InMemoryRecords::new());
         let world = World::with(&json!({ "bot": bot, "default_lang": "fr" }));
+        let records = world.records.clone();
         let ctx = Self::over(&world, records.clone());
         Self { world, records, ctx }
     }
@@ -139,7 +139,7 @@ pub(crate) fn said(role: &str, id: &str, payload: &Value) -> String {
     json!({"idOperator": "ha-60012", "message": message}).to_string()
 }
 
-fn text(value: &str) -> Value {
+pub(crate) fn text(value: &str) -> Value {
     json!({"type": "message", "payload": {"contentType": "text", "value": value}})
 }
 
@@ -355,6 +355,92 @@ async fn conversation_begins_again_when_it_is_over() {
     }
 }
 
+/// iAdvize says that the conversation ended at this second of the day.
+pub(crate) async fn ended(bots: &Bots, second: u32) -> Answer {
+    let event = json!({"eventId": format!("e-{second}"), "eventType": "v2.conversation.closed", "platform": "ha", "projectId": 4821,
+        "conversationId": TALK, "operatorIds": [60012], "channel": "CHAT", "createdAt": format!("2026-01-01T00:00:{second:02}.000Z")});
+    bots.world.webhook(signed(post("/iadvize/webhook", &event.to_string()), TOKEN)).await
+}
+
+/// What the visitor wrote at this second of the day.
+async fn wrote(bots: &Bots, id: &str, text: &str, second: u32) -> Value {
+    let body = said("visitor", id, &json!({"contentType": "text", "value": text}));
+    bots.hear(TALK, &body.replace("00:00:05.000Z", &format!("00:00:{second:02}.000Z"))).await.body["replies"].clone()
+}
+
+/// What is kept of conversations of the bot.
+fn kept(bots: &Bots) -> Vec<(&'static str, Value)> {
+    let records =
+        bots.records.peek().into_iter().filter(|(key, record)| key.group.starts_with("talk-") && !record.body.is_empty());
+    records.map(|(key, record)| (key.kind, serde_json::from_str(&record.body).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn end_of_a_conversation_frees_what_the_bot_keeps_of_it() {
+    let bots = Bots::with(&setting());
+    bots.link("ha-60012", "orders-fr").await;
+    for place in 0..120 {
+        wrote(&bots, &format!("m{place}"), "Suivre un colis", 5).await;
+    }
+    assert_eq!(kept(&bots).len(), 121);
+    assert_eq!(ended(&bots, 10).await.status, 200);
+    let told = json!({"operator": "ha-60012", "scenario": "", "at": null, "created_at": 1_767_225_600_000_i64,
+        "updated_at": 1_767_225_605_000_i64, "closed_at": 1_767_225_610_000_i64});
+    assert_eq!(kept(&bots), [("bot-conversation", told)]);
+    // Nothing comes of what is late: not of the event, nor of messages from before the end, be they new or repeated.
+    let before = bots.records.peek();
+    assert_eq!(ended(&bots, 10).await.status, 200);
+    for (id, second) in [("m0", 5), ("m120", 9), ("m121", 10)] {
+        assert_eq!(wrote(&bots, id, "Suivre un colis", second).await, json!([]), "{id}");
+    }
+    let own = said("operator", "m122", &json!({"contentType": "text", "value": "Quel est son numéro ?"}));
+    assert_eq!(bots.hear(TALK, &own).await.body["replies"], json!([]));
+    let opening = json!({"idOperator": "ha-60012", "idConversation": TALK, "history": []}).to_string();
+    assert_eq!(bots.open(&opening).await.body["replies"], json!([]));
+    assert_eq!(bots.records.peek(), before);
+    // What is written later begins anew, and another repetition of the event does not end that.
+    bots.world.clock.advance(Duration::from_secs(20));
+    assert_eq!(wrote(&bots, "m123", "1234", 20).await[0]["payload"]["value"], "Que puis-je faire ?");
+    assert_eq!(wrote(&bots, "m124", "Suivre un colis", 21).await, json!([text("Quel est son numéro ?")]));
+    assert_eq!(ended(&bots, 10).await.status, 200);
+    assert_eq!(wrote(&bots, "m125", "1234", 22).await, json!([text("Il arrive demain.")]));
+}
+
+#[tokio::test]
+async fn end_may_come_before_all_that_was_written() {
+    let bots = Bots::with(&setting());
+    bots.link("ha-60012", "orders-fr").await;
+    assert_eq!(ended(&bots, 10).await.status, 200);
+    assert_eq!(wrote(&bots, "m1", "Suivre un colis", 5).await, json!([]));
+    let request = get(&format!("/iadvize/bot/conversations/{TALK}"), &format!("{SITE}&idOperator=ha-60012"));
+    assert_eq!(of(conversation::handle(bots.ctx.clone(), signed(request, TOKEN)).await).row(), (404, "not_found"));
+    assert_eq!(kept(&bots).len(), 1);
+    // A later end is the one that counts, an earlier one is not.
+    assert_eq!((ended(&bots, 30).await.status, ended(&bots, 20).await.status), (200, 200));
+    assert_eq!(wrote(&bots, "m2", "Suivre un colis", 30).await, json!([]));
+    assert_eq!(wrote(&bots, "m3", "Suivre un colis", 31).await, json!([text("Quel est son numéro ?")]));
+    // A site without a bot has nothing to free.
+    let world = World::with(&json!({}));
+    let other = Bots { ctx: Bots::over(&world, world.records.clone()), records: world.records.clone(), world };
+    assert_eq!((ended(&other, 10).await.status, kept(&other)), (200, Vec::new()));
+}
+
+#[tokio::test]
+async fn end_that_was_noted_half_is_noted_when_it_comes_again() {
+    let bots = Bots::with(&setting());
+    bots.link("ha-60012", "orders-fr").await;
+    wrote(&bots, "m1", "Suivre un colis", 5).await;
+    for lost in 0..4 {
+        let faults = std::iter::repeat_n(None, lost).chain([Some(Fault::Refused)]);
+        bots.records.faults().plan(faults);
+        assert_eq!(ended(&bots, 10).await.status, 502, "{lost}");
+    }
+    bots.records.faults().clear();
+    assert_eq!(ended(&bots, 10).await.status, 200);
+    assert_eq!(kept(&bots).len(), 1);
+    assert_eq!(bots.records.peek().keys().filter(|key| key.kind == "event").count(), 1);
+}
+
 /// Records in which another process is a moment faster, once.
 struct Overtaken {
     records: Arc<InMemoryRecords>,
@@ -452,17 +538,32 @@ async fn visitor_is_answered_even_if_nothing_behind_answers() {
     assert_eq!(bots.says("m3", "Bonjour").await.body["replies"][0]["payload"]["value"], "Que puis-je faire ?");
 }
 
-/// A bot that hands over at once, with a way to these desks.
-fn handing(settings: &Value, desks: &[&str]) -> (Bots, Arc<InMemoryQueue>) {
+/// No time passes while something is done: chats in memory let others go first.
+struct Patient;
+
+#[async_trait]
+impl Sleeper for Patient {
+    async fn sleep(&self, _time: Duration) {
+        pending().await
+    }
+}
+
+/// A bot that hands over at once, with a way to these desks; a member `chat` is the bot's.
+pub(crate) fn handing(settings: &Value, desks: &[&str]) -> (Bots, Arc<InMemoryQueue>) {
     let mut settings = settings.clone();
+    let chat = settings["chat"].take();
+    settings.as_object_mut().unwrap().remove("chat");
     settings["bot"] = setting();
+    if chat.is_object() {
+        settings["bot"]["chat"] = chat;
+    }
     settings["bot"]["scenarios"][0]["start"] = json!({"otherwise": "desk"});
     settings["bot"]["scenarios"][0]["steps"] = json!({
         "desk": {"hand_to_desk": {"text": "Quelqu'un vous répond ici.", "nobody": "later"}},
         "later": {"say": {"text": "Personne n'est là."}},
     });
     let world = World::routed(&settings, desks);
-    let records = Arc::new(InMemoryRecords::new());
+    let records = world.records.clone();
     let queue = Arc::new(InMemoryQueue::new(Arc::new(world.clock.clone())));
     let desks = app::Ctx::<dyn InboundStore> {
         store: world.store.clone(),
@@ -470,8 +571,7 @@ fn handing(settings: &Value, desks: &[&str]) -> (Bots, Arc<InMemoryQueue>) {
         clock: Arc::new(world.clock.clone()),
         dice: Arc::new(FixedDice::new(0)),
     };
-    let sleeper = Arc::new(ManualSleeper::new(world.clock.clone()));
-    let ctx = Arc::new(BotCtx::new(world.ctx.clone(), records.clone(), sleeper).with_desks(desks));
+    let ctx = Arc::new(BotCtx::new(world.ctx.clone(), records.clone(), Arc::new(Patient)).with_desks(desks, world.chat_ctx()));
     (Bots { world, records, ctx }, queue)
 }
 

@@ -4,6 +4,7 @@
 
 mod bot;
 mod bot_answers;
+mod bot_chats;
 mod customers;
 mod events;
 mod panel;

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::chats::ChatCtx;
 use http::HeaderValue;
 use iadvize_functions::customer::CustomerCtx;
 use iadvize_functions::customer_action::ActionCtx;
 use iadvize_functions::operator::OperatorCtx;
 use iadvize_functions::webhook::WebhookCtx;
 use iadvize_functions::{Ctx, closing_form, customer, customer_action, operator, options, render, webhook};
-use lambda::Roster;
+use lambda::{Roster, RosterPlans};
 use model::{Account, AccountId, ConversationId, Directory, Platform, Tenant};
-use ports::{AcceptOutcome, InboundStore as _};
+use ports::{AcceptOutcome, Clock, InboundStore as _};
 use serde_json::{Value, json};
 use testkit::fixtures::{NOW, sample_acceptance, sample_conversation};
-use testkit::{InMemoryChats, InMemoryRecords, InMemorySecrets, InMemoryStore, ManualClock, ManualSleeper, ScriptedSender};
+use testkit::{
+    InMemoryChats, InMemoryPushQueue, InMemoryQueue, InMemoryRecords, InMemorySecrets, InMemoryStore, ManualClock, ManualSleeper,
+    ManualTimers, ScriptedSender,
+};
 use wire::signature::hmac_sha256;
 use wire::{RawRequest, Reply};
 
@@ -23,6 +27,9 @@ pub(crate) const TOKEN: &str = "9f4c1d7e2ab85c3360d1f0e4b7a96c21";
 
 /// The token of the connector that is on the third site alone.
 pub(crate) const OTHER_TOKEN: &str = "0f4c1d7e2ab85c3360d1f0e4b7a96c22";
+
+/// The agent at the desks of FrontStage.
+pub(crate) const JANA: &str = "aaaaaaaa-0000-4000-8000-000000000101";
 
 /// What iAdvize is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +61,8 @@ pub(crate) struct World {
     pub(crate) records: Arc<InMemoryRecords>,
     pub(crate) sender: Arc<ScriptedSender>,
     pub(crate) store: Arc<InMemoryStore>,
+    pub(crate) queue: Arc<InMemoryQueue>,
+    pub(crate) timers: Arc<ManualTimers>,
     chats: Arc<InMemoryChats>,
     directory: Directory,
 }
@@ -83,14 +92,28 @@ impl World {
             shop.settings[name] = value.clone();
         }
         // Through which people write.
-        let gateways = [("gw-mail", "demo"), ("gw-sms", "demo"), ("gw-rival", "rival")].map(|(key, tenant)| Account {
+        let visitors = json!({"peer_address": "!Visitors", "screen": true,
+            "chat": {"channel": "WebIM", "direction": "B", "project": "sales", "inactivity_timeout": 900}});
+        let gateways = [
+            ("gw-mail", "demo", json!({})),
+            ("gw-sms", "demo", json!({})),
+            ("gw-rival", "rival", visitors.clone()),
+            ("gw-visitors", "demo", visitors),
+        ];
+        let gateways = gateways.map(|(key, tenant, settings)| Account {
             id: format!("frontstage/{key}").parse().unwrap(),
             tenant: tenant.parse().unwrap(),
             salt: format!("salt of {key}"),
-            settings: json!({}),
+            settings,
             installed: None,
         });
-        let desk = |id: &&str| Account { id: id.parse().unwrap(), settings: json!({}), ..second.clone() };
+        let agents = json!({"desk": {"workplaces": [{"number": "101"}], "agents": [
+            {"id": JANA, "name": "Jana", "workplaces": ["101"], "skills": [{"project": "sales"}], "capacity": 2}]}});
+        let desk = |id: &&str| {
+            let id: AccountId = id.parse().unwrap();
+            let settings = if id.platform() == Platform::Frontstage { agents.clone() } else { json!({}) };
+            Account { id, settings, ..second.clone() }
+        };
         let desks: Vec<_> = desks.iter().map(desk).collect();
         let routes: Vec<_> = desks.iter().map(|desk| json!({"desk": desk.id})).collect();
         let tenant = |id: &str| -> Tenant {
@@ -116,7 +139,27 @@ impl World {
         };
         let chats = Arc::new(InMemoryChats::beside(store.clone()));
         let (records, sender) = (Arc::new(InMemoryRecords::new()), Arc::new(ScriptedSender::new()));
-        Self { ctx, clock, secrets, records, sender, store, chats, directory }
+        let queue = Arc::new(InMemoryQueue::new(Arc::new(clock.clone())));
+        let timers = Arc::new(ManualTimers::new(Arc::new(clock.clone())));
+        Self { ctx, clock, secrets, records, sender, store, queue, timers, chats, directory }
+    }
+
+    /// An account as it is configured.
+    pub(crate) fn account(&self, id: &str) -> &Account {
+        &self.directory.accounts[&id.parse::<AccountId>().unwrap()]
+    }
+
+    /// The chats of its gateways.
+    pub(crate) fn chat_ctx(&self) -> ChatCtx {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        ChatCtx {
+            chats: self.chats.clone(),
+            timers: self.timers.clone(),
+            pushes: Arc::new(InMemoryPushQueue::new(clock.clone())),
+            clock,
+            plans: Arc::new(RosterPlans::new(self.ctx.roster.clone(), chats_frontstage::plan)),
+            kept: KEPT,
+        }
     }
 
     /// Somebody writes a message to an account.
@@ -141,7 +184,8 @@ impl World {
     }
 
     pub(crate) fn webhook_ctx(&self) -> WebhookCtx {
-        WebhookCtx { base: self.ctx.clone(), records: self.records.clone(), kept: KEPT }
+        let (records, queue) = (self.records.clone(), self.queue.clone());
+        WebhookCtx { base: self.ctx.clone(), records, queue, kept: KEPT }
     }
 
     pub(crate) async fn customer(&self, request: RawRequest) -> Answer {

@@ -333,6 +333,28 @@ async fn gateways_of_a_chat_screen_have_to_be_there_and_for_screens() {
 }
 
 #[tokio::test]
+async fn gateway_of_a_bot_s_chat_has_to_be_there_and_for_screens() {
+    let document = |gateway: &str| {
+        let bot = json!({"editor_url": "https://bots.example/edit", "fallback": {"text": "Sorry."}, "chat": {"gateway": gateway},
+            "scenarios": [{"id": "a", "name": "A", "start": {"otherwise": "end"}, "steps": {"end": "close"}}]});
+        let shop = json!({"platform": "iadvize", "key": "shop", "settings": {"website": "ha-4821", "bot": bot}});
+        let mut document: Value = events::event("operator-configure", "screens");
+        document["accounts"].as_array_mut().unwrap().push(shop);
+        document
+    };
+    let gone = "frontstage/gw-lost is not an account of this tenant: configure it first";
+    for (gateway, told) in [
+        ("frontstage/gw-inapp", None),
+        ("frontstage/gw-lost", Some(gone)),
+        ("frontstage/gw-chat", Some("frontstage/gw-chat is no gateway with \"screen\": true")),
+    ] {
+        let answer = World::with_chats().try_invoke_with("configure", document(gateway)).await.unwrap();
+        let told = told.map(|told| format!("account iadvize/shop: bot: chat: gateway: {told}"));
+        assert_eq!(answer["error"]["message"].as_str(), told.as_deref(), "{gateway}");
+    }
+}
+
+#[tokio::test]
 async fn panel_is_of_one_tenant() {
     let world = World::empty();
     let document = |tenant: &str, key: &str, website: &str, url: &str| {

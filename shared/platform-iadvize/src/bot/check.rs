@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::Platform;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use text::{Pattern, Words};
@@ -225,6 +226,11 @@ pub(super) fn bot(bot: &BotText) -> Result<(), ConfigProblem> {
     at("editor_url").url("it", &bot.editor_url)?;
     at("fallback").escape(&bot.fallback)?;
     bot.other_content.as_ref().map_or(Ok(()), |escape| at("other_content").escape(escape))?;
+    let ended = bot.chat.as_ref().and_then(|chat| chat.ended.as_ref());
+    ended.map_or(Ok(()), |text| at("chat").text("ended", text, LONGEST_TEXT))?;
+    if bot.chat.as_ref().is_some_and(|chat| chat.gateway.platform() != Platform::Frontstage) {
+        return Err(at("chat").wrong("gateway is not an account of FrontStage"));
+    }
     if !(1..=MOST_SCENARIOS).contains(&bot.scenarios.len()) {
         return Err(problem(format!("bot: scenarios must be 1 to {MOST_SCENARIOS}")));
     }

@@ -16,4 +16,4 @@ pub use reply::{MOST_TEXT, Replies, Reply};
 pub use requests::{Link, Opened, Role, Rule, Said, Spoken, Wrong};
 pub use run::{Run, Turn};
 pub(crate) use settings::BotText;
-pub use settings::{Availability, Bot, Scenario};
+pub use settings::{Availability, Bot, BotChat, Scenario};

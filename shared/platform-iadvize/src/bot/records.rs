@@ -80,6 +80,40 @@ pub struct Conversation {
     /// Whether a desk has the visitor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_handed: bool,
+    /// When iAdvize ended it (`v2.conversation.closed`); what was written up to then is not answered any more. What is written
+    /// later begins another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<EpochMillis>,
+}
+
+impl Conversation {
+    /// A conversation of this operator that begins now.
+    #[must_use]
+    pub fn begun(operator: &str, scenario: &str, now: EpochMillis) -> Self {
+        let (operator, scenario) = (operator.to_owned(), scenario.to_owned());
+        Self { operator, scenario, at: None, created_at: now, updated_at: now, is_handed: false, closed_at: None }
+    }
+
+    /// Whether what was written at this instant belongs to what has ended.
+    #[must_use]
+    pub fn is_over_for(&self, written_at: EpochMillis) -> bool {
+        self.closed_at.is_some_and(|end| written_at <= end)
+    }
+
+    /// What is left of it when iAdvize says that it ended at this instant: when, and nothing of where it stood. `None` if that
+    /// is known, or if it began later: events come late, and an id may be used again (section 11.4).
+    #[must_use]
+    pub fn ended(&self, at: EpochMillis) -> Option<Self> {
+        let is_news = match self.closed_at {
+            Some(known) => known < at,
+            None => self.created_at <= at,
+        };
+        is_news.then(|| Self {
+            created_at: self.created_at,
+            closed_at: Some(at),
+            ..Self::begun(&self.operator, "", self.updated_at)
+        })
+    }
 }
 
 /// For how long a conversation and the replies to its messages are kept after a message of this id (section 10.4): an id of web

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::EpochMillis;
+use model::{AccountId, EpochMillis};
 use serde::Deserialize;
 use text::Words;
 
@@ -18,7 +18,21 @@ pub(crate) struct BotText {
     pub(super) editor_url: String,
     pub(super) fallback: Escape,
     pub(super) other_content: Option<Escape>,
+    pub(super) chat: Option<BotChat>,
     pub(super) scenarios: Vec<ScenarioText>,
+}
+
+/// The chat in which visitors who are handed to a desk talk to it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BotChat {
+    /// Through which gateway their chats reach a desk: which one, the tenant's routing rules say.
+    pub gateway: AccountId,
+    /// What the visitor reads when the desk has ended the chat.
+    pub ended: Option<Words>,
+    /// Whether iAdvize closes the conversation then. Otherwise the scenario begins again with what the visitor writes next.
+    #[serde(default)]
+    pub close: bool,
 }
 
 /// A scenario as it is written.
@@ -269,6 +283,8 @@ pub struct Bot {
     pub(super) editor_url: String,
     pub(super) fallback: Escape,
     pub(super) other_content: Option<Escape>,
+    /// The chat of those who are handed to a desk; without one, what they write goes to it as messages.
+    pub chat: Option<BotChat>,
     pub(super) scenarios: Vec<Scenario>,
 }
 
@@ -329,6 +345,7 @@ impl Bot {
             editor_url,
             fallback: written.fallback,
             other_content: written.other_content,
+            chat: written.chat,
             scenarios,
         })
     }

@@ -270,6 +270,9 @@ fn wrong_flows_are_refused_with_their_place() {
             json!({"text": "Hm.", "transfer": {"rule": RULE, "timeout": 90, "failed": "No."}}),
             "other_content: timeout",
         ),
+        ("chat", json!({"gateway": "vcita/demo"}), "chat: gateway is not an account of FrontStage"),
+        ("chat", json!({"ended": "Bye."}), "gateway"),
+        ("chat", json!({"gateway": "frontstage/gw", "ended": "x".repeat(2_001)}), "chat: ended is longer than 2000 characters"),
         ("scenarios", json!([]), "scenarios must be 1 to 50"),
         ("nonsense", json!(1), "nonsense"),
     ] {

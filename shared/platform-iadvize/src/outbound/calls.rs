@@ -22,12 +22,20 @@ const SEND: &str = "mutation ChatbotMessageSend($conversationId: UUID!, $chatbot
                     ChatbotActionOrMessageInput!) { chatbotMessageSend(conversationId: $conversationId, chatbotId: $chatbotId, \
                     actionOrMessage: $actionOrMessage) { userErrors { message } } }";
 
-/// A text to a visitor.
+/// Something that the bot does in a visitor's conversation.
 pub(super) struct Message<'a> {
     pub(super) id: &'a str,
     pub(super) conversation: &'a str,
     pub(super) chatbot: u64,
-    pub(super) text: &'a str,
+    pub(super) what: &'a What,
+}
+
+/// What it does: one thing in a call.
+pub(super) enum What {
+    /// Says something.
+    Text(String),
+    /// Closes the conversation. Named so by a public connector; the documentation has no example.
+    Close,
 }
 
 /// `chatbotMessageSend`. Nothing in it is there to recognise a repetition by; our id stands in a comment, for whoever compares
@@ -37,12 +45,16 @@ pub(super) fn send(api: &Api, platform: DeskPlatform, message: &Message<'_>) -> 
     if platform == DeskPlatform::Standard {
         url.set_query(Some("platform=sd"));
     }
+    let what = match message.what {
+        What::Text(text) => json!({"chatbotMessage": {"chatbotSimpleTextMessage": text}}),
+        What::Close => json!({"chatbotAction": {"closeMessage": {}}}),
+    };
     let body = json!({
         "query": format!("# {}\n{SEND}", message.id),
         "variables": {
             "conversationId": message.conversation,
             "chatbotId": message.chatbot,
-            "actionOrMessage": {"chatbotMessage": {"chatbotSimpleTextMessage": message.text}},
+            "actionOrMessage": what,
         },
     });
     let mut headers = HeaderMap::new();

@@ -11,13 +11,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AckMode, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
+use model::{AckMode, CHAT_ENDED, CHAT_NEWS, DeliveryContent, DeliveryPolicy, EpochMillis, Memo, RemoteStatus};
 use serde_json::Value;
 use wire::{CallFailure, Exchange, HttpAnswer, HttpCall, Input, Job, Outbound, Outcome, Step, Terms};
 
 use self::access::{Access, Memory, Move};
+use self::calls::What;
 use crate::Secrets;
-use crate::api::Api;
+use crate::api::{Api, Farewell};
 use crate::bot::MOST_TEXT;
 
 /// The length at which texts are aimed when they are split (section 10.3).
@@ -38,6 +39,9 @@ const PARTS: &str = "parts";
 
 /// The member of a visitor's memo that names the bot: its number (`chatbotId`).
 pub const CHATBOT: &str = "chatbot";
+
+/// The member that names the language in which the bot speaks: two letters.
+pub const LANG: &str = "lang";
 
 /// iAdvize as a recipient. One value serves all accounts; what it holds is their tokens.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +118,7 @@ impl Attempt {
         let visitor = &job.conversation.visitor;
         let chatbot = job.message.memo.get(CHATBOT).and_then(|number| number.parse().ok());
         let chatbot: u64 = chatbot.ok_or_else(|| rejected("the conversation is not one of a bot"))?;
-        let parts = text::split_message(&job.message.content.text, AIM, MOST_TEXT);
+        let parts = parts(job)?;
         let id = job.message.id.to_string();
         let noted = job.thread.as_ref().filter(|thread| thread.memo.get(MESSAGE) == Some(&id));
         let done: usize = noted.and_then(|thread| thread.memo.get(PARTS)?.parse().ok()).unwrap_or_default();
@@ -123,7 +127,7 @@ impl Attempt {
         let part = parts.get(at).ok_or_else(|| rejected("there is no text in it"))?;
         let note = (at + 1 < parts.len())
             .then(|| [(MESSAGE, id.clone()), (PARTS, (at + 1).to_string())].map(|(name, value)| (name.to_owned(), value)).into());
-        let call = calls::send(&api, platform, &calls::Message { id: &id, conversation: &visitor.address, chatbot, text: part });
+        let call = calls::send(&api, platform, &calls::Message { id: &id, conversation: &visitor.address, chatbot, what: part });
         let thread = visitor.address.clone();
         Ok(Self { access: Access::new(api, password.clone(), memory)?, call, waiting: Waiting::Start, thread, note })
     }
@@ -193,6 +197,20 @@ impl Exchange for Attempt {
             _ => Step::Finish(unanswered("the exchange was resumed out of order")),
         }
     }
+}
+
+/// What is done, in order: the pieces of the text; for the end of a chat what the site says then. An error is the end of it.
+fn parts(job: &Job) -> Result<Vec<What>, Outcome> {
+    let split = |text: &str| text::split_message(text, AIM, MOST_TEXT).into_iter().map(What::Text);
+    if job.message.memo.get(CHAT_NEWS).is_none_or(|news| news != CHAT_ENDED) {
+        return Ok(split(&job.message.content.text).collect());
+    }
+    let lang = job.message.memo.get(LANG).map(String::as_str);
+    let farewell = Farewell::of_account(&job.account, lang).map_err(|problem| unanswered(problem.to_string()))?;
+    let close = farewell.closes.then_some(What::Close);
+    let parts: Vec<_> = farewell.text.iter().flat_map(|text| split(text)).chain(close).collect();
+    // Who wants nothing said is told nothing.
+    if parts.is_empty() { Err(Outcome::Acknowledged { reference: None }) } else { Ok(parts) }
 }
 
 /// An answer that says something about what was asked; what it is otherwise ends the attempt, and another may do better.

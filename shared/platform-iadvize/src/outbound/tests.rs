@@ -98,6 +98,42 @@ fn message_is_the_documented_call_after_one_login() {
 }
 
 #[test]
+fn end_of_a_chat_is_told_in_the_site_s_words_and_closes_the_conversation() {
+    let (iadvize, grants) = (Iadvize::new(), InMemoryGrants::new());
+    let (status, login) = token("t-1");
+    let ended = |settings: Value, lang: &str| {
+        let mut job = job("The chat has ended.");
+        job.message.memo.extend([(LANG, lang), (CHAT_NEWS, CHAT_ENDED)].map(|(name, value)| (name.to_owned(), value.to_owned())));
+        job.account.settings["bot"] = json!({ "chat": settings });
+        job
+    };
+    let done = |ran: &Ran| {
+        let body: Value = serde_json::from_slice(&ran.calls.last().unwrap().body).unwrap();
+        body["variables"]["actionOrMessage"].clone()
+    };
+    let gateway = "frontstage/gw-visitors";
+    let words =
+        json!({"gateway": gateway, "ended": {"fr": "La conversation est terminée.", "en": "This is the end."}, "close": true});
+    let mut job_ = ended(words.clone(), "fr");
+    let said = run(&iadvize, job_.clone(), &grants, &[(status, &login), (200, SENT)], NOW);
+    assert_eq!(done(&said), json!({"chatbotMessage": {"chatbotSimpleTextMessage": "La conversation est terminée."}}));
+    let (id, memo) = said.bound.unwrap();
+    job_.thread = Some(RemoteThread { id, status: RemoteStatus::Active, changed_at: NOW, memo });
+    let closed = run(&iadvize, job_, &grants, &[(200, SENT)], NOW);
+    assert_eq!(
+        (done(&closed), closed.outcome),
+        (json!({"chatbotAction": {"closeMessage": {}}}), Outcome::Acknowledged { reference: None })
+    );
+    let other = run(&iadvize, ended(words, "de"), &grants, &[(200, SENT)], NOW);
+    assert_eq!(done(&other), json!({"chatbotMessage": {"chatbotSimpleTextMessage": "This is the end."}}));
+    let close_alone = run(&iadvize, ended(json!({"gateway": gateway, "close": true}), "fr"), &grants, &[(200, SENT)], NOW);
+    assert_eq!(done(&close_alone), json!({"chatbotAction": {"closeMessage": {}}}));
+    // A site that wants nothing said: the visitor's next words begin the scenario again.
+    let nothing = run(&iadvize, ended(json!({"gateway": gateway}), "fr"), &grants, &[], NOW);
+    assert_eq!((nothing.calls.len(), nothing.outcome), (0, Outcome::Acknowledged { reference: None }));
+}
+
+#[test]
 fn standard_platform_is_named_in_the_address() {
     let mut job = job("Hi");
     job.account.settings["website"] = "sd-77".into();
