@@ -33,6 +33,8 @@ LEDGER = ROOT / "tests" / "flows" / "ledger.json"
 
 START_RATIO, CPU_RATIO, ZIP_MB, READY_SECONDS = 1.6, 6.0, 3.0, 30.0
 RULES, MATCHING_MS = 200, 5.0
+BOT_MS = 1.0
+"""Goal of a bot's answers from memory, beside 0 AWS operations."""
 
 READS = {"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"}
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
@@ -286,6 +288,39 @@ def chat_rows(functions: Functions, rounds: int, count: int, warm_up: int) -> li
     ]
 
 
+def bot_rows(functions: Functions, rounds: int, count: int, warm_up: int) -> list[Row]:
+    """What iAdvize asks most, availability and first messages: the time from an event to its answer, against the bare function's
+    no-op, and the AWS operations, of which there is to be none."""
+    total = count + warm_up
+    world = World(parameters=traffic.parameters())
+    for name, event in (("operator-configure", traffic.iadvize_tenant()), ("iadvize-bot", traffic.bot_is_chosen())):
+        told = invoke(functions.program(name), world, [event], keep=True)
+        if not told.written:
+            raise Impossible(f"{name} stored nothing: {json.dumps(told.last_answer)}\n{told.log}")
+        world = World(items=with_written(world.items, told), parameters=world.parameters)
+    cases: dict[str, tuple[Program, Callable[[], Any]]] = {
+        "bare": (functions.bare, lambda: {"n": 1}),
+        "iadvize-bot-availability": (functions.program("iadvize-bot-availability"), traffic.bot_availability),
+        "iadvize-bot-first-messages": (functions.program("iadvize-bot-first-messages"), traffic.bot_first_messages),
+    }
+    wall: dict[str, list[float]] = {name: [] for name in cases}
+    calls: dict[str, int] = {}
+    for _ in range(rounds):
+        for name, (program, event) in cases.items():
+            told = invoke(program, world, [event() for _ in range(total)], warm_up=warm_up)
+            if name != "bare" and [kind.status for kind in told.kinds] != ["200"]:
+                raise Impossible(f"{name} did not answer every time: {told.kinds}\n{told.last_answer}\n{told.log}")
+            wall[name].append(told.wall_ns / told.count / 1e6)
+            calls[name] = max(calls.get(name, 0), max(sum(kind.calls.values()) for kind in told.kinds))
+    base = statistics.median(wall.pop("bare"))
+    rows = [Row("handler time, bare", base, "ms", note=f"medians of {rounds} runs of {count} events")]
+    for name, values in wall.items():
+        measured = statistics.median(values)
+        rows.append(Row(f"handler time, {name}", measured, "ms", f"<= {BOT_MS:g} ms", measured / base, measured <= BOT_MS))
+        rows.append(Row(f"AWS operations, {name}", calls[name], "", "0", met=calls[name] == 0))
+    return rows
+
+
 def pattern_rows(functions: Functions, rounds: int) -> list[Row]:
     """What matching costs a page load with 64 KB of hostile input: 200 rules of a kind, less one rule of it. Medians."""
     figures = []
@@ -460,6 +495,8 @@ def main() -> int:
         rows += refusal_rows(functions, world, visitor)
         step("counting the CPU time of chats and of routing rules")
         rows += chat_rows(functions, arguments.runs, arguments.events, warm_up=200)
+        step("timing what bots are asked all the time")
+        rows += bot_rows(functions, arguments.runs, arguments.events, warm_up=200)
         rows += pattern_rows(functions, rounds=20)
         rows += ledger_rows()
         rows += size_rows(functions)

@@ -117,6 +117,46 @@ def chat_tenant(rules: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {"tenant": {"id": "bench-chats", "routes": [{"desk": f"frontstage/{DESK}"}]}, "accounts": accounts}
 
 
+IADVIZE_SITE, IADVIZE_TOKEN, IADVIZE_BOT = "ha-4821", "9f4c1d7e2ab85c3360d1f0e4b7a96c21", "ha-60012"
+
+
+def iadvize_tenant() -> dict[str, Any]:
+    """The demo shop's bot, without the gateway to which it hands over."""
+    demo = copy.deepcopy(json.loads(DEMO.read_text()))
+    shop = next(one for one in demo["accounts"] if one["platform"] == "iadvize")
+    del shop["settings"]["bot"]["chat"], shop["settings"]["panel"], shop["settings"]["api"]
+    return {"tenant": {"id": "bench-shop", "routes": []}, "accounts": [shop]}
+
+
+def iadvize(method: str, path: str, query: str, body: Any = None) -> dict[str, Any]:
+    """iAdvize: a call of the bot, signed (contract section 4)."""
+    text = "" if body is None else json.dumps(body, ensure_ascii=False)
+    message = query if method == "GET" else text
+    signature = hmac.new(IADVIZE_TOKEN.encode(), message.encode(), hashlib.sha256).hexdigest()
+    path = f"/iadvize/bot{path}"
+    headers = {"x-iadvize-signature": f"sha256={signature}"}
+    return gateway_event(method, f"ANY {path}", path, headers, text) | {"rawQueryString": query}
+
+
+IADVIZE_QUERY = f"idConnectorVersion=5f0c2b1e-9a44-4d0b-8a55-2f5a7a1d9c10&idWebsite={IADVIZE_SITE}"
+
+
+def bot_is_chosen() -> dict[str, Any]:
+    """iAdvize: an administrator chooses a scenario (B2)."""
+    body = {"name": "Bot", "language": "fr", "external": {"idBot": "orders-fr"}, "distributionRules": []}
+    return iadvize("PUT", f"/bots/{IADVIZE_BOT}", IADVIZE_QUERY, body)
+
+
+def bot_availability() -> dict[str, Any]:
+    """iAdvize: whether the bot is there (B4), about once a second."""
+    return iadvize("GET", "/availability-strategies", f"{IADVIZE_QUERY}&idOperator={IADVIZE_BOT}")
+
+
+def bot_first_messages() -> dict[str, Any]:
+    """iAdvize: what stands in the chat box before the visitor writes (B5), within two seconds."""
+    return iadvize("GET", f"/bots/{IADVIZE_BOT}/conversation-first-messages", IADVIZE_QUERY)
+
+
 HOSTILE = ("(a+)+!", "(a|aa)+!", "(.*a){9}!", "(?:a?){30}a{30}!", "[ab]*a[ab]{5}!", "(?:a{0,30}){9}!", "(.*€){3}!")
 """Patterns whose end is out of sight, so that all of a subject is looked at."""
 
@@ -142,6 +182,7 @@ def parameters() -> list[dict[str, Any]]:
         f"frontstage/{CHAT_GATEWAY}": {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET}]},
         f"frontstage/{WEB_GATEWAY}": {"cookie_keys": [COOKIE_KEY]},
         f"frontstage/{DESK}": {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET, "workplace": PLACE}]},
+        "iadvize/shop": {"tokens": [IADVIZE_TOKEN]},
     }
     for number in range(TENANTS):
         secrets[f"frontstage/gw-bench-{number}"] = {"keys": [{"id": KEY_ID, "secret": FRONTSTAGE_SECRET}]}
