@@ -190,6 +190,13 @@ class Handed:
         return until(found, 30, f"'{text}' at the workplace")[0]
 
 
+def test_scenario_goes_on_where_no_agent_is_there(chats: Floor) -> None:
+    # Before any agent has come.
+    visitor = Handed(chats)
+    visitor.says("Bonjour")
+    until(lambda: visitor.told() == ["Aucun conseiller n'est là pour l'instant."], 20, "what the scenario says then")
+
+
 def test_visitor_whom_the_bot_hands_over_talks_with_an_agent_until_she_hangs_up(chats: Floor, jana: str) -> None:
     visitor = Handed(chats)
     question, more, answer, last = (unique(text) for text in ("Bonjour", "Merci", "Je regarde", "Il arrive demain"))
@@ -233,9 +240,3 @@ def test_chat_ends_with_the_conversation_at_iadvize(chats: Floor, jana: str) -> 
     visitor.iadvize.post(f"conversations/{visitor.id}/close")
     until(lambda: chats.at(jana)[chat_id]["status"] == "Closed", 30, "the end at the workplace")
     assert visitor.told() == ["Un conseiller vous répond ici."]
-
-
-def test_scenario_goes_on_where_no_agent_is_there(chats: Floor) -> None:
-    visitor = Handed(chats)
-    visitor.says("Bonjour")
-    until(lambda: visitor.told() == ["Aucun conseiller n'est là pour l'instant."], 20, "what the scenario says then")
