@@ -398,7 +398,7 @@ class Stack:
         file = self.state_dir / "secrets.json"
         made = {"frontstage": secrets.token_hex(32), "vcita_url": secrets.token_hex(16), "salon_url": secrets.token_hex(16), "chat": secrets.token_hex(32)}
         more = ("token_key", "cookie", "push", "staff_chat", "robot", "crm_password", "manager_password", "iadvize", "iadvize_api")
-        more += ("roxchat", "roxchat_api", "roxchat_admin", "roxchat_bot")
+        more += ("roxchat", "roxchat_sign_in", "roxchat_api", "roxchat_admin", "roxchat_bot")
         made |= {name: secrets.token_hex(32) for name in more}
         made |= {f"workplace_{number}": secrets.token_hex(32) for number in WORKPLACES}
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -442,7 +442,7 @@ class Stack:
         documents[f"ctrader/{BRAND}"] = {"manager_password": keys["manager_password"], "crm_passwords": [keys["crm_password"]]}
         documents[f"ctrader/{HANDOFF_BRAND}"] = {"manager_password": keys["manager_password"]}
         documents[f"iadvize/{SITE}"] = {"tokens": [keys["iadvize"]], "api_password": keys["iadvize_api"]}
-        documents[f"roxchat/{CRM}"] = {"sign_in_secret": keys["roxchat"], "api_key": keys["roxchat_api"]}
+        documents[f"roxchat/{CRM}"] = {"sign_in_secret": keys["roxchat_sign_in"], "api_key": keys["roxchat_api"]}
         for account, document in documents.items():
             self.put_secret(account, document)
 
@@ -497,7 +497,7 @@ class Stack:
                 "roxchat": {
                     "account": f"roxchat/{CRM}",
                     "base": f"{self.origin}/roxchat/{CRM}",
-                    "sign_in_secret": keys["roxchat"],
+                    "sign_in_secret": keys["roxchat_sign_in"],
                     "api_key": keys["roxchat_api"],
                     "workspace_origin": f"http://127.0.0.1:{self.ports.roxchat}",
                 },

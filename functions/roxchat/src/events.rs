@@ -78,7 +78,7 @@ async fn run(ctx: &Events, request: RawRequest) -> Result<Reply, Problem> {
                         Outcome::Rejected(rejection)
                     }
                 };
-                (Some(sent.id), outcome)
+                (Some(sent.given), outcome)
             }
         };
         tally.count(&outcome);

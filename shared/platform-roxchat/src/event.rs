@@ -88,6 +88,8 @@ impl Flag {
 pub struct Sent {
     /// Made once when it was received: what makes a repetition recognisable. In lower case.
     pub id: String,
+    /// The same as the page writes it, and finds it in the answer.
+    pub given: String,
     /// One for each time the page is loaded. In lower case.
     pub page: String,
     /// Its number among those of the page, from 1.
@@ -130,6 +132,7 @@ fn sent(mut event: Value) -> Result<Sent, Torn> {
     let read = |event: &mut Value| {
         Some(Sent {
             id: uuid(event.get("eventId")?)?,
+            given: event.get("eventId")?.as_str()?.to_owned(),
             page: uuid(event.get("pageId")?)?,
             seq: event.get("seq")?.as_u64().filter(|seq| *seq > 0)?,
             received_at: EpochMillis::from_text(event.get("receivedAt")?.as_str()?)?,

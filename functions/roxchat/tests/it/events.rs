@@ -49,6 +49,19 @@ async fn one_bad_event_never_blocks_the_rest() {
 }
 
 #[tokio::test]
+async fn id_of_an_event_is_answered_as_it_came_and_known_in_any_case() {
+    let world = World::new();
+    let page = world.page("marta", PAGE).await;
+    let mut event = page.event(10, 1, "newMessageAdded", &said("v", 1, "visitor", "hi"));
+    event["eventId"] = json!(event_id(10).to_uppercase());
+    let answer = page.post(&[event.clone()]).await;
+    assert_eq!(answer.body["results"], json!([{"eventId": "0B7C1F8E-6F0F-4A55-9F0C-00000000000A", "status": "accepted"}]));
+    event["eventId"] = json!("0b7c1f8e-6f0f-4a55-9f0c-00000000000a");
+    let answer = page.post(&[event]).await;
+    assert_eq!(answer.body["results"], json!([{"eventId": "0b7c1f8e-6f0f-4a55-9f0c-00000000000a", "status": "duplicate"}]));
+}
+
+#[tokio::test]
 async fn message_is_told_with_its_kind_side_and_time() {
     let world = World::new();
     let page = world.page("marta", PAGE).await;

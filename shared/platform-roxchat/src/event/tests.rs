@@ -49,6 +49,7 @@ fn event_is_read_as_section_7_3_has_it() {
     let message = json!({"source": "roxchat", "event": "notificationRemoved", "params": {"notification": {"id": "31d0"}}});
     let sent = one(&posted(&message)).unwrap();
     assert_eq!((sent.id.as_str(), sent.seq), ("0b7c1f8e-6f0f-4a55-9f0c-2a4f7a1f6a10", 14));
+    assert_eq!(sent.given, "0B7C1F8E-6f0f-4a55-9f0c-2a4f7a1f6a10");
     assert_eq!(sent.received_at, EpochMillis::new(1_930_209_327_412));
     assert_eq!(read(&sent, &workspace(&json!({}))).unwrap().event, Event::NotificationRemoved { id: "31d0".into() });
 }
