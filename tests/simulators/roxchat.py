@@ -51,6 +51,7 @@ The server: GET /api/v{2,3,4}/operators, /chat?id=, /chats?since= (Basic auth of
 POST /api/bot/v2/send_message, /redirect_chat, /close_chat (Authorization: Token); POST /api/v2/rt/provide_visitor_fields.
 
 GET    /_sim/page                        for a person: visitors write, agents answer and close, webhooks are seen
+GET    /_sim/feed?after=                 what open workspaces post, from that number on
 GET    /_sim/state                       visitors, chats, settings, deliveries of webhooks and bot calls
 POST   /_sim/visitors/{key}/write {"text","kind"?}
                                          the visitor writes; without an open chat a new one begins
@@ -497,9 +498,11 @@ class Roxchat:
 
     async def workspace_settings(self, _: web.Request) -> web.Response:
         """Where the page may post to, and from where on it follows what happens."""
-        return json_answer({"allowed": self.settings["allowed"], "feed": len(self.posts)})
+        # Not below the workspace: what is asked twice a second would fill the log of requests.
+        feed = {"url": CONTROL_PREFIX + "/feed", "after": len(self.posts)}
+        return json_answer({"allowed": self.settings["allowed"], "feed": feed})
 
-    async def workspace_feed(self, request: web.Request) -> web.Response:
+    async def control_feed(self, request: web.Request) -> web.Response:
         """What has happened since."""
         after = request.query.get("after", "")
         begins = int(after) if after.isdecimal() else len(self.posts)
@@ -682,7 +685,7 @@ class Roxchat:
                 web.get("/workspace/workspace.js", self.workspace_file("workspace.js")),
                 web.get("/workspace/workspace.css", self.workspace_file("workspace.css")),
                 web.get("/workspace/settings", self.workspace_settings),
-                web.get("/workspace/feed", self.workspace_feed),
+                web.get(CONTROL_PREFIX + "/feed", self.control_feed),
                 web.get(CONTROL_PREFIX + "/state", self.control_state),
                 # Nobody gets a token from this platform.
                 given_route(list),

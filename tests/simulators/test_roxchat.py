@@ -50,7 +50,7 @@ def bot(rox: Simulator, method: str, body: Any, headers: dict[str, str] = TOKEN)
 
 def posted(rox: Simulator, after: int = 0) -> list[Any]:
     """What open workspaces post."""
-    return requests.get(f"{rox.url}/workspace/feed?after={after}", timeout=10).json()["posts"]
+    return requests.get(f"{rox.url}/_sim/feed?after={after}", timeout=10).json()["posts"]
 
 
 # -- the workspace
@@ -62,7 +62,7 @@ def test_workspace_may_be_framed_by_the_allowed_origins_only(rox):
     assert answer.headers["Content-Security-Policy"].endswith(f"frame-ancestors {ALLOWED}")
     rox.control("settings", {"allowed": []})
     assert get(rox, "/workspace/", None).headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
-    assert get(rox, "/workspace/settings", None).json() == {"allowed": [], "feed": 0}
+    assert get(rox, "/workspace/settings", None).json() == {"allowed": [], "feed": {"url": "/_sim/feed", "after": 0}}
     for name in ("workspace.js", "workspace.css"):
         assert get(rox, f"/workspace/{name}", None).status_code == 200
 
@@ -136,7 +136,7 @@ def test_notifications_and_anything_else_are_posted(rox):
     assert odd == [1, "x", None]
     assert len(posted(rox, 2)) == 1
     rox.control("answer", {"how": "no_tariff_option", "shape": "code"})
-    told = get(rox, "/workspace/feed?after=3", None).json()
+    told = get(rox, "/_sim/feed?after=3", None).json()
     assert told == {"posts": [], "after": 3, "answer": {"how": "no_tariff_option", "shape": "code"}}
 
 

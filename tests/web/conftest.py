@@ -153,8 +153,9 @@ class NodeFile(pytest.File):
         patterns = [f"--test-name-pattern=^{re.escape(name)}$" for name in chosen]
         counterparts = {"stack": whole_stack, "staff": vcita}
         # Screens, panel and host page have stand-ins of their own in node, one for each test.
-        has_own = self.path.name.split(".")[0] in ("inapp", "panel", "roxchat")
-        starting = contextlib.nullcontext({}) if has_own else counterparts.get(self.path.name.split(".")[-3], simulator)()
+        kind = self.path.name.split(".")[-3]
+        has_own = kind not in counterparts and self.path.name.startswith(("inapp.", "panel.", "roxchat."))
+        starting = contextlib.nullcontext({}) if has_own else counterparts.get(kind, simulator)()
         with starting as addresses:
             done = subprocess.run(
                 [node, "--test", "--test-reporter=./reporter.mjs", *patterns, str(self.path)],

@@ -73,7 +73,7 @@ test('a host page whose origin is not registered gets nothing', withHost(visitor
   }
 }));
 
-test('a person plays visitors and agent on the simulator own page', withHost(visitor, async ({ context, standIn }) => {
+test('a person plays visitors and agent on the page of the simulator', withHost(visitor, async ({ context, standIn }) => {
   const rox = await simulator(standIn);
   try {
     standIn.port = Number(new URL(rox.url).port);
@@ -90,7 +90,7 @@ test('a person plays visitors and agent on the simulator own page', withHost(vis
     await page.getByRole('button', { name: 'Notification with this text' }).click();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
     await page.getByText('55102 Marta Quintela (closed_by_operator)').waitFor();
-    const { posts } = await (await fetch(`${rox.url}/workspace/feed?after=0`)).json();
+    const { posts } = await (await fetch(`${rox.url}/_sim/feed?after=0`)).json();
     assert.deepEqual(posts.map(({ event }) => event), [
       'newMessageAdded', 'newMessageAdded', 'visitorSelected', 'notificationAdded', 'chatClosedByOperator',
     ]);

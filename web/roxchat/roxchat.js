@@ -1283,7 +1283,7 @@ sender.kick();
 }
 function hear(event) {
 const seen = examine(event, workspace.frame, settings);
-if (errorIn(seen) && commands.failedBy(seen) && seen.fate !== 'event') return;
+if (commands.failedBy(seen) && seen.fate !== 'event') return;
 checkup.count(seen.fate, event.origin);
 if (seen.fate === 'large') counts.large += 1;
 if (seen.fate !== 'event') {

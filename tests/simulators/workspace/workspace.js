@@ -188,9 +188,9 @@ find('parent').textContent = isAllowed
 
 // What visitors do elsewhere in the simulator.
 async function follow() {
-  for (let after = settings.feed; ; ) {
+  for (let { after } = settings.feed; ; ) {
     await new Promise((done) => setTimeout(done, 500));
-    const told = await fetch(`feed?after=${after}`).then((answered) => answered.json(), () => null);
+    const told = await fetch(`${settings.feed.url}?after=${after}`).then((answered) => answered.json(), () => null);
     if (!told) continue;
     if (told.answer) workspace.answer = told.answer;
     told.posts.forEach((data) => workspace.post(data));
@@ -198,5 +198,5 @@ async function follow() {
   }
 }
 
-if (settings.feed !== null) follow();
+if (settings.feed) follow();
 document.documentElement.dataset.ready = '';

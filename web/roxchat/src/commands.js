@@ -25,7 +25,7 @@ const codeIn = (object) => {
 
 // The code of an error in a message that passed the checks of origin and size; null if it is none. A message is a message,
 // whatever its text says.
-export function errorIn({ data, name }) {
+function errorIn({ data, name }) {
   if (!data || (name && EVENTS.includes(name))) return null;
   return codeIn(data) || codeIn(own(data, 'params'));
 }

@@ -9,7 +9,7 @@ import { eventOf } from './wire.js';
 import { Outbox } from './outbox.js';
 import { Session } from './session.js';
 import { Sender } from './sender.js';
-import { Commands, errorIn } from './commands.js';
+import { Commands } from './commands.js';
 import { tell } from './agent.js';
 import { theirs } from './show.js';
 import { Notices } from './notices.js';
@@ -132,7 +132,7 @@ function changed() {
 // Everything that comes to this window, wanted or not.
 function hear(event) {
   const seen = examine(event, workspace.frame, settings);
-  if (errorIn(seen) && commands.failedBy(seen) && seen.fate !== 'event') return;
+  if (commands.failedBy(seen) && seen.fate !== 'event') return;
   checkup.count(seen.fate, event.origin);
   if (seen.fate === 'large') counts.large += 1;
   if (seen.fate !== 'event') {
