@@ -33,6 +33,12 @@ const kept = (page, agent = 'agent-7') =>
     return count;
   }, agent);
 
+// The pages look for what others have left, and have had time to find it.
+const look = async (...pages) => {
+  for (const page of pages) await page.evaluate(() => dispatchEvent(new Event('online')));
+  for (const page of pages) await page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+};
+
 test('five hundred events of a minute without a connection arrive once and in order', host(async ({ open, standIn, context }) => {
   const { page, workspace } = await open({ prepare: (one) => one.clock.install() });
   await workspace.say('before');
@@ -106,17 +112,23 @@ test('what a closed tab leaves is taken over by exactly one other tab', host(asy
   await sayMany(third.workspace, 5, 200);
   await until(async () => (await kept(second.page)) === 35, 'all are kept');
   await gone.page.close();
-  // Whatever the closing page sent on its way was refused.
   delete standIn.faults['POST events'];
-  // The browser lets go of a closed page's lock a moment later; the pages look again from time to time.
+  // Nobody has an answer yet when both have looked, more than once. The browser lets go of a closed page's lock a moment later.
+  const hold = standIn.holdEvents();
+  const others = () => posts(standIn).filter(({ authorization }) => authorization !== 'Bearer token-1-agent-7');
+  const counts = () => Promise.all([second, third].map(({ page }) => page.locator('#waiting').textContent()));
   await until(async () => {
-    for (const { page } of [second, third]) await page.evaluate(() => dispatchEvent(new Event('online')));
-    return (await kept(second.page)) === 0;
-  }, 'nothing is kept any more');
+    await look(second.page, third.page);
+    return (await counts()).includes('Waiting to be sent: 30');
+  }, 'one has taken over');
+  for (let time = 0; time < 3; time += 1) await look(second.page, third.page);
+  assert.deepEqual((await counts()).toSorted(), ['Waiting to be sent: 30', 'Waiting to be sent: 5']);
+  hold.release();
+  await until(async () => (await kept(second.page)) === 0, 'nothing is kept any more');
   assert.equal(standIn.events.length, 35);
   assert.deepEqual(standIn.texts().toSorted(), [...numbered(25), ...numbered(5, 100), ...numbered(5, 200)].toSorted());
   // The page sent them once more on its way out, which the function knows; of the others one did, once.
-  const later = posts(standIn).filter(({ authorization }) => authorization !== 'Bearer token-1-agent-7').flatMap(idsOf);
+  const later = others().flatMap(idsOf);
   const left = standIn.events.filter(({ message }) => numbered(25).includes(message.params.messageText));
   assert.deepEqual(left.map(({ eventId }) => later.filter((id) => id === eventId).length), Array(25).fill(1));
   const pages = [...new Set(standIn.events.map(({ pageId }) => pageId))];
@@ -127,10 +139,21 @@ test('what a closed tab leaves is taken over by exactly one other tab', host(asy
 
 test('two tabs of an agent each send their own events once', host(async ({ open, standIn }) => {
   const [first, second] = [await open(), await open()];
+  const hold = standIn.holdEvents();
   await Promise.all([sayMany(first.workspace, 60), sayMany(second.workspace, 60, 1000)]);
+  await until(async () => (await kept(first.page)) === 120, 'all are kept');
+  // Each sees what the other has in the store, and leaves it alone.
+  for (let time = 0; time < 3; time += 1) await look(first.page, second.page);
+  hold.release();
   await reached(standIn, 120);
+  await until(async () => (await kept(first.page)) === 0, 'nothing is kept any more');
   assert.deepEqual(standIn.texts().toSorted(), [...numbered(60), ...numbered(60, 1000)].toSorted());
   assert.equal(standIn.doubles, 0);
+  const sentBy = new Map(posts(standIn).flatMap((one) => idsOf(one).map((id) => [id, one.authorization])));
+  for (const { eventId, message } of standIn.events) {
+    const isOfFirst = numbered(60).includes(message.params.messageText);
+    assert.equal(sentBy.get(eventId), isOfFirst ? 'Bearer token-1-agent-7' : 'Bearer token-2-agent-7');
+  }
 }));
 
 test('another agent on the same browser neither sees nor sends what waits', host(async ({ open, standIn }) => {
