@@ -77,7 +77,7 @@ async fn demo_tenant_of_the_local_stack_can_be_configured() {
     // Its connectors are simulators on the same machine.
     let world = World { targets: TargetPolicy::LoopbackToo, ..World::empty() };
     let answer = world.try_invoke_with("configure", demo).await.unwrap();
-    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(15), "{answer}");
+    assert_eq!(answer["configured"].as_array().map(Vec::len), Some(16), "{answer}");
 }
 
 #[tokio::test]
