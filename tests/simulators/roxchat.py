@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -51,6 +52,7 @@ The server: GET /api/v{2,3,4}/operators, /chat?id=, /chats?since= (Basic auth of
 POST /api/bot/v2/send_message, /redirect_chat, /close_chat (Authorization: Token); POST /api/v2/rt/provide_visitor_fields.
 
 GET    /_sim/page                        for a person: visitors write, agents answer and close, webhooks are seen
+GET    /_sim/crm?agent=&name=            as the CRM does: on to the host page, with a ticket for this agent
 GET    /_sim/feed?after=                 what open workspaces post, from that number on
 GET    /_sim/state                       visitors, chats, settings, deliveries of webhooks and bot calls
 POST   /_sim/visitors/{key}/write {"text","kind"?}
@@ -143,6 +145,16 @@ def fields_hash(fields: dict[str, str], expires: int, key: str, variant: str = "
     if variant == "sha256":
         return hashlib.sha256((message + key).encode()).hexdigest()
     return hmac.new(key.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def signed(claims: dict[str, Any], secret: str) -> str:
+    """A token of HS256."""
+
+    def part(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    text = ".".join(part(json.dumps(each).encode()) for each in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{text}.{part(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())}"
 
 
 def checksum(version: int, chat: str, key: str) -> tuple[str, str]:
@@ -653,6 +665,19 @@ class Roxchat:
         self.forget()
         return json_answer({"reset": True})
 
+    # -- the CRM --------------------------------------------------------------------------------------------------
+
+    async def open_host_page(self, request: web.Request) -> web.Response:
+        """What a click in the CRM does: on to the host page, with a ticket that is good for a minute and once."""
+        if not self.options.sign_in_secret:
+            raise ControlError("start it with --sign-in-secret")
+        agent, name = request.query.get("agent", "jana"), request.query.get("name", "Jana Novotná")
+        now = int(time.time())
+        claims = {"iss": "crm", "aud": "deskbridge-roxchat", "sub": agent, "name": name, "iat": now, "exp": now + 60}
+        ticket = signed({**claims, "jti": secrets.token_hex(16)}, self.options.sign_in_secret)
+        place = f"{self.options.app}/roxchat/{self.options.account}/host?{urlencode({'ticket': ticket})}"
+        return web.Response(status=303, headers={"Location": place, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
     # -- assembly ----------------------------------------------------------------------------------------------------
 
     def app(self) -> web.Application:
@@ -685,6 +710,7 @@ class Roxchat:
                 web.get("/workspace/workspace.js", self.workspace_file("workspace.js")),
                 web.get("/workspace/workspace.css", self.workspace_file("workspace.css")),
                 web.get("/workspace/settings", self.workspace_settings),
+                web.get(CONTROL_PREFIX + "/crm", self.open_host_page),
                 web.get(CONTROL_PREFIX + "/feed", self.control_feed),
                 web.get(CONTROL_PREFIX + "/state", self.control_state),
                 # Nobody gets a token from this platform.
@@ -712,6 +738,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--allowed", action="append", help="another origin of a host page; several times")
     parser.add_argument("--admin-password", default="", help=f"of {ADMINISTRATOR} and, without the rights, {SUPERVISOR}")
     parser.add_argument("--bot-token", default="")
+    parser.add_argument("--account", default="acme", help="of the app, whose host page the CRM opens")
+    parser.add_argument("--sign-in-secret", default="", help="of that account: what the CRM signs tickets with")
     parser.add_argument("--private-key", default="5d0c7be3a91f42e68a0b9c3f17d2e4a6", help="of webhooks and visitors' fields")
     options = parser.parse_args(arguments)
     options.allowed = [options.app, *(options.allowed or [])]

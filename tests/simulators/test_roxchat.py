@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +32,8 @@ def app() -> Iterator[Deskbridge]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Simulator]:
-    one = Simulator("roxchat", "--app", ALLOWED, "--admin-password", ADMIN[1], "--bot-token", "bot-token")
+    crm = ("--account", "acme", "--sign-in-secret", "the CRM's own secret of 32 characters")
+    one = Simulator("roxchat", "--app", ALLOWED, "--admin-password", ADMIN[1], "--bot-token", "bot-token", *crm)
     yield one
     one.stop()
 
@@ -348,3 +352,19 @@ def test_page_and_usage_are_there(rox):
         assert get(rox, path, None).status_code == 200, path
     assert rox.control("given") == []
     assert requests.get(f"{rox.url}/_sim/state", headers={"Origin": "https://evil.example"}, timeout=10).status_code == 403
+
+
+def test_crm_opens_the_host_page_with_a_ticket_of_its_own_each_time(rox):
+    def claims() -> dict[str, Any]:
+        answer = requests.get(f"{rox.url}/_sim/crm", params={"agent": "a-7"}, allow_redirects=False, timeout=10)
+        assert answer.status_code == 303
+        place, _, query = answer.headers["Location"].partition("?")
+        assert place == "http://127.0.0.1:9000/roxchat/acme/host"
+        said, _, signature = parse_qs(query)["ticket"][0].rpartition(".")
+        expected = hmac.new(b"the CRM's own secret of 32 characters", said.encode(), hashlib.sha256).digest()
+        assert base64.urlsafe_b64decode(signature + "=") == expected
+        return json.loads(base64.urlsafe_b64decode(said.partition(".")[2] + "=="))
+
+    first, second = claims(), claims()
+    assert (first["aud"], first["sub"], first["exp"] - first["iat"]) == ("deskbridge-roxchat", "a-7", 60)
+    assert first["jti"] != second["jti"]

@@ -340,6 +340,7 @@ class Stack:
         iadvize += ["--api-password", keys["iadvize_api"]]
         roxchat = ["--port", str(ports.roxchat), "--app", self.origin, "--private-key", keys["roxchat"]]
         roxchat += ["--admin-password", keys["roxchat_admin"], "--bot-token", keys["roxchat_bot"]]
+        roxchat += ["--account", CRM, "--sign-in-secret", keys["roxchat_sign_in"]]
         programs = {"vcs": vcs, "frontstage_connector": connector, "ctrader": ctrader, "iadvize": iadvize, "roxchat": roxchat}
         for name, arguments in programs.items():
             argv = [sys.executable, "-m", f"tests.simulators.{name}", *arguments]
