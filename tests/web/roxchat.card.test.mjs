@@ -176,9 +176,9 @@ test('the check says which origin to register and what has come', host(async ({ 
   await page.getByText('It has been copied.').waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), standIn.origin);
   await workspace.say('x');
-  await until(async () => ((await checked(page, 'First valid event')) || '').endsWith('s ago'), 'the event is seen');
+  await until(async () => (await checked(page, 'First valid event')).endsWith('s ago'), 'the event is seen');
   assert.match(await checked(page, 'Workspace loaded'), /^\d+ s ago$/);
-  assert.match(await checked(page, 'Session good for'), /^8\d\d s$/);
+  assert.match(await checked(page, 'Session good for'), /^(?:900|8\d\d) s$/);
   assert.equal(await checked(page, 'Kept over a reload'), 'yes');
 }));
 

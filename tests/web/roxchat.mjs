@@ -383,9 +383,11 @@ export function withHost(visitor, run, options) {
 
 export const reached = (standIn, count) => until(() => standIn.events.length >= count, `${count} events at the function`);
 
-// A value of the open self-check.
-export const checked = (page, label) =>
-  page.evaluate((wanted) => {
+// A value of the open self-check, which is drawn a moment after it has been opened.
+export async function checked(page, label) {
+  await page.locator('details dt').first().waitFor();
+  return page.evaluate((wanted) => {
     const term = Array.from(document.querySelectorAll('details dt')).find((node) => node.textContent === wanted);
-    return term ? term.nextElementSibling.textContent : null;
+    return term.nextElementSibling.textContent;
   }, label);
+}
