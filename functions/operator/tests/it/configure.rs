@@ -39,7 +39,7 @@ async fn document_that_cannot_be_used_is_refused_and_changes_nothing() {
         (
             "unknown_platform",
             "malformed",
-            "unknown variant `pigeon`, expected one of `ctrader`, `frontstage`, `iadvize`, `vcita`",
+            "unknown variant `pigeon`, expected one of `ctrader`, `frontstage`, `iadvize`, `roxchat`, `vcita`",
         ),
         ("unknown_desk", "invalid", "the desk vcita/nobody of a route is not an account of this tenant"),
         ("invalid_settings", "invalid", "account vcita/demo: vcita configuration: missing field `business_uid`"),

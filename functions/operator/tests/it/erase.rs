@@ -86,8 +86,8 @@ async fn chat_of_rox_chat_is_erased_by_its_address() {
     let acme = Account { id: "roxchat/acme".parse().unwrap(), settings, ..account() };
     world.store.configure(&tenant, std::slice::from_ref(&acme)).await.unwrap();
     let addresses = ["chat 55102", "chat 55103"];
-    for address in addresses {
-        let mut talk = testkit::fixtures::sample_conversation(1);
+    for (seq, address) in (1..).zip(addresses) {
+        let mut talk = testkit::fixtures::sample_conversation(seq);
         talk.id = ConversationId::derive(&acme.salt, &acme.id, address);
         (talk.tenant, talk.desk) = (tenant.id.clone(), None);
         (talk.visitor.account, talk.visitor.address) = (acme.id.clone(), address.to_owned());
