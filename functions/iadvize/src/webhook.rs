@@ -74,7 +74,8 @@ async fn run(ctx: &WebhookCtx, request: RawRequest) -> Result<Reply, Problem> {
 }
 
 /// Whether the bot, which is not told that a conversation ended, keeps nothing of one that this event ends (section 10.4).
-/// And a chat in which its visitor talks to a desk hears that they have left: whether there is one is found out where chats are known.
+/// And a chat in which its visitor talks to a desk hears that they have left: whether there is one, and whether the bot had to do with
+/// the conversation at all, is found out where that is known.
 async fn free(ctx: &WebhookCtx, call: &Call, found: &Found, event: &Event) -> Result<bool, Problem> {
     let ended = event.conversation.as_ref().filter(|_| event.is_closed());
     let Some((conversation, bot)) = ended.zip(found.site.bot.as_ref()) else { return Ok(true) };

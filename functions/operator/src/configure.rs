@@ -115,7 +115,7 @@ fn check_screens(directory: &Directory, account: &Account) -> Result<(), String>
         Platform::Ctrader => platform_ctrader::Brand::of(account).ok().and_then(|brand| brand.chat),
         Platform::Iadvize => {
             let chat = Site::of(account).ok().and_then(|site| site.bot).and_then(|bot| bot.chat);
-            let check = |chat: BotChat| chats_frontstage::check_screen(directory, &account.tenant, &chat.gateway);
+            let check = |chat: BotChat| chats_frontstage::check_ended_screen(directory, &account.tenant, &chat.gateway);
             return chat.map_or(Ok(()), check).map_err(|why| format!("bot: chat: gateway: {why}"));
         }
         Platform::Frontstage | Platform::Roxchat | Platform::Vcita => None,

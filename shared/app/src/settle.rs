@@ -7,6 +7,7 @@ use model::{
     Lane, ReceiptStatus, StaffTask, StoryEntry,
 };
 use ports::{LaneSelector, NewDelivery, PortError, Saved, Transition, WorkItem};
+use tracing::warn;
 
 use crate::{AppError, SWEEP_GRACE, SettleCtx};
 
@@ -51,7 +52,8 @@ fn news_for_chat(item: &WorkItem) -> Option<StaffTask> {
     };
     let sentence = delivery.sentence.clone().filter(|_| item.message.author == Author::Desk)?;
     let DeliveryKey { message, recipient, .. } = &delivery.key;
-    Some(StaffTask::VisitorHasV1 { account: recipient.clone(), conversation: message.conversation(), sentence, has })
+    let (account, conversation, at) = (recipient.clone(), message.conversation(), item.message.accepted_at);
+    Some(StaffTask::VisitorHasV1 { account, conversation, sentence, has, at })
 }
 
 /// How often a delivery is taken out of a lane that changes at the same time.
@@ -98,8 +100,14 @@ pub(crate) async fn leave_lane(
 ) -> Result<Saved, AppError> {
     let now = ctx.base.clock.now();
     if let Some(news) = news_for_chat(&item) {
-        // Before it is stored, so it may be told twice, but is never missing; to a chat, once more is as good as once.
-        ctx.base.queue.staff(&news).await?;
+        // Before it is stored, so it may be told twice; to a chat, once more is as good as once.
+        let told = ctx.base.queue.staff(&news).await;
+        if let (Err(error), DeliveryState::Sent { .. }) = (&told, &item.delivery.state) {
+            // What the visitor has would be sent once more if this were not stored: that costs more than a confirmation.
+            warn!("an agent does not read that a visitor has what was said: {error}");
+        } else {
+            told?;
+        }
     }
     let receipt = receipt_for(ctx, &item);
     let mut tasks = Vec::new();

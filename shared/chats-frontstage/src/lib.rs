@@ -6,5 +6,5 @@
 mod plan;
 mod words;
 
-pub use plan::{check_desks, check_screen, configuration_words, desk_words, plan, register};
+pub use plan::{check_desks, check_ended_screen, check_screen, configuration_words, desk_words, plan, register};
 pub use words::{envelope, stream_name};

@@ -117,6 +117,20 @@ pub fn check_screen(directory: &Directory, tenant: &TenantId, gateway: &AccountI
     }
 }
 
+/// Checks that a platform whose own conversations end can bring visitors to this gateway of `tenant`, as [`check_screen`] does, and that
+/// what is over there stays over.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check_ended_screen(directory: &Directory, tenant: &TenantId, gateway: &AccountId) -> Result<(), String> {
+    check_screen(directory, tenant, gateway)?;
+    let chat = directory.accounts.get(gateway).and_then(gateway_settings).and_then(|settings| settings.chat);
+    match chat.and_then(|chat| chat.tracking_inertia) {
+        Some(_) => Err(format!("{gateway} has a tracking_inertia: who writes after the end would go on in the same chat")),
+        None => Ok(()),
+    }
+}
+
 /// The words in which agents of a desk are told what is about no chat of one gateway alone.
 #[must_use]
 pub fn desk_words(desk: &DeskSettings) -> impl ChatWords {

@@ -96,6 +96,8 @@ pub enum StaffTask {
         sentence: String,
         /// Whether they were.
         has: bool,
+        /// When it was said: a chat that began later is another one.
+        at: EpochMillis,
     },
     /// A visitor has left.
     #[serde(rename = "visitor-left.v1")]

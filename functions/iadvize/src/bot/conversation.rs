@@ -221,11 +221,14 @@ impl Hearing<'_> {
         let Some(held) = self.ctx.bot_of(self.found, self.said.operator, Duration::ZERO).await? else { return Ok(None) };
         let desks = Way::of(self).await?;
         let of_replies = key(self.found, self.id, REPLIES, sha256_hex(self.said.message.as_bytes()));
+        // Whether an attempt that came to nothing has given the visitor to a desk.
+        let mut was_given = false;
         for _ in 0..MOST_TRIES {
             let read = try_join(self.ctx.read::<Conversation>(&of_conversation), self.ctx.read::<Value>(&of_replies));
             let ((rev, kept), (replies_rev, replied)) = read.await?;
             let now = self.ctx.now();
             if let Some(over) = kept.as_ref().filter(|kept| kept.is_over_for(self.at())) {
+                self.take_back(desks.as_ref().filter(|_| was_given)).await?;
                 return Ok(Some((json!([]), over.clone())));
             }
             let kept = kept.filter(|kept| kept.closed_at.is_none());
@@ -233,6 +236,7 @@ impl Hearing<'_> {
             if let Some(replies) = replied {
                 return Ok(Some((replies, kept)));
             }
+            let was_handed = kept.is_handed;
             let Run { replies, at, is_handed } = self.run_and_give(&held, &kept, desks.as_ref()).await?;
             let scenario = held.bot.scenario.clone();
             let updated_at = kept.updated_at.max(self.at());
@@ -244,10 +248,20 @@ impl Hearing<'_> {
                 RecordChange { key: of_replies.clone(), rev: replies_rev, body: written(&replies)?, ends_at },
             ];
             if self.ctx.records.keep_records(&changes).await? == Saved::Yes {
+                self.take_back(desks.as_ref().filter(|_| was_given && !next.is_handed)).await?;
                 return Ok(Some((replies, next)));
             }
+            was_given |= is_handed && !was_handed;
         }
         Err(AppError::Internal("a conversation that is changed all the time"))
+    }
+
+    /// Ends the chat at a desk that has a visitor whom nobody notes to be there.
+    async fn take_back(&self, way: Option<&Way<'_>>) -> Result<(), AppError> {
+        match way {
+            Some(way) => way.leave(self).await,
+            None => Ok(()),
+        }
     }
 
     /// What the scenario says, and a desk is given what the visitor has written, if it has them. If that is over, or nobody takes

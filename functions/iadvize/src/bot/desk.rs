@@ -93,11 +93,26 @@ impl<'a> Way<'a> {
                         return Ok(Given::Nobody);
                     }
                 }
+                if text.is_empty() {
+                    return Ok(Given::Yes);
+                }
                 match happen(VisitorAct::Speaks(sentence(&hearing.said.message, text)?)).await? {
                     None => Ok(Given::Yes),
                     Some(Refusal::UnknownChat | Refusal::ChatClosed) if is_handed => Ok(Given::Over),
                     Some(_) => Ok(Given::Nobody),
                 }
+            }
+        }
+    }
+
+    /// Takes back that a chat was begun for somebody whom the desk is not to have after all.
+    pub(super) async fn leave(&self, hearing: &Hearing<'_>) -> Result<(), AppError> {
+        match self {
+            // What was written to staff stays written.
+            Self::Messages { .. } => Ok(()),
+            Self::Chat { ctx, gateway } => {
+                let tracking = thread(&hearing.found.account, hearing.id)?;
+                visitor_event(ctx, gateway, &tracking, VisitorAct::Stop, &Asking::default()).await.map(drop)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Why a turn happens, and who is answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat::{Agent, ChatId, Desk, Direction, Effect, SentenceId, TrackingId};
 use model::{Account, AccountId, ConversationId, EpochMillis};
@@ -8,6 +9,10 @@ use ports::{ChatRecord, StreamKey};
 
 use super::{AgentAct, ChatCtx, ChatPlan, FilledForm, StaffAct, VisitorAct};
 use crate::AppError;
+
+/// How much later than a visitor on another platform wrote it something is said in their chat at most, the difference of clocks
+/// included.
+const ON_ITS_WAY: Duration = Duration::from_secs(15);
 
 /// Why a turn happens.
 #[derive(Debug, Clone)]
@@ -98,10 +103,19 @@ impl Cause<'_> {
         }
     }
 
-    /// Whether it is about a chat that was over before this one began.
+    /// Whether it is about a chat that was over before this one began, or cannot be said in this one any more.
     pub(super) fn is_past(&self, read: &ChatRecord) -> bool {
+        let chat = &read.chat;
         match self {
-            Self::Staff { act: StaffAct::Ends { at }, .. } | Self::Away { at: Some(at), .. } => *at < read.chat.waiting_from,
+            Self::Staff { act: StaffAct::Ends { at }, .. } => *at < chat.waiting_from,
+            // Whoever hands a chat over does not begin another one; the visitor's first words do.
+            Self::Away { act: VisitorAct::Stop, at: Some(at), .. } => {
+                at.plus(ON_ITS_WAY) < chat.spoke_at.unwrap_or(chat.waiting_from)
+            }
+            // A note would open a chat again, or be read by whoever has the next one.
+            Self::Away { act: VisitorAct::Speaks(_), at, .. } => {
+                chat.is_closed() || at.is_some_and(|at| at < chat.spoke_at.unwrap_or(chat.created_at))
+            }
             Self::Visitor { .. }
             | Self::Agent { .. }
             | Self::Staff { .. }

@@ -107,7 +107,10 @@ impl Notice {
                 What::Answered(Sentence { party_name, ..sentence.clone() }, away.memo.clone())
             }
             Effect::Status { to: Party::Visitor, state: State::Closed { reason, .. }, .. }
-                if *reason != CloseReason::ExtApp && !before.is_some_and(chat::Chat::is_closed) =>
+                // In a chat that nobody would take, nothing was said.
+                if *reason != CloseReason::ExtApp
+                    && chat.spoke_at.is_some()
+                    && !before.is_some_and(chat::Chat::is_closed) =>
             {
                 let mut memo = away.memo.clone();
                 memo.insert(CHAT_NEWS.to_owned(), CHAT_ENDED.to_owned());
@@ -227,8 +230,8 @@ pub(super) fn view_of(chat: &chat::Chat, before: Option<&ChatRecord>) -> Option<
     }
 }
 
-/// The messages that staff, or a visitor elsewhere, is told something by; `None` if it is nothing. `last_seq` is the conversation's last place as far
-/// as that is known.
+/// The messages that staff, or a visitor elsewhere, is told something by; `None` if it is nothing. `last_seq` is the conversation's
+/// last place as far as that is known.
 pub(super) fn relay(record: &ChatRecord, words: Vec<Words>, last_seq: u64, now: EpochMillis) -> Result<Option<Relay>, AppError> {
     let chat = &record.chat;
     if words.is_empty() {
@@ -336,8 +339,8 @@ pub async fn staff_types(
     act(ctx, account, conversation, &StaffAct::Types { is_typing }).await.map(drop)
 }
 
-/// Does in a chat what its staff did, or what became of its visitor on another platform. Safe to run twice and with tasks that are long out of date: of a sentence the first
-/// confirmation stands, and a chat that began after the end is another one.
+/// Does in a chat what its staff did, or what became of its visitor on another platform. Safe to run twice and with tasks that are
+/// long out of date: of a sentence the first confirmation stands, and a chat that began after the end is another one.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when a backing service is down; the task is to be repeated.
@@ -349,10 +352,10 @@ pub async fn staff_did(ctx: &ChatCtx, task: &StaffTask) -> Result<(), AppError> 
             (account, conversation, StaffAct::Has(id))
         }
         StaffTask::EndedV1 { account, conversation, at } => (account, conversation, StaffAct::Ends { at: *at }),
-        StaffTask::VisitorHasV1 { conversation, sentence, has, .. } => {
+        StaffTask::VisitorHasV1 { conversation, sentence, has, at, .. } => {
             let act = if *has { sentence.clone().try_into().ok().map(VisitorAct::Confirms) } else { lost(sentence) };
             return match act {
-                Some(act) => befall(ctx, *conversation, &act, None).await,
+                Some(act) => befall(ctx, *conversation, &act, Some(*at)).await,
                 None => Ok(()),
             };
         }

@@ -133,7 +133,13 @@ async fn desk_reads_that_a_sentence_could_not_be_brought() {
     assert_eq!(bridge.told_anna().await, [lost, "confirmed a-2"]);
     // Once more is as good as once.
     let conversation = bridge.chats.chat("t").conversation();
-    let again = StaffTask::VisitorHasV1 { account: elsewhere(), conversation, sentence: "a-1".into(), has: false };
+    let again = StaffTask::VisitorHasV1 {
+        account: elsewhere(),
+        conversation,
+        sentence: "a-1".into(),
+        has: false,
+        at: bridge.desk.clock.now(),
+    };
     staff_did(&bridge.chats.ctx, &again).await.unwrap();
     assert_eq!((bridge.told_anna().await, bridge.chats.chat("t").counter), (Vec::new(), 4));
 }
@@ -161,7 +167,7 @@ async fn visitor_who_has_left_ends_the_chat_and_is_told_nothing() {
     // What ended before this chat began was another one.
     let before = chat.waiting_from;
     bridge.desk.clock.advance(SECOND);
-    let earlier = model::EpochMillis::new(before.millis() - 1);
+    let earlier = model::EpochMillis::new(before.millis() - 15_001);
     staff_did(&bridge.chats.ctx, &left(earlier)).await.unwrap();
     assert_eq!(bridge.chats.state("t"), "Answered Anna");
     for _ in 0..2 {
@@ -174,6 +180,52 @@ async fn visitor_who_has_left_ends_the_chat_and_is_told_nothing() {
     let conversation = "00112233445566778899".parse().unwrap();
     let nobody = StaffTask::VisitorLeftV1 { account: elsewhere(), conversation, at: bridge.desk.clock.now() };
     staff_did(&bridge.chats.ctx, &nobody).await.unwrap();
+}
+
+#[tokio::test]
+async fn visitor_who_left_before_their_words_were_said_has_left() {
+    // They wrote, and closed the box before the words were here; an agent has given the chat back meanwhile.
+    let bridge = Bridge::with_anna().await;
+    let chat = bridge.chats.chat("t");
+    let wrote = chat.spoke_at.unwrap();
+    bridge.desk.clock.advance(Duration::from_secs(30));
+    bridge.chats.agent(&bridge.chats.anna, "t", AgentAct::Returns).await;
+    let at = model::EpochMillis::new(wrote.millis() - 1_000);
+    let left = StaffTask::VisitorLeftV1 { account: elsewhere(), conversation: chat.conversation(), at };
+    staff_did(&bridge.chats.ctx, &left).await.unwrap();
+    assert!(matches!(bridge.chats.chat("t").state, State::Closed { reason: CloseReason::ExtApp, .. }));
+}
+
+#[tokio::test]
+async fn what_could_not_be_brought_is_not_said_in_a_chat_that_is_over_nor_in_the_next_one() {
+    let policy = Policy { inertia: Some(Duration::from_secs(600)), ..Policy::default() };
+    let bridge = Bridge::of_agents(policy);
+    bridge.chats.log_in(&bridge.chats.anna).await;
+    let bridge = bridge.waits_elsewhere().await;
+    bridge.chats.agent(&bridge.chats.anna, "t", AgentAct::Answers).await;
+    bridge.desk.clock.advance(SECOND);
+    let (conversation, at) = (bridge.chats.chat("t").conversation(), bridge.desk.clock.now());
+    let lost = StaffTask::VisitorHasV1 { account: elsewhere(), conversation, sentence: "a-1".into(), has: false, at };
+    bridge.chats.agent(&bridge.chats.anna, "t", AgentAct::HangsUp).await;
+    let closed = bridge.chats.chat("t");
+    staff_did(&bridge.chats.ctx, &lost).await.unwrap();
+    assert_eq!(bridge.chats.chat("t"), closed);
+    bridge.desk.clock.advance(SECOND);
+    bridge.chats.visitor("t", says("s-2", "One more thing")).await;
+    let next = bridge.chats.chat("t");
+    assert!(!next.is_closed());
+    staff_did(&bridge.chats.ctx, &lost).await.unwrap();
+    assert_eq!(bridge.chats.chat("t"), next);
+}
+
+#[tokio::test]
+async fn sentence_is_sent_once_where_only_the_agent_cannot_be_told() {
+    let bridge = Bridge::with_anna().await;
+    bridge.anna_says("a-1", "Good morning").await;
+    bridge.desk.queue.faults().next(1, Fault::Refused);
+    bridge.work().await;
+    bridge.pass().await;
+    assert_eq!(bridge.told_elsewhere().await, ["Anna: Good morning"]);
 }
 
 #[tokio::test]
