@@ -1333,7 +1333,7 @@ const header = make(
 {},
 button(say('SkipToCustomer'), () => focusOn(card.node), 'skip'),
 make('h1', {}, say('Title')),
-make('p', { class: 'agent' }, theirs(settings.agent.name)),
+make('p', { class: 'agent' }, theirs(settings.agent.name || settings.agent.id)),
 waiting,
 leave.node,
 );

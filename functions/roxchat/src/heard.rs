@@ -183,7 +183,8 @@ impl Hearing<'_> {
                 if is_suspected {
                     flags.push(Flag::SuspectedDuplicate);
                 }
-                let address = keys::address(*chat, &known, side.is_said() && !is_suspected);
+                // By the id that the event gives, whoever that has become: that is the one which is noted with the visitor.
+                let address = keys::address(*chat, &visitor.id, side.is_said() && !is_suspected);
                 (kept.address, kept.is_suspected) = (Some(address.clone()), is_suspected);
                 filed = Some(Filed { address, kind, side: *side, text, at, is_suspected });
             }

@@ -93,13 +93,19 @@ async fn visitor_by(
 ) -> Result<Option<(String, Visitor)>, Problem> {
     let Some(name) = Name::new(name) else { return Ok(None) };
     let named = sheet.look::<Named>(&named_key(account, &name), now).await?.unwrap_or_default();
+    sheet.read(named.ids.iter().map(|id| keys::visitor(account, id)), now).await?;
+    let seen_at = |visitor: &Visitor| visitor.session.as_ref().map(|seen| seen.at);
+    let mut newest: Option<(String, Visitor)> = None;
     for id in named.ids.iter().rev() {
         let found = visitor_of(sheet, account, id, now).await?;
-        if let Some((id, visitor)) = found.filter(|(_, visitor)| own(visitor).and_then(Name::new).as_ref() == Some(&name)) {
-            return Ok(Some((id, visitor)));
+        let found = found.filter(|(_, visitor)| own(visitor).and_then(Name::new).as_ref() == Some(&name));
+        if let Some(found) = found
+            && newest.as_ref().is_none_or(|(_, newest)| seen_at(newest) < seen_at(&found.1))
+        {
+            newest = Some(found);
         }
     }
-    Ok(None)
+    Ok(newest)
 }
 
 async fn visitor(ctx: &Views, found: &Found, request: &RawRequest, page: &Session, id: &str) -> Result<Reply, Problem> {

@@ -129,8 +129,8 @@ fn possible(directory: &Directory, tenant: &TenantId, name: &Name) -> Vec<Conver
     let users = accounts.iter().filter(|account| account.id.platform() == Platform::Ctrader && name.is_number());
     let threads = users.map(|brand| thread_of_user(brand, name.as_str())).chain([name.as_str().to_owned()]);
     let threads: Vec<_> = threads.filter_map(|thread| TrackingId::try_from(thread).ok()).collect();
-    // Staff's side has no conversations of its own.
-    let theirs = accounts.iter().filter(|account| account.id.platform() != Platform::Vcita);
+    // Staff's side has no conversations of its own, and where conversations are named otherwise a name must not lead to one.
+    let theirs = accounts.iter().filter(|account| account.id.platform() != Platform::Vcita && !keeps_names(account));
     let of = |account: &&Account| {
         let messages = ConversationId::derive(&account.salt, &account.id, name.as_str());
         let chats: Vec<_> = threads.iter().map(|thread| conversation_of(account, thread)).collect();

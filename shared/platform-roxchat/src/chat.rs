@@ -87,10 +87,12 @@ impl Chat {
     /// Something was said. What passes between visitor and agent opens a closed chat again; what is among agents does not.
     pub fn said(&mut self, side: Side, telling: Telling<'_>) -> Said {
         let Telling { page, print, at, heard } = telling;
-        let near = |one: EpochMillis, other: EpochMillis| one.since(other).max(other.since(one)) <= ALIKE_WITHIN;
+        let within = |one: EpochMillis, other: EpochMillis, longest| one.since(other).max(other.since(one)) <= longest;
         // Each page tells of a message once: two pages that both tell "ok" twice tell of two messages.
         let is_same = |known: &&mut Recent| {
-            let is_near = near(known.at, at) || near(known.heard, heard);
+            // When they were heard of counts for no more than what clocks may differ by: pages that were offline tell all at once.
+            let is_near =
+                within(known.at, at, ALIKE_WITHIN) || within(known.heard, heard, ALIKE_WITHIN) && within(known.at, at, LATE);
             is_near && known.print == print && !known.pages.iter().any(|known| known == page)
         };
         let same = self.recent.iter_mut().find(is_same);
@@ -153,6 +155,17 @@ mod tests {
         chat.closed(None, at(20));
         assert_eq!(say(&mut chat, Side::Inbound, "p", "f", 21), (true, false));
         assert_eq!((chat.state, chat.reopened), (ChatState::Open, 2));
+    }
+
+    #[test]
+    fn what_was_said_minutes_apart_is_no_duplicate_because_it_is_heard_of_at_once() {
+        let mut chat = Chat::default();
+        let mut say = |page, seconds, heard| {
+            chat.said(Side::Inbound, Telling { page, print: "ok", at: at(seconds), heard: at(heard) }).is_suspected
+        };
+        assert!(!say("p", 0, 660));
+        assert!(!say("q", 600, 661), "ten minutes later by the clock of its page");
+        assert!(say("r", 630, 662), "half a minute is what clocks may differ by");
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub struct Sent {
     pub received_at: EpochMillis,
     /// The origin of the window that sent it.
     pub origin: String,
+    /// The length in bytes of a text that its page has cut.
+    pub original_bytes: Option<usize>,
     /// The envelope.
     pub message: Map<String, Value>,
 }
@@ -137,6 +139,7 @@ fn sent(mut event: Value) -> Result<Sent, Torn> {
             seq: event.get("seq")?.as_u64().filter(|seq| *seq > 0)?,
             received_at: EpochMillis::from_text(event.get("receivedAt")?.as_str()?)?,
             origin: event.get("origin")?.as_str()?.to_owned(),
+            original_bytes: event.get("originalBytes").and_then(Value::as_u64).and_then(|bytes| usize::try_from(bytes).ok()),
             message: match event.get_mut("message")?.take() {
                 Value::Object(message) => message,
                 _ => return None,
@@ -330,7 +333,14 @@ pub fn read(sent: &Sent, workspace: &Workspace) -> Result<Read, Rejection> {
         Some(_) => return Err(wrong),
     };
     let mut params = Params { of: params, visitor_id_name: &workspace.visitor_id_name, siebel_differs: false };
-    let event = params.event(name).ok_or(wrong)?;
+    let mut event = params.event(name).ok_or(wrong)?;
+    if let (Event::Message { text, .. }, Some(bytes)) = (&mut event, sent.original_bytes)
+        && bytes > text.kept.len()
+        // Cut at a character's end, it is shorter than the longest by less than a character.
+        && text.kept.len() + 4 > LONGEST_TEXT
+    {
+        text.original_bytes = text.original_bytes.max(Some(bytes));
+    }
     Ok(Read { event, siebel_differs: params.siebel_differs })
 }
 

@@ -77,8 +77,8 @@ impl Workspace {
             None => vec![address.origin().ascii_serialization()],
             Some(listed) => origins("workspace_origins", listed)?,
         };
-        if origins.is_empty() {
-            return Err(problem("workspace_origins is empty: nobody could speak"));
+        if !origins.contains(&address.origin().ascii_serialization()) {
+            return Err(problem("workspace_origins lacks the origin of workspace_url: the page could not show it"));
         }
         let host_origin = origin("host_origin", &raw.host_origin)?;
         let is_name = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -213,6 +213,7 @@ mod tests {
             (json!({"workspace_url": "https://jan:hush@acme.rox.chat"}), "credentials"),
             (json!({"workspace_url": "https://acme.rox.chat/#a"}), "fragment"),
             (json!({"workspace_origins": []}), "workspace_origins"),
+            (json!({"workspace_origins": ["https://login.rox.chat"]}), "lacks the origin of workspace_url"),
             (json!({"workspace_origins": ["https://acme.rox.chat/agent"]}), "workspace_origins"),
             (json!({"workspace_origins": ["*"]}), "workspace_origins"),
             (json!({"workspace_origins": ["https://*.rox.chat"]}), "workspace_origins"),

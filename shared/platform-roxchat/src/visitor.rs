@@ -181,7 +181,9 @@ impl Visitors {
         // Null is unknown: what was learnt before still holds.
         let before = old.provided.clone().or_else(|| stored(&was));
         let after = new.provided.clone().or_else(|| stored(&is));
-        let has_room = self.0.get(&was).is_none_or(|visitor| visitor.aliases.len() < MOST_ALIASES);
+        // Both: those of the one are changed with it, and those of the other are one more each time.
+        let has_room = |id: &str| self.0.get(id).is_none_or(|visitor| visitor.aliases.len() < MOST_ALIASES);
+        let has_room = has_room(&was) && has_room(&is);
         if before.is_some() && before != after || was != is && !has_room {
             if was != is {
                 self.known(&was).1.learn(old);

@@ -186,7 +186,7 @@ function build() {
     {},
     button(say('SkipToCustomer'), () => focusOn(card.node), 'skip'),
     make('h1', {}, say('Title')),
-    make('p', { class: 'agent' }, theirs(settings.agent.name)),
+    make('p', { class: 'agent' }, theirs(settings.agent.name || settings.agent.id)),
     waiting,
     leave.node,
   );

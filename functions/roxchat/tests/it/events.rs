@@ -254,6 +254,17 @@ async fn long_text_is_cut_and_says_so() {
     assert_eq!((lines[0]["text"].as_str().unwrap().len(), &lines[0]["truncated"]), (262_144, &Value::Null));
     assert_eq!(lines[1]["text"].as_str().unwrap().len(), 262_143);
     assert_eq!((&lines[1]["truncated"], &lines[1]["originalBytes"]), (&json!(true), &json!(262_145)));
+    // As the page cuts it.
+    let mut cut = page.event(3, 3, "newMessageAdded", &said("v", 1, "visitor", &"é".repeat(131_072)));
+    cut["truncated"] = json!(true);
+    cut["originalBytes"] = json!(300_000);
+    let mut whole = page.event(4, 4, "newMessageAdded", &said("v", 1, "visitor", "short"));
+    whole["originalBytes"] = json!(300_000);
+    assert_eq!(page.post(&[cut, whole]).await.status, 200);
+    let body = page.chat("1", "").await.body;
+    let [.., cut, whole] = body["messages"].as_array().unwrap().as_slice() else { panic!("{body}") };
+    assert_eq!((&cut["truncated"], &cut["originalBytes"]), (&json!(true), &json!(300_000)));
+    assert_eq!((&whole["text"], &whole["truncated"]), (&json!("short"), &Value::Null));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Visitors who sign in, and how others find them (section 3.4).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::fixtures::{sample_acceptance, sample_conversation};
 
@@ -69,6 +71,29 @@ async fn rule_4_chain_of_sign_ins_leads_to_the_last_and_circles_are_refused() {
     for id in ["a", "b", "c"] {
         let card = card(&page, id).await;
         assert_eq!((&card["visitor"]["id"], &card["chats"][0]["id"]), (&json!("c"), &json!(1)), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn rule_4_message_without_a_chat_under_an_old_id_is_found_with_the_new_one() {
+    let world = World::new();
+    let page = world.page("marta", PAGE).await;
+    page.tells(1, 1, "visitorAuthorized", &signed_in(("a", None), ("b", Some("P-1")))).await;
+    let mut early = said("a", 1, "visitor", "is anybody there?");
+    early["chatId"] = Value::Null;
+    page.tells(2, 2, "newMessageAdded", &early).await;
+    assert_eq!(card(&page, "b").await["timeline"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn id_of_another_system_leads_to_the_visitor_who_was_there_last() {
+    let world = World::new();
+    let page = world.page("marta", PAGE).await;
+    for (number, visitor) in [(1, "a"), (2, "b"), (3, "a")] {
+        let seen = json!({"roxchatVisitorId": visitor, "providedVisitorId": "P-1", "sessionId": format!("s-{number}")});
+        page.tells(number, number, "visitorSelected", &seen).await;
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(page.visitor("P-1", "by=provided").await.body["visitor"]["id"], visitor);
     }
 }
 
