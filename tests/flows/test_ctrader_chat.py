@@ -18,6 +18,8 @@ from .test_chats import Floor, running_floor, unique
 
 DESK = "frontstage/desk-demo"
 STAFF = "vcita/demo"
+JANA = {"name": "Jana", "picture": "https://cdn.example/team/jana.svg"}
+"""Who answers at the desk, as screens show her."""
 SALON = {"department": "salon"}
 """What a link says whose chats vcita's staff answers."""
 
@@ -35,7 +37,7 @@ def test_trader_and_agent_talk_and_the_chat_ends_resolved(chats: Floor, jana: st
     question, answer = unique("Where is my deposit?"), unique("On its way 🚚")
     trader.say(question)
     until(lambda: trader.state() == "assigned", 30, "Jana has the chat")
-    assert trader.answer["chat"]["agent"] == {"name": "Jana", "picture": None}
+    assert trader.answer["chat"]["agent"] == JANA
     chat_id = trader.answer["chat"]["id"]
     until(lambda: chats.agent_texts(jana, chat_id) == [(1, False, question)], 20, "the question at the workplace")
     chats.agents.post("say", workplace=jana, chat_id=chat_id, text=answer)
@@ -144,7 +146,7 @@ def test_chat_goes_from_an_agent_to_staff_and_back(chats: Floor, jana: str) -> N
     assert trader.answer["chat"]["agent"]["name"] == "Demo salon"
 
     assert chats.hand_over(chat_id, DESK)["handed_over"] is True
-    until(lambda: trader.poll()["agent"] == {"name": "Jana", "picture": None}, 30, "Jana has it again")
+    until(lambda: trader.poll()["agent"] == JANA, 30, "Jana has it again")
     assert chats.hand_over(chat_id, STAFF)["handed_over"] is True
     chat = trader.act("end")
     assert (chat["state"], chat["resolution"]) == ("closed", "escalated")

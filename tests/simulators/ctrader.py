@@ -73,13 +73,7 @@ GET    /_sim/faults, POST, DELETE        scripted failures: {"path","method"?,"t
 DEMO_USER = 31550462
 DEMO_USERS = {DEMO_USER: {"email": "ines.v@example.com", "tradingLogin": 5207718}}
 PAGE = Path(__file__).resolve().parent / "app_page"
-PAGE_FILES = {
-    "": PAGE / "index.html",
-    "/page.js": PAGE / "page.js",
-    "/page.css": PAGE / "page.css",
-    # What the demo tenant's screens show of an agent.
-    "/jana.svg": PAGE / "jana.svg",
-}
+PAGE_FILES = {"": PAGE / "index.html", "/page.js": PAGE / "page.js", "/page.css": PAGE / "page.css"}
 SCREENS = ("action", "chat", "education")
 TOKEN_SECONDS = 60
 """How long a token of handoff is valid; no number is published (contract, section 4)."""

@@ -27,6 +27,11 @@ async function cut(guest, page, mine, theirs) {
 
 test('a trader and an agent talk, and a network that is cut loses and doubles nothing', async () => {
   const guest = await trader();
+  // Her picture stands elsewhere, where the brand's settings say.
+  const portrait = '<svg xmlns="http://www.w3.org/2000/svg" width="72" height="72"><circle cx="36" cy="36" r="30" fill="#3f6f9f"/></svg>';
+  await guest.context.route('https://cdn.example/team/jana.svg', (route) =>
+    route.fulfill({ contentType: 'image/svg+xml', body: portrait }),
+  );
   await post(AGENTS, 'login', { workplace: '101', on_alert: 'answer' });
   const page = await guest.press('chat', { theme: 'dark' });
   assert.equal(new URL(page.url()).searchParams.get('token'), null);
