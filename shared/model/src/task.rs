@@ -246,7 +246,7 @@ mod tests {
         let texts = [
             r#"{"task":"staff-has.v1","account":"vcita/demo","conversation":"00112233445566778899","sentence":"s-1"}"#,
             r#"{"task":"staff-ended.v1","account":"vcita/demo","conversation":"00112233445566778899","at":1767225600000}"#,
-            r#"{"task":"visitor-has.v1","account":"iadvize/demo","conversation":"00112233445566778899","sentence":"s-1","has":true}"#,
+            r#"{"task":"visitor-has.v1","account":"iadvize/demo","conversation":"00112233445566778899","sentence":"s-1","has":true,"at":1767225600000}"#,
             r#"{"task":"visitor-left.v1","account":"iadvize/demo","conversation":"00112233445566778899","at":1767225600000}"#,
         ];
         for (text, name) in texts.into_iter().zip(StaffTask::NAMES) {
