@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import secrets
 import threading
@@ -17,12 +14,9 @@ import pytest
 import requests
 
 from tests.flows.conftest import CALL_SECONDS, Bridge
+from tests.simulators.roxchat import signed
 
 FUNCTIONS = ("roxchat-commands", "roxchat-events", "roxchat-host", "roxchat-session", "roxchat-views")
-
-
-def part(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 class Page:
@@ -44,9 +38,7 @@ class Page:
     def ticket(self, agent: str) -> str:
         now = int(time.time())
         said = {"iss": "crm", "aud": "deskbridge-roxchat", "sub": agent, "iat": now, "exp": now + 60, "jti": secrets.token_hex(8)}
-        text = f"{part(json.dumps({'alg': 'HS256', 'typ': 'JWT'}).encode())}.{part(json.dumps(said).encode())}"
-        key = self.account["sign_in_secret"].encode()
-        return f"{text}.{part(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
+        return signed(said, self.account["sign_in_secret"])
 
     def host(self) -> requests.Response:
         return requests.get(f"{self.base}/host", headers={"Cookie": self.cookie}, timeout=CALL_SECONDS)
