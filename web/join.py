@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 IMPORT = re.compile(r"^import \{[^}]+\} from '\./([\w.]+)';$")
@@ -50,6 +50,27 @@ def one_scope(paths: Iterable[Path]) -> None:
         if declared & seen:
             raise SystemExit(f"{path.name} declares again: {sorted(declared & seen)}")
         seen |= declared
+
+
+def page(folder: Path, name: str, modules: Sequence[str], header: str, shared: Iterable[Path]) -> dict[str, str]:
+    """The style sheet and the script of a page that has one of each, by their file names.
+
+    ``modules`` says what the script is made of, of the page's own in ``src`` and of those in ``shared``: a module comes after those it
+    imports, and none of the page's own may be missing.
+    """
+    source = folder / "src"
+    sheet = f"{name}.css"
+    own = {path.name for path in source.iterdir()} - {sheet}
+    if not own <= set(modules):
+        raise SystemExit(f"the modules lack {sorted(own - set(modules))}")
+    paths = [find(module_name, source, *shared) for module_name in modules]
+    one_scope(paths)
+    parts = [module(path, set(modules[:place])) for place, path in enumerate(paths)]
+    return {
+        sheet: header + style((source / sheet).read_text(encoding="utf-8")),
+        # A module script has a scope of its own and is strict.
+        f"{name}.js": header + "".join(parts),
+    }
 
 
 def write(folder: Path, outputs: dict[str, str]) -> int:

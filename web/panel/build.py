@@ -14,7 +14,6 @@ sys.path.insert(0, str(HERE.parent))
 
 import join  # noqa: E402
 
-STYLE = "panel.css"
 HEADER = "/* Deskbridge panel. Apache-2.0. Made by web/panel/build.py from web/panel/src, web/common and web/agents. */\n"
 
 #: What the page is made of. A module comes after those it imports.
@@ -34,20 +33,5 @@ MODULES = (
 )
 
 
-def outputs() -> dict[str, str]:
-    """File name to text, for everything that is made."""
-    own = {path.name for path in (HERE / "src").iterdir()} - {STYLE}
-    if not own <= set(MODULES):
-        raise SystemExit(f"MODULES has none of {sorted(own - set(MODULES))}")
-    paths = [join.find(name, HERE / "src", *SHARED) for name in MODULES]
-    join.one_scope(paths)
-    parts = [join.module(path, set(MODULES[:place])) for place, path in enumerate(paths)]
-    return {
-        STYLE: HEADER + join.style((HERE / "src" / STYLE).read_text(encoding="utf-8")),
-        # A module script has a scope of its own and is strict.
-        "panel.js": HEADER + "".join(parts),
-    }
-
-
 if __name__ == "__main__":
-    sys.exit(join.write(HERE, outputs()))
+    sys.exit(join.write(HERE, join.page(HERE, "panel", MODULES, HEADER, SHARED)))
